@@ -1,0 +1,26 @@
+.DEFAULT_GOAL := help
+.PHONY: help build test test-fast lint demo bench clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+build: ## Build the release program, target/release/tableshift
+	cargo build --release --locked
+
+test: ## All tests, on throw-away MySQL servers (fetched on the first run)
+	scripts/test
+
+test-fast: ## Only the tests that need no database
+	cargo test --locked --lib --bins
+
+lint: ## Formatting, clippy, docs, licences and advisories, shell scripts
+	scripts/lint
+
+demo: ## Change a table live, under load, on a throw-away server
+	scripts/demo
+
+bench: ## Measure the speed of a change and its cost for others
+	scripts/bench
+
+clean: ## Remove what was built (`rm -r ~/.cache/tableshift` removes the MySQL copy)
+	cargo clean

@@ -1,0 +1,201 @@
+//! Chunks: the ranges in which a table is walked, looked up ahead of the workers.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::limits;
+use crate::plan::key::Key;
+
+/// A range of keys: after `after`, up to and including `upto`; an absent end is open.
+///
+/// Chunks are issued in key order without gap or overlap, and the last one has no upper end, so
+/// that rows behind the last key seen can't be missed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Chunk {
+    /// Number in the order of issue.
+    pub id: u64,
+    /// Lower end, not included.
+    pub after: Option<Key>,
+    /// Upper end, included.
+    pub upto: Option<Key>,
+    /// Leading key columns in which both ends are equal.
+    pub common_columns: usize,
+}
+
+/// What the lookup of a chunk's end found: the key and how many leading columns it has in common
+/// with the lower end, or `None` when fewer rows are left.
+pub type ChunkEnd = Option<(Key, usize)>;
+
+/// Cuts a table into chunks.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Chunker {
+    next_id: u64,
+    after: Option<Key>,
+    looking: bool,
+    end_reached: bool,
+    ready: VecDeque<Chunk>,
+    in_flight: BTreeMap<u64, Chunk>,
+    rows: u64,
+    rows_max: u64,
+    target_ms: u64,
+}
+
+impl Chunker {
+    /// A chunker that starts with chunks of `rows` rows and never exceeds `rows_max`; each chunk
+    /// should take `target_ms`.
+    #[must_use]
+    pub fn new(rows: u64, rows_max: u64, target_ms: u64) -> Self {
+        let rows_max = rows_max.max(1);
+        Self {
+            next_id: 0,
+            after: None,
+            looking: false,
+            end_reached: false,
+            ready: VecDeque::new(),
+            in_flight: BTreeMap::new(),
+            rows: rows.clamp(1, rows_max),
+            rows_max,
+            target_ms,
+        }
+    }
+
+    /// The lookup to start now, if any: the lower end and the wished number of rows. At most one
+    /// lookup runs at a time, because the next one begins where it ends.
+    pub fn start_lookup(&mut self, ahead: usize) -> Option<(Option<Key>, u64)> {
+        if self.looking || self.end_reached || self.ready.len() >= ahead {
+            return None;
+        }
+        self.looking = true;
+        Some((self.after.clone(), self.rows))
+    }
+
+    /// The answer to the lookup under way.
+    pub fn lookup_done(&mut self, end: ChunkEnd) {
+        debug_assert!(self.looking, "an answer without a question");
+        self.looking = false;
+        let after = self.after.clone();
+        let (upto, common_columns) = match end {
+            Some((key, common)) => {
+                self.after = Some(key.clone());
+                (Some(key), common)
+            }
+            None => {
+                self.end_reached = true;
+                (None, 0)
+            }
+        };
+        self.ready.push_back(Chunk {
+            id: self.next_id,
+            after,
+            upto,
+            common_columns,
+        });
+        self.next_id += 1;
+    }
+
+    /// Hands out the next chunk.
+    pub fn take(&mut self) -> Option<Chunk> {
+        let chunk = self.ready.pop_front()?;
+        self.in_flight.insert(chunk.id, chunk.clone());
+        Some(chunk)
+    }
+
+    /// Takes a chunk back: it has to be done again later.
+    pub fn put_back(&mut self, id: u64) {
+        if let Some(chunk) = self.in_flight.remove(&id) {
+            self.ready.push_back(chunk);
+        }
+    }
+
+    /// A chunk is done; its rows and time set the size of the next ones.
+    pub fn done(&mut self, id: u64, rows: u64, took_ms: u64) {
+        self.in_flight.remove(&id);
+        self.rows = next_size(self.rows, rows, took_ms, self.target_ms).min(self.rows_max);
+    }
+
+    /// Chunks handed out and not done yet.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Every chunk up to the open end is done: proved by having reached the end, not by a count.
+    #[must_use]
+    pub fn finished(&self) -> bool {
+        self.end_reached && self.ready.is_empty() && self.in_flight.is_empty()
+    }
+
+    /// Rows that the next chunk is meant to have.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Sets the upper bound of the size while running.
+    pub fn limit_rows(&mut self, rows_max: u64) {
+        self.rows_max = rows_max.max(1);
+        self.rows = self.rows.min(self.rows_max);
+    }
+}
+
+/// The next chunk size: towards the target in steps of at most one and a half, but down at once
+/// when a chunk took far too long.
+fn next_size(size: u64, rows: u64, took_ms: u64, target_ms: u64) -> u64 {
+    if took_ms > target_ms.saturating_mul(5) {
+        return (size / 4).max(limits::CHUNK_ROWS_MIN.min(size));
+    }
+    // A chunk much smaller than asked for (the end of the table, a piece of a composite key) says
+    // nothing about the size asked for.
+    if rows.saturating_mul(2) < size {
+        return size;
+    }
+    let took_ms = took_ms.max(1);
+    let wished = size.saturating_mul(target_ms) / took_ms;
+    let grown = size.saturating_add(size / 2).max(size + 1);
+    wished
+        .clamp((size / 2).max(1), grown)
+        .max(limits::CHUNK_ROWS_MIN.min(size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> Key {
+        Key::from_bytes(&[byte])
+    }
+
+    #[test]
+    fn chunks_follow_each_other_without_gap_and_end_open() {
+        let mut chunker = Chunker::new(10, 100, 50);
+        assert_eq!(chunker.start_lookup(2), Some((None, 10)));
+        assert_eq!(chunker.start_lookup(2), None, "one lookup at a time");
+        chunker.lookup_done(Some((key(5), 0)));
+        assert_eq!(chunker.start_lookup(2), Some((Some(key(5)), 10)));
+        chunker.lookup_done(None);
+        let (one, two) = (
+            chunker.take().expect("first"),
+            chunker.take().expect("second"),
+        );
+        assert_eq!((&one.after, &one.upto), (&None, &Some(key(5))));
+        assert_eq!((&two.after, &two.upto), (&Some(key(5)), &None));
+        assert!(!chunker.finished());
+        chunker.done(one.id, 10, 50);
+        assert!(!chunker.finished(), "the last chunk is still in flight");
+        chunker.done(two.id, 3, 50);
+        assert!(chunker.finished());
+    }
+
+    #[test]
+    fn the_size_follows_the_time_and_shrinks_at_once() {
+        assert_eq!(next_size(1_000, 1_000, 10, 50), 1_500);
+        assert_eq!(next_size(1_000, 1_000, 100, 50), 500);
+        assert_eq!(next_size(1_000, 1_000, 260, 50), 250);
+        assert_eq!(
+            next_size(1_000, 10, 1, 50),
+            1_000,
+            "a short chunk says nothing"
+        );
+        assert_eq!(next_size(60, 60, 49_000, 50), limits::CHUNK_ROWS_MIN);
+        assert_eq!(next_size(1, 1, 1, 50), 2, "a size of one can grow");
+    }
+}

@@ -1,0 +1,166 @@
+//! Everything that can happen to a migration, and everything it can ask for.
+
+use super::chunk::{Chunk, ChunkEnd};
+use super::copy::{CopyJob, CopyOutcome};
+use super::refresh::{RefreshJob, RefreshOutcome};
+use super::verify::Pass;
+use crate::plan::key::Key;
+
+/// A value written to the changelog to be seen again in the stream; never used twice in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Marker(pub u64);
+
+/// Which table a chunk end is looked up in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The original.
+    Original,
+    /// The ghost.
+    Ghost,
+}
+
+/// Which walk a chunk end belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scan {
+    /// The copy.
+    Copy,
+    /// The verification.
+    Verify,
+}
+
+/// What became of a RENAME whose answer was lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ownership {
+    /// The tables are swapped.
+    Swapped,
+    /// Nothing happened.
+    Unchanged,
+    /// It can't be told.
+    Unknown,
+}
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// Every transaction logged before the position is decided and visible.
+    BarrierPassed,
+    /// The lookup of a chunk's end is over.
+    ChunkEndFound(Scan, ChunkEnd),
+    /// A chunk was copied.
+    Copied(CopyOutcome, u64),
+    /// The stream delivered changes of these keys.
+    Changed(Vec<Key>),
+    /// The stream delivered a marker.
+    MarkerSeen(Marker),
+    /// The stream delivered a heartbeat, so many milliseconds after it was written.
+    HeartbeatSeen(u64),
+    /// A refresh is over.
+    Refreshed(RefreshOutcome),
+    /// A chunk was compared: its number, rows, differing keys, and the time in milliseconds.
+    Compared(u64, u64, Vec<Key>, u64),
+    /// Suspect keys were checked; these still differ.
+    Checked(u64, Vec<Key>),
+    /// Both tables are locked for us.
+    Locked,
+    /// The lock was not granted in time.
+    NotLocked,
+    /// Everything dirty was refreshed under the lock, and these suspects differ even now.
+    LockedRefreshed(Vec<Key>),
+    /// The tables are swapped.
+    Renamed,
+    /// The server refused the rename: nothing happened, the lock is still held.
+    NotRenamed,
+    /// The answer to the rename was lost.
+    RenameLost,
+    /// What the catalogue says after a lost answer.
+    OwnershipRead(Ownership),
+    /// The lock is given up.
+    Unlocked,
+    /// Time has passed; milliseconds since the start.
+    Tick(u64),
+    /// Why everything has to pause, or that it needn't.
+    Throttled(Option<String>),
+    /// The cut-over may not happen yet, or may again.
+    Postponed(bool),
+    /// The operator wants to stop.
+    Stop,
+    /// Something can't go on: what happened and what to do next.
+    Broken(Failure),
+}
+
+/// A failure with what the operator should know.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Failure {
+    /// What happened.
+    pub what: String,
+    /// What to do next.
+    pub next: String,
+}
+
+impl Failure {
+    /// A failure with advice.
+    pub fn new(what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            next: next.into(),
+        }
+    }
+}
+
+/// Something to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Command {
+    /// Find out when every transaction logged before the position is visible.
+    WaitForBarrier,
+    /// Look up the end of the next chunk.
+    FindChunkEnd {
+        /// For which walk.
+        scan: Scan,
+        /// In which table.
+        side: Side,
+        /// Lower end.
+        after: Option<Key>,
+        /// Wished number of rows.
+        rows: u64,
+    },
+    /// Copy a chunk.
+    Copy(CopyJob),
+    /// Refresh keys.
+    Refresh(RefreshJob),
+    /// Compare a chunk of both tables.
+    Compare(Pass, Chunk),
+    /// Check suspect keys.
+    Check(u64, Vec<Key>),
+    /// Write this marker to the changelog.
+    WriteMarker(Marker),
+    /// Lock both tables.
+    Lock,
+    /// Refresh these keys on the locking connection, then check these suspects there.
+    RefreshLocked {
+        /// Dirty keys.
+        keys: Vec<Key>,
+        /// Suspects that never stood still.
+        suspects: Vec<Key>,
+    },
+    /// Swap the tables.
+    Rename,
+    /// Give the lock up.
+    Unlock,
+    /// Settle by the catalogue what became of the rename.
+    ReadOwnership,
+}
+
+/// How a migration ended, in terms of the data.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The tables are swapped.
+    Completed,
+    /// Stopped by the operator; the original is untouched.
+    Stopped,
+    /// Given up; the original is untouched.
+    Failed(Failure),
+    /// Verification found rows that differ; the original is untouched.
+    Mismatch(usize),
+    /// It is not known whether the tables are swapped.
+    Unknown,
+}

@@ -1,0 +1,502 @@
+//! The protocol: the one owner of a migration's state. Pure: no clock, no I/O, no async.
+//!
+//! [`Core::step`] takes one event and returns the commands that follow from it. `engine` carries
+//! the commands out and reports what came of them as further events; the simulation does the same
+//! against a fake server, through every interleaving. The same events in the same order always
+//! give the same commands.
+//!
+//! Why nothing is lost (`docs/design/protocol.md` has the long form): every row of the original is
+//! either unchanged since its chunk read it under a lock, or an event made its key dirty after the
+//! position was taken, or the copy itself made it dirty because it could not read it. A dirty key
+//! is cleaned only by a read of the present under a lock, or by the proof that no row is there.
+//! Under the cut-over's lock nothing can change any more, and everything dirty up to a marker
+//! written under that lock is refreshed before the rename.
+
+pub mod chunk;
+pub mod copy;
+mod cutover;
+pub mod dirty;
+pub mod event;
+pub mod refresh;
+pub mod rules;
+pub mod verify;
+
+use std::collections::VecDeque;
+
+use crate::limits;
+use chunk::Chunker;
+use copy::CopyJob;
+use cutover::Attempt;
+use dirty::DirtySet;
+use event::{Command, Event, Marker, Outcome, Scan, Side};
+use refresh::RefreshJob;
+use rules::{Rule, Rules};
+use verify::{Pass, Verification};
+
+/// What the core needs to know about a migration.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Settings {
+    /// Connections that may copy at a time.
+    pub copy_workers: usize,
+    /// Connections that may refresh at a time while the backlog is small.
+    pub refresh_workers: usize,
+    /// Rows of the first chunk.
+    pub chunk_rows: u64,
+    /// Most rows of a chunk.
+    pub chunk_rows_max: u64,
+    /// Time a copy chunk should take, in milliseconds.
+    pub copy_target_ms: u64,
+    /// Keys of one refresh.
+    pub refresh_keys: usize,
+    /// Bytes of dirty keys at which the stream has to wait.
+    pub dirty_bytes_max: usize,
+    /// The shared unique key can be told apart by its bytes.
+    pub byte_comparable: bool,
+    /// A range of keys means the same rows in both tables.
+    pub same_order: bool,
+    /// The ghost has unique keys beside the shared one.
+    pub other_unique_keys: bool,
+    /// Lag of the stream above which no cut-over is tried, in milliseconds.
+    pub lag_max_ms: u64,
+    /// Longest time the tables may stay locked, in milliseconds.
+    pub lock_held_max_ms: u64,
+    /// The rules in force.
+    pub rules: Rules,
+}
+
+/// Where a migration stands; each phase owns what is left to do in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Phase {
+    /// Waiting for the start barrier.
+    Barrier,
+    /// Copying; the chunks live in the core because the last ones overlap the next phase.
+    Copying,
+    /// Comparing.
+    Verifying,
+    /// Waiting for the moment of the cut-over.
+    Gate,
+    /// One attempt at the cut-over.
+    CutOver(Attempt),
+    /// Over.
+    Ended(Outcome),
+}
+
+/// Numbers for people; never used in a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Counters {
+    /// Rows read by the copy.
+    pub rows_copied: u64,
+    /// Chunks copied.
+    pub chunks: u64,
+    /// Keys that events marked.
+    pub keys_marked: u64,
+    /// Ghost rows replaced or deleted by refreshes.
+    pub keys_refreshed: u64,
+    /// Rows compared.
+    pub rows_verified: u64,
+    /// Chunks compared.
+    pub chunks_verified: u64,
+    /// Cut-over attempts begun.
+    pub attempts: u32,
+}
+
+/// The owner of a migration's state.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Core {
+    settings: Settings,
+    phase: Phase,
+    chunker: Chunker,
+    dirty: DirtySet,
+    verification: Verification,
+    next_marker: u64,
+    throttled: Option<String>,
+    postponed: bool,
+    stopping: bool,
+    /// How to end if the rename under way turns out not to have happened.
+    wish: Option<Outcome>,
+    lag_ms: Option<u64>,
+    now_ms: u64,
+    /// A tick has passed since the last small batch, so a small batch may go.
+    small_batch_due: bool,
+    /// Refreshes to go the careful way, because the short one failed lately.
+    careful_jobs: u8,
+    /// No attempt before this moment.
+    next_attempt_ms: u64,
+    pause_ms: u64,
+    counters: Counters,
+}
+
+/// Refreshes that go the careful way after a short one has failed.
+const CAREFUL_JOBS: u8 = 8;
+
+impl Core {
+    /// A migration at its beginning: tables made, stream followed, nothing copied.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        let rules = settings.rules;
+        Self {
+            phase: Phase::Barrier,
+            chunker: Chunker::new(
+                settings.chunk_rows,
+                settings.chunk_rows_max,
+                settings.copy_target_ms,
+            ),
+            dirty: DirtySet::new(!settings.byte_comparable, rules),
+            verification: Verification::new(
+                settings.same_order,
+                settings.chunk_rows,
+                settings.chunk_rows_max,
+                rules,
+            ),
+            next_marker: 1,
+            throttled: None,
+            postponed: false,
+            stopping: false,
+            wish: None,
+            lag_ms: None,
+            now_ms: 0,
+            small_batch_due: true,
+            careful_jobs: 0,
+            next_attempt_ms: 0,
+            pause_ms: millis(limits::CUT_OVER_PAUSE_FIRST),
+            counters: Counters::default(),
+            settings,
+        }
+    }
+
+    /// What has to be done at the very beginning.
+    pub fn start(&mut self) -> Vec<Command> {
+        if self.rules().has(Rule::StartBarrier) {
+            return vec![Command::WaitForBarrier];
+        }
+        self.step(Event::BarrierPassed)
+    }
+
+    /// Takes an event and tells what follows from it.
+    pub fn step(&mut self, event: Event) -> Vec<Command> {
+        let mut commands = VecDeque::new();
+        self.take_in(event, &mut commands);
+        self.advance(&mut commands);
+        self.dispatch(&mut commands);
+        commands.into()
+    }
+
+    fn take_in(&mut self, event: Event, commands: &mut VecDeque<Command>) {
+        match event {
+            Event::BarrierPassed => {
+                if self.phase == Phase::Barrier {
+                    self.phase = Phase::Copying;
+                }
+            }
+            Event::ChunkEndFound(Scan::Copy, end) => self.chunker.lookup_done(end),
+            Event::ChunkEndFound(Scan::Verify, end) => self.verification.chunker.lookup_done(end),
+            Event::Copied(outcome, took_ms) => {
+                self.counters.rows_copied += outcome.read;
+                self.counters.chunks += 1;
+                self.chunker.done(outcome.chunk, outcome.read, took_ms);
+                outcome
+                    .missing
+                    .into_iter()
+                    .for_each(|key| self.dirty.mark(key));
+            }
+            Event::Changed(keys) => {
+                self.counters.keys_marked += keys.len() as u64;
+                for key in keys {
+                    self.verification.touch(&key);
+                    self.dirty.mark(key);
+                }
+            }
+            Event::MarkerSeen(marker) => {
+                self.verification.marker_seen(marker);
+                self.marker_seen_in_attempt(marker, commands);
+            }
+            Event::HeartbeatSeen(age_ms) => self.lag_ms = Some(age_ms),
+            Event::Refreshed(outcome) => {
+                self.counters.keys_refreshed += outcome.replaced + outcome.deleted;
+                self.careful_jobs = if outcome.detour {
+                    CAREFUL_JOBS
+                } else {
+                    self.careful_jobs.saturating_sub(1)
+                };
+                self.dirty.give_back(outcome.id, outcome.stayed);
+            }
+            Event::Compared(chunk, rows, suspects, took_ms) => {
+                self.counters.chunks_verified += 1;
+                self.verification.compared(chunk, rows, suspects, took_ms);
+                self.counters.rows_verified = self.verification.rows();
+            }
+            Event::Checked(check, different) => {
+                let marker = Marker(self.next_marker);
+                if self.verification.checked(check, &different, marker) {
+                    self.next_marker += 1;
+                    commands.push_back(Command::WriteMarker(marker));
+                }
+            }
+            Event::Tick(now_ms) => self.tick(now_ms, commands),
+            Event::Throttled(reason) => self.throttled = reason,
+            Event::Postponed(postponed) => self.postponed = postponed,
+            Event::Stop => self.stop(Outcome::Stopped, commands),
+            Event::Broken(failure) => self.stop(Outcome::Failed(failure), commands),
+            event @ (Event::Locked
+            | Event::NotLocked
+            | Event::LockedRefreshed(_)
+            | Event::Renamed
+            | Event::NotRenamed
+            | Event::RenameLost
+            | Event::OwnershipRead(_)
+            | Event::Unlocked) => self.attempt_event(event, commands),
+        }
+    }
+
+    fn tick(&mut self, now_ms: u64, commands: &mut VecDeque<Command>) {
+        self.now_ms = now_ms;
+        self.small_batch_due = true;
+        self.dirty.release_held();
+        self.verification.release();
+        self.attempt_tick(commands);
+    }
+
+    /// Moves on to the next phase when everything the present one owes is done.
+    fn advance(&mut self, commands: &mut VecDeque<Command>) {
+        if !self.verification.definite().is_empty() {
+            let found = self.verification.definite().len();
+            self.stop(Outcome::Mismatch(found), commands);
+        }
+        if self.phase == Phase::Copying && self.copy_finished() {
+            self.phase = Phase::Verifying;
+        }
+        if self.phase == Phase::Verifying && self.verified() {
+            self.phase = Phase::Gate;
+        }
+        self.attempt_progress(commands);
+        if self.phase == Phase::Gate && self.gate_open() {
+            self.begin_attempt(commands);
+        }
+    }
+
+    fn copy_finished(&self) -> bool {
+        self.chunker.finished() || !self.rules().has(Rule::CopyReachesEnd)
+    }
+
+    fn verified(&self) -> bool {
+        self.verification.chunks_done()
+            && self.verification.idle()
+            && self.verification.suspect_count() <= limits::RECHECK_KEYS
+    }
+
+    /// Fills the free connections: nothing while throttled or cutting over, never everything to
+    /// one kind of work.
+    fn dispatch(&mut self, commands: &mut VecDeque<Command>) {
+        if self.throttled.is_some() || self.stopping {
+            return;
+        }
+        let working = match self.phase {
+            Phase::Copying | Phase::Verifying | Phase::Gate => true,
+            Phase::Barrier | Phase::CutOver(_) | Phase::Ended(_) => false,
+        };
+        if !working {
+            return;
+        }
+        let behind = self.dirty.ready() > limits::BACKLOG_KEYS_HIGH;
+        self.dispatch_refreshes(behind, commands);
+        let scanners = if behind {
+            1
+        } else {
+            self.settings.copy_workers
+        };
+        if self.phase == Phase::Copying {
+            self.dispatch_copies(scanners, commands);
+        }
+        if self.phase == Phase::Verifying {
+            self.dispatch_comparisons(scanners, commands);
+        }
+        if self.phase == Phase::Verifying || self.phase == Phase::Gate {
+            let dirty = &self.dirty;
+            if self.small_batch_due {
+                if let Some((check, keys)) = self.verification.take_suspects(|k| dirty.contains(k))
+                {
+                    commands.push_back(Command::Check(check, keys));
+                }
+            }
+        }
+        self.small_batch_due = false;
+    }
+
+    fn dispatch_refreshes(&mut self, behind: bool, commands: &mut VecDeque<Command>) {
+        let workers = if behind {
+            self.settings.refresh_workers + self.settings.copy_workers - 1
+        } else {
+            self.settings.refresh_workers
+        };
+        while self.dirty.jobs() < workers {
+            let full_batch = self.dirty.ready() >= limits::REFRESH_KEYS_EAGER;
+            if !full_batch && !self.small_batch_due {
+                return;
+            }
+            let Some((job, keys)) = self.dirty.take(self.settings.refresh_keys) else {
+                return;
+            };
+            let short_way = self.careful_jobs == 0;
+            commands.push_back(Command::Refresh(RefreshJob::new(
+                job,
+                keys,
+                short_way,
+                self.rules(),
+            )));
+        }
+    }
+
+    fn dispatch_copies(&mut self, workers: usize, commands: &mut VecDeque<Command>) {
+        while self.chunker.in_flight() < workers {
+            let Some(chunk) = self.chunker.take() else {
+                break;
+            };
+            let job = CopyJob::new(chunk, self.settings.other_unique_keys, self.rules());
+            commands.push_back(Command::Copy(job));
+        }
+        let ahead = workers * limits::CHUNKS_AHEAD_PER_WORKER;
+        if let Some((after, rows)) = self.chunker.start_lookup(ahead) {
+            commands.push_back(Command::FindChunkEnd {
+                scan: Scan::Copy,
+                side: Side::Original,
+                after,
+                rows,
+            });
+        }
+    }
+
+    fn dispatch_comparisons(&mut self, workers: usize, commands: &mut VecDeque<Command>) {
+        while self.verification.chunker.in_flight() < workers {
+            let Some((pass, chunk)) = self.verification.take_chunk() else {
+                break;
+            };
+            commands.push_back(Command::Compare(pass, chunk));
+        }
+        let ahead = workers * limits::CHUNKS_AHEAD_PER_WORKER;
+        if let Some((after, rows)) = self.verification.chunker.start_lookup(ahead) {
+            let side = match self.verification.pass {
+                Pass::Both | Pass::Original => Side::Original,
+                Pass::Ghost => Side::Ghost,
+            };
+            commands.push_back(Command::FindChunkEnd {
+                scan: Scan::Verify,
+                side,
+                after,
+                rows,
+            });
+        }
+    }
+
+    fn rules(&self) -> Rules {
+        self.settings.rules
+    }
+
+    /// Whether the stream may deliver more: there is memory for its keys.
+    #[must_use]
+    pub fn wants_changes(&self) -> bool {
+        !self.dirty.is_full(self.settings.dirty_bytes_max)
+    }
+
+    /// How it ended, once it has.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        match &self.phase {
+            Phase::Ended(outcome) => Some(outcome),
+            Phase::Barrier
+            | Phase::Copying
+            | Phase::Verifying
+            | Phase::Gate
+            | Phase::CutOver(_) => None,
+        }
+    }
+
+    /// Numbers for people.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Keys that differ for certain, for the report.
+    #[must_use]
+    pub fn mismatches(&self) -> usize {
+        self.verification.definite().len()
+    }
+
+    /// The state for people.
+    #[must_use]
+    pub fn view(&self) -> View<'_> {
+        View {
+            stage: match &self.phase {
+                Phase::Barrier => Stage::Barrier,
+                Phase::Copying => Stage::Copying,
+                Phase::Verifying => Stage::Verifying,
+                Phase::Gate if self.postponed => Stage::Postponed,
+                Phase::Gate => Stage::Waiting,
+                Phase::CutOver(_) => Stage::CutOver,
+                Phase::Ended(_) => Stage::Ended,
+            },
+            throttled: self.throttled.as_deref(),
+            counters: self.counters,
+            dirty: self.dirty.len(),
+            held: self.dirty.held(),
+            suspects: self.verification.suspect_count(),
+            lag_ms: self.lag_ms,
+            chunk_rows: self.chunker.rows(),
+        }
+    }
+
+    fn stop(&mut self, outcome: Outcome, commands: &mut VecDeque<Command>) {
+        match &self.phase {
+            Phase::Ended(_) => {}
+            Phase::CutOver(_) => self.stop_attempt(outcome, commands),
+            Phase::Barrier | Phase::Copying | Phase::Verifying | Phase::Gate => {
+                self.stopping = true;
+                self.phase = Phase::Ended(outcome);
+            }
+        }
+    }
+}
+
+/// Where a migration stands, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Waiting for transactions that were open at the start.
+    Barrier,
+    /// Copying.
+    Copying,
+    /// Comparing.
+    Verifying,
+    /// Everything is ready, but the operator wants the cut-over later.
+    Postponed,
+    /// Everything is ready; waiting for a good moment.
+    Waiting,
+    /// Cutting over.
+    CutOver,
+    /// Over.
+    Ended,
+}
+
+/// The core's state as people see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View<'a> {
+    /// Where it stands.
+    pub stage: Stage,
+    /// Why it pauses.
+    pub throttled: Option<&'a str>,
+    /// Numbers.
+    pub counters: Counters,
+    /// Dirty keys outstanding.
+    pub dirty: usize,
+    /// Of these, keys whose rows somebody holds.
+    pub held: usize,
+    /// Keys under suspicion.
+    pub suspects: usize,
+    /// Lag of the stream.
+    pub lag_ms: Option<u64>,
+    /// Present chunk size.
+    pub chunk_rows: u64,
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

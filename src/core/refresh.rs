@@ -1,0 +1,300 @@
+//! The refresh of a batch of keys as a sequence of statements, decided without I/O.
+//!
+//! Two ways lead to the same end. The short one is a single statement that replaces all rows of
+//! the batch under locks that may not be waited for; it suffices when nobody holds one of the
+//! rows and every key has a row. The careful one is the full argument: lock what can be locked,
+//! replace it, *prove* the absence of the rest by a read that fails if anybody holds a row there,
+//! delete what is proved absent, and leave everything else dirty.
+
+use super::rules::{Rule, Rules};
+use crate::limits;
+use crate::plan::key::Key;
+
+/// The next statement of a refresh.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RefreshStep {
+    /// Replace all these rows in a transaction of its own, failing if one is held.
+    ReplaceAll(Vec<Key>),
+    /// Begin a transaction, lock the rows nobody holds, and tell which keys have one.
+    LockPresent(Vec<Key>),
+    /// Replace these rows; they are locked.
+    Replace(Vec<Key>),
+    /// Read these keys, failing if anybody holds one: the proof that no row is there.
+    ProveAbsent(Vec<Key>),
+    /// Delete these keys from the ghost.
+    Delete(Vec<Key>),
+    /// Commit.
+    Commit,
+    /// Nothing is left to do.
+    Done,
+}
+
+/// The answer to a step.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RefreshAnswer {
+    /// So many of the keys had a row, and it was written to the ghost.
+    Replaced(u64),
+    /// Which of the asked keys have a row that is now locked, by position in the question.
+    Present(Vec<usize>),
+    /// No row and nobody holds one.
+    Absent,
+    /// Somebody holds one of the rows, or one is there after all.
+    Held,
+    /// Done.
+    Ok,
+}
+
+/// A batch being refreshed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RefreshJob {
+    /// The job's number in the dirty set.
+    pub id: u64,
+    keys: Vec<Key>,
+    step: RefreshStep,
+    /// Groups of keys whose absence is still to be proved.
+    unproved: Vec<Vec<Key>>,
+    absent: Vec<Key>,
+    stayed: Vec<Key>,
+    replaced: u64,
+    proofs: u32,
+    /// The short way was tried in vain.
+    detour: bool,
+    rules: Rules,
+}
+
+/// What came of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct RefreshOutcome {
+    /// The job's number.
+    pub id: u64,
+    /// Ghost rows replaced.
+    pub replaced: u64,
+    /// Keys whose absence was proved, and whose ghost rows are gone.
+    pub deleted: u64,
+    /// Keys that stay dirty because somebody holds their rows.
+    pub stayed: Vec<Key>,
+    /// The short way was tried in vain.
+    pub detour: bool,
+}
+
+/// Proofs tried in one job; what is unproved then waits for the next round.
+const PROOFS_MAX: u32 = 64;
+
+impl RefreshJob {
+    /// A job for a batch of dirty keys.
+    #[must_use]
+    pub fn new(id: u64, keys: Vec<Key>, short_way: bool, rules: Rules) -> Self {
+        debug_assert!(keys.len() <= limits::REFRESH_KEYS.max(limits::CUT_OVER_DIRTY_LOCKED_MAX));
+        let step = if short_way {
+            RefreshStep::ReplaceAll(keys.clone())
+        } else {
+            RefreshStep::LockPresent(keys.clone())
+        };
+        Self {
+            id,
+            keys,
+            step,
+            unproved: Vec::new(),
+            absent: Vec::new(),
+            stayed: Vec::new(),
+            replaced: 0,
+            proofs: 0,
+            detour: false,
+            rules,
+        }
+    }
+
+    /// The statement to run now.
+    #[must_use]
+    pub fn next(&self) -> &RefreshStep {
+        &self.step
+    }
+
+    /// Takes a statement's answer.
+    pub fn answer(&mut self, answer: RefreshAnswer) {
+        let step = std::mem::replace(&mut self.step, RefreshStep::Done);
+        self.step = match (step, answer) {
+            (RefreshStep::ReplaceAll(keys), RefreshAnswer::Replaced(rows))
+                if usize::try_from(rows).is_ok_and(|rows| rows == keys.len()) =>
+            {
+                self.replaced = rows;
+                RefreshStep::Done
+            }
+            // Some rows are gone or held. Which ones must come from one locking read.
+            (RefreshStep::ReplaceAll(keys), RefreshAnswer::Replaced(_) | RefreshAnswer::Held) => {
+                self.detour = true;
+                RefreshStep::LockPresent(keys)
+            }
+            (RefreshStep::LockPresent(keys), RefreshAnswer::Present(found)) => {
+                self.split(keys, &found)
+            }
+            (RefreshStep::Replace(_), RefreshAnswer::Replaced(rows)) => {
+                self.replaced = rows;
+                self.next_proof()
+            }
+            (RefreshStep::ProveAbsent(keys), RefreshAnswer::Absent) => {
+                self.absent.extend(keys);
+                self.next_proof()
+            }
+            (RefreshStep::ProveAbsent(keys), RefreshAnswer::Held) => {
+                self.halve(keys);
+                self.next_proof()
+            }
+            (RefreshStep::Delete(_), RefreshAnswer::Ok) => RefreshStep::Commit,
+            (RefreshStep::Commit, RefreshAnswer::Ok) => RefreshStep::Done,
+            (step, answer) => {
+                debug_assert!(false, "answer {answer:?} to step {step:?}");
+                RefreshStep::Done
+            }
+        };
+    }
+
+    /// The transaction was rolled back (a deadlock among our own workers): from the beginning.
+    pub fn restart(&mut self) {
+        self.unproved.clear();
+        self.absent.clear();
+        self.stayed.clear();
+        self.replaced = 0;
+        self.proofs = 0;
+        self.step = RefreshStep::LockPresent(self.keys.clone());
+    }
+
+    /// What came of it, once the job is done.
+    #[must_use]
+    pub fn outcome(self) -> RefreshOutcome {
+        RefreshOutcome {
+            id: self.id,
+            replaced: self.replaced,
+            deleted: self.absent.len() as u64,
+            stayed: self.stayed,
+            detour: self.detour,
+        }
+    }
+
+    fn split(&mut self, keys: Vec<Key>, found: &[usize]) -> RefreshStep {
+        let mut present = Vec::new();
+        let mut rest = Vec::new();
+        for (position, key) in keys.into_iter().enumerate() {
+            if found.contains(&position) {
+                present.push(key)
+            } else {
+                rest.push(key)
+            }
+        }
+        if !rest.is_empty() {
+            self.unproved.push(rest);
+        }
+        if present.is_empty() {
+            self.next_proof()
+        } else {
+            RefreshStep::Replace(present)
+        }
+    }
+
+    fn next_proof(&mut self) -> RefreshStep {
+        if !self.rules.has(Rule::AbsenceIsProved) {
+            self.absent
+                .extend(std::mem::take(&mut self.unproved).into_iter().flatten());
+        }
+        while let Some(keys) = self.unproved.pop() {
+            if self.proofs < PROOFS_MAX {
+                self.proofs += 1;
+                return RefreshStep::ProveAbsent(keys);
+            }
+            self.stayed.extend(keys);
+        }
+        if self.absent.is_empty() {
+            RefreshStep::Commit
+        } else {
+            RefreshStep::Delete(self.absent.clone())
+        }
+    }
+
+    /// One of these keys is held: halve the group until it stands alone, so that it doesn't keep
+    /// the others.
+    fn halve(&mut self, mut keys: Vec<Key>) {
+        if keys.len() == 1 {
+            self.stayed.extend(keys);
+            return;
+        }
+        let other = keys.split_off(keys.len() / 2);
+        self.unproved.push(keys);
+        self.unproved.push(other);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(bytes: &[u8]) -> Vec<Key> {
+        bytes.iter().map(|byte| Key::from_bytes(&[*byte])).collect()
+    }
+
+    fn job(bytes: &[u8], short_way: bool) -> RefreshJob {
+        RefreshJob::new(1, keys(bytes), short_way, Rules::default())
+    }
+
+    #[test]
+    fn a_batch_of_present_rows_is_one_statement() {
+        let mut job = job(&[1, 2], true);
+        job.answer(RefreshAnswer::Replaced(2));
+        assert_eq!(job.next(), &RefreshStep::Done);
+        assert_eq!(job.outcome().replaced, 2);
+    }
+
+    #[test]
+    fn one_row_fewer_than_keys_takes_the_careful_way() {
+        let mut job = job(&[1, 2], true);
+        job.answer(RefreshAnswer::Replaced(1));
+        assert_eq!(job.next(), &RefreshStep::LockPresent(keys(&[1, 2])));
+        job.answer(RefreshAnswer::Present(vec![1]));
+        assert_eq!(job.next(), &RefreshStep::Replace(keys(&[2])));
+        job.answer(RefreshAnswer::Replaced(1));
+        assert_eq!(job.next(), &RefreshStep::ProveAbsent(keys(&[1])));
+        job.answer(RefreshAnswer::Absent);
+        assert_eq!(job.next(), &RefreshStep::Delete(keys(&[1])));
+        job.answer(RefreshAnswer::Ok);
+        assert_eq!(job.next(), &RefreshStep::Commit);
+        job.answer(RefreshAnswer::Ok);
+        let outcome = job.outcome();
+        assert_eq!(
+            (outcome.replaced, outcome.deleted, outcome.stayed),
+            (1, 1, vec![])
+        );
+    }
+
+    #[test]
+    fn a_held_row_stays_dirty_and_does_not_keep_the_others() {
+        let mut job = job(&[1, 2, 3], false);
+        job.answer(RefreshAnswer::Present(vec![]));
+        let mut asked = 0;
+        while let RefreshStep::ProveAbsent(group) = job.next().clone() {
+            asked += 1;
+            let held = group.contains(&Key::from_bytes(&[2]));
+            job.answer(if held {
+                RefreshAnswer::Held
+            } else {
+                RefreshAnswer::Absent
+            });
+        }
+        assert!(asked <= 5, "{asked} proofs for three keys");
+        job.answer(RefreshAnswer::Ok);
+        job.answer(RefreshAnswer::Ok);
+        let outcome = job.outcome();
+        assert_eq!((outcome.deleted, outcome.stayed), (2, keys(&[2])));
+    }
+
+    #[test]
+    fn a_rolled_back_job_forgets_what_it_had_proved() {
+        let mut job = job(&[1], false);
+        job.answer(RefreshAnswer::Present(vec![]));
+        job.answer(RefreshAnswer::Absent);
+        job.restart();
+        assert_eq!(job.next(), &RefreshStep::LockPresent(keys(&[1])));
+        job.answer(RefreshAnswer::Present(vec![0]));
+        job.answer(RefreshAnswer::Replaced(1));
+        job.answer(RefreshAnswer::Ok);
+        assert_eq!(job.outcome().deleted, 0);
+    }
+}

@@ -1,0 +1,319 @@
+//! The verification before the cut-over: every chunk compared, every difference explained.
+//!
+//! Chunks are compared while both tables change, so a difference is at first only a *suspect*
+//! key. A suspect is checked again and dropped as soon as it is seen equal once: from then on its
+//! changes are followed like everybody's. It becomes a **definite** mismatch only when it differs
+//! although nothing changed it: it was clean when the check began, a marker written after the
+//! check has come back through the stream, and no event for the key came before it. Two such
+//! rounds are asked for. Keys that never stand still are settled under the cut-over's lock.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::chunk::{Chunk, Chunker};
+use super::event::Marker;
+use super::rules::{Rule, Rules};
+use crate::limits;
+use crate::plan::key::Key;
+
+/// Which way a pass walks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Pass {
+    /// Ranges mean the same in both tables: counts and hashes of both.
+    Both,
+    /// The original's rows, each beside its ghost row.
+    Original,
+    /// The ghost's rows that the original lacks.
+    Ghost,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum State {
+    Waiting,
+    InCheck,
+    Awaiting(Marker),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Suspect {
+    state: State,
+    /// Changed, or due to be refreshed, since the check began.
+    touched: bool,
+    confirmations: u8,
+}
+
+/// The state of the verification.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Verification {
+    /// The pass under way.
+    pub pass: Pass,
+    /// Its chunks.
+    pub chunker: Chunker,
+    passes_left: VecDeque<(Pass, Chunker)>,
+    again: VecDeque<u64>,
+    suspects: BTreeMap<Key, Suspect>,
+    checks: BTreeMap<u64, Vec<Key>>,
+    next_check: u64,
+    definite: Vec<Key>,
+    rows: u64,
+    rules: Rules,
+}
+
+impl Verification {
+    /// A verification whose chunks start with `rows` rows.
+    #[must_use]
+    pub fn new(same_order: bool, rows: u64, rows_max: u64, rules: Rules) -> Self {
+        let target = u64::try_from(limits::VERIFY_CHUNK_TARGET.as_millis()).unwrap_or(u64::MAX);
+        let chunker = || Chunker::new(rows, rows_max, target);
+        let (pass, passes_left) = if same_order {
+            (Pass::Both, VecDeque::new())
+        } else {
+            (Pass::Original, VecDeque::from([(Pass::Ghost, chunker())]))
+        };
+        Self {
+            pass,
+            chunker: chunker(),
+            passes_left,
+            again: VecDeque::new(),
+            suspects: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            next_check: 0,
+            definite: Vec::new(),
+            rows: 0,
+            rules,
+        }
+    }
+
+    /// The next chunk to compare, unless too many suspects wait.
+    pub fn take_chunk(&mut self) -> Option<(Pass, Chunk)> {
+        if self.suspects.len() >= limits::SUSPECT_KEYS_MAX {
+            return None;
+        }
+        self.chunker.take().map(|chunk| (self.pass, chunk))
+    }
+
+    /// A chunk was compared.
+    pub fn compared(&mut self, chunk: u64, rows: u64, suspects: Vec<Key>, took_ms: u64) {
+        let overflow = suspects.len() >= limits::VERIFY_DIFFERENCES_MAX;
+        for key in suspects {
+            self.suspects.entry(key).or_insert(Suspect {
+                state: State::Waiting,
+                touched: false,
+                confirmations: 0,
+            });
+        }
+        if overflow {
+            self.again.push_back(chunk);
+        } else {
+            self.chunker.done(chunk, rows, took_ms);
+            self.rows += rows;
+        }
+        if self.chunker.finished() {
+            if let Some((pass, chunker)) = self.passes_left.pop_front() {
+                self.pass = pass;
+                self.chunker = chunker;
+            }
+        }
+    }
+
+    /// A pause is over: chunks that differed widely are looked at again.
+    pub fn release(&mut self) {
+        for chunk in std::mem::take(&mut self.again) {
+            self.chunker.put_back(chunk);
+        }
+    }
+
+    /// An event marked this key dirty.
+    pub fn touch(&mut self, key: &Key) {
+        if let Some(suspect) = self.suspects.get_mut(key) {
+            suspect.touched = true;
+        }
+    }
+
+    /// The next batch of suspects to check; at most one check runs at a time.
+    pub fn take_suspects(&mut self, dirty: impl Fn(&Key) -> bool) -> Option<(u64, Vec<Key>)> {
+        if !self.checks.is_empty() {
+            return None;
+        }
+        let keys: Vec<Key> = self
+            .suspects
+            .iter()
+            .filter(|(_, suspect)| suspect.state == State::Waiting)
+            .map(|(key, _)| key.clone())
+            .take(limits::RECHECK_KEYS)
+            .collect();
+        if keys.is_empty() {
+            return None;
+        }
+        for key in &keys {
+            if let Some(suspect) = self.suspects.get_mut(key) {
+                suspect.state = State::InCheck;
+                suspect.touched = dirty(key);
+            }
+        }
+        let check = self.next_check;
+        self.next_check += 1;
+        self.checks.insert(check, keys.clone());
+        Some((check, keys))
+    }
+
+    /// A check came back. Returns whether `marker` is to be written now: there are keys that
+    /// differ although nothing seems to have changed them.
+    pub fn checked(&mut self, check: u64, different: &[Key], marker: Marker) -> bool {
+        let mut wanted = false;
+        for key in self.checks.remove(&check).unwrap_or_default() {
+            if !different.contains(&key) {
+                self.suspects.remove(&key);
+            } else if let Some(suspect) = self.suspects.get_mut(&key) {
+                if suspect.touched && self.rules.has(Rule::MismatchNeedsQuiet) {
+                    suspect.state = State::Waiting;
+                    suspect.confirmations = 0;
+                } else {
+                    suspect.state = State::Awaiting(marker);
+                    wanted = true;
+                }
+            }
+        }
+        wanted
+    }
+
+    /// A marker came back: suspects that waited for it and were not touched are confirmed.
+    pub fn marker_seen(&mut self, marker: Marker) {
+        let mut definite = Vec::new();
+        for (key, suspect) in &mut self.suspects {
+            if suspect.state != State::Awaiting(marker) {
+                continue;
+            }
+            suspect.state = State::Waiting;
+            if suspect.touched && self.rules.has(Rule::MismatchNeedsQuiet) {
+                suspect.confirmations = 0;
+                continue;
+            }
+            suspect.confirmations += 1;
+            if suspect.confirmations >= limits::MISMATCH_CONFIRMATIONS {
+                definite.push(key.clone());
+            }
+        }
+        for key in definite {
+            self.suspects.remove(&key);
+            self.definite.push(key);
+        }
+    }
+
+    /// Every chunk has been compared.
+    #[must_use]
+    pub fn chunks_done(&self) -> bool {
+        self.chunker.finished() && self.passes_left.is_empty() && self.again.is_empty()
+    }
+
+    /// Keys whose difference is not explained yet.
+    #[must_use]
+    pub fn suspects(&self) -> Vec<Key> {
+        self.suspects.keys().cloned().collect()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn suspect_count(&self) -> usize {
+        self.suspects.len()
+    }
+
+    /// No check and no chunk is under way.
+    #[must_use]
+    pub fn idle(&self) -> bool {
+        self.checks.is_empty() && self.chunker.in_flight() == 0
+    }
+
+    /// Keys that differ for certain.
+    #[must_use]
+    pub fn definite(&self) -> &[Key] {
+        &self.definite
+    }
+
+    /// Rows compared so far.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> Key {
+        Key::from_bytes(&[byte])
+    }
+
+    fn with_suspect() -> Verification {
+        let mut verification = Verification::new(true, 10, 100, Rules::default());
+        verification.chunker.start_lookup(1);
+        verification.chunker.lookup_done(None);
+        let (_, chunk) = verification.take_chunk().expect("the only chunk");
+        verification.compared(chunk.id, 5, vec![key(1)], 1);
+        verification
+    }
+
+    fn round(verification: &mut Verification, marker: u64, touched: bool) {
+        let (check, keys) = verification.take_suspects(|_| false).expect("a suspect");
+        let wanted = verification.checked(check, &keys, Marker(marker));
+        assert!(wanted);
+        if touched {
+            verification.touch(&key(1));
+        }
+        verification.marker_seen(Marker(marker));
+    }
+
+    #[test]
+    fn a_key_that_differs_twice_untouched_is_a_mismatch() {
+        let mut verification = with_suspect();
+        round(&mut verification, 1, false);
+        assert!(verification.definite().is_empty());
+        round(&mut verification, 2, false);
+        assert_eq!(verification.definite(), [key(1)]);
+    }
+
+    #[test]
+    fn a_key_that_keeps_changing_is_never_a_mismatch() {
+        let mut verification = with_suspect();
+        for marker in 0..10 {
+            round(&mut verification, marker, true);
+        }
+        assert!(verification.definite().is_empty());
+        assert_eq!(verification.suspect_count(), 1);
+    }
+
+    #[test]
+    fn a_key_seen_equal_once_is_no_suspect_any_more() {
+        let mut verification = with_suspect();
+        let (check, _) = verification.take_suspects(|_| true).expect("a suspect");
+        assert!(!verification.checked(check, &[], Marker(1)));
+        assert_eq!(verification.suspect_count(), 0);
+        assert!(verification.chunks_done());
+    }
+
+    #[test]
+    fn a_dirty_suspect_is_not_held_against_the_ghost() {
+        let mut verification = with_suspect();
+        let (check, keys) = verification.take_suspects(|_| true).expect("a suspect");
+        assert!(
+            !verification.checked(check, &keys, Marker(1)),
+            "no marker for a dirty key"
+        );
+        assert_eq!(verification.suspect_count(), 1);
+    }
+
+    #[test]
+    fn a_chunk_that_differs_widely_is_compared_again() {
+        let mut verification = Verification::new(true, 10, 100, Rules::default());
+        verification.chunker.start_lookup(1);
+        verification.chunker.lookup_done(None);
+        let (_, chunk) = verification.take_chunk().expect("the only chunk");
+        let many: Vec<Key> = (0..limits::VERIFY_DIFFERENCES_MAX)
+            .map(|number| Key::from_bytes(&number.to_be_bytes()))
+            .collect();
+        verification.compared(chunk.id, 5, many, 1);
+        assert!(!verification.chunks_done());
+        verification.release();
+        assert_eq!(verification.take_chunk().expect("again").1, chunk);
+    }
+}

@@ -1,0 +1,514 @@
+//! The loop: one event after another into the core, its commands out to those who carry them out.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::clock::{Clock, unlike_others};
+use super::locker::Locker;
+use super::workers::{Done, Worker};
+use super::{barrier, clerk, keeper, open, usual, writing_mode};
+use crate::config::Config;
+use crate::control::Wish;
+use crate::control::files::{self, Files};
+use crate::core::event::{Command, Event, Failure, Marker, Outcome};
+use crate::core::rules::Rules;
+use crate::core::{Core, Counters, Settings, Stage};
+use crate::limits;
+use crate::mysql::binlog::{self, Delivery, Position, Source};
+use crate::mysql::classify::Fault;
+use crate::mysql::inspect;
+use crate::mysql::session::{Address, Session, Setup};
+use crate::plan::Plan;
+use crate::plan::inspection::Server;
+use crate::report::{Reporter, Snapshot};
+use crate::sql::Sql;
+
+type Wishes = (mpsc::Sender<Wish>, mpsc::Receiver<Wish>);
+
+/// Everything the loop talks to.
+struct Crew {
+    workers: Vec<mpsc::Sender<Command>>,
+    idle: Vec<usize>,
+    /// Jobs for which no worker is free; as many as the core's own limits allow.
+    waiting: VecDeque<Command>,
+    scout: mpsc::Sender<Command>,
+    locker: mpsc::Sender<Command>,
+    markers: mpsc::Sender<Marker>,
+    barrier: Option<Session>,
+    done: mpsc::Sender<Done>,
+    tasks: JoinSet<()>,
+}
+
+/// Number of the scout among the reporters of results: it isn't one of the interchangeable ones.
+const SCOUT: usize = usize::MAX - 1;
+
+/// What a run works with.
+pub(super) struct Run<'a> {
+    /// The operator's wishes.
+    pub config: &'a Config,
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// What the server is.
+    pub server: Server,
+    /// How to reach it.
+    pub address: &'a Address,
+    /// The connection that holds the advisory lock.
+    pub main_id: u32,
+    /// The run's clock.
+    pub clock: Clock,
+    /// Where to report.
+    pub reporter: &'a Reporter,
+}
+
+/// Runs the migration from the position before the copy to its outcome.
+pub(super) async fn drive(
+    run: Run<'_>,
+    (wishes, mut wish_queue): Wishes,
+) -> Result<Outcome, Fault> {
+    let (done, mut results) = mpsc::channel(64);
+    let mut crew = assemble(&run, done).await?;
+    let Run {
+        config,
+        plan,
+        server,
+        address,
+        clock,
+        reporter,
+        ..
+    } = run;
+    let (stream, mut deliveries) = mpsc::channel(limits::STREAM_QUEUE);
+    let position = match &mut crew.barrier {
+        Some(session) => inspect::position(session).await?,
+        None => Position::default(),
+    };
+    reporter.info(format!("following the binary log from {position}"));
+    crew.tasks.spawn(binlog::follow(
+        source(&plan, server, address),
+        position.clone(),
+        stream,
+    ));
+    let watched = Files {
+        throttle: config.throttle_files.clone(),
+        postpone: config.postpone_file.clone(),
+        panic: config.panic_file.clone(),
+    };
+    if let Err(error) = watched.create_postpone() {
+        reporter.warn(format!(
+            "the postpone flag file could not be created: {error}"
+        ));
+    }
+    let mut core = Core::new(settings(config, &plan));
+    // Before the first step, so that a file that is there already holds from the beginning.
+    let (throttled, postponed, _) = watched.look();
+    core.step(Event::Throttled(throttled));
+    core.step(Event::Postponed(postponed));
+    crew.tasks.spawn(files::watch(watched, wishes));
+
+    let mut watch = Watch::new(&plan, clock, position);
+    let mut ticks = tokio::time::interval(limits::TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    let mut commands = core.start();
+    while core.outcome().is_none() {
+        for command in commands {
+            crew.carry_out(command, &plan, clock, reporter).await;
+        }
+        let event = tokio::select! {
+            result = results.recv() => result.map(|(who, event)| crew.freed(who, event)),
+            delivery = deliveries.recv(), if core.wants_changes() => {
+                watch.delivered(delivery, &address.token)
+            }
+            wish = wish_queue.recv() => wish.map(|wish| wished(wish, reporter)),
+            _ = ticks.tick() => Some(Event::Tick(clock.elapsed_ms())),
+        };
+        commands = match event {
+            Some(event) => core.step(event),
+            None => Vec::new(),
+        };
+        watch.look(&core, reporter);
+    }
+    let outcome = core.outcome().cloned().unwrap_or(Outcome::Stopped);
+    watch.finish(&core, &outcome, reporter);
+    drop((deliveries, results, wish_queue));
+    crew.disband(reporter).await;
+    Ok(outcome)
+}
+
+fn settings(config: &Config, plan: &Plan) -> Settings {
+    let by_bytes = limits::CHUNK_BYTES_MAX / plan.original.row_bytes.max(1);
+    let rows_max = config
+        .chunk_rows
+        .unwrap_or(limits::CHUNK_ROWS_MAX)
+        .min(by_bytes)
+        .max(1);
+    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(0);
+    Settings {
+        copy_workers: config.copy_workers,
+        refresh_workers: config.refresh_workers,
+        chunk_rows: limits::CHUNK_ROWS_START.min(rows_max),
+        chunk_rows_max: rows_max,
+        copy_target_ms: millis(limits::COPY_CHUNK_TARGET),
+        refresh_keys: limits::REFRESH_KEYS,
+        dirty_bytes_max: limits::DIRTY_BYTES_MAX,
+        byte_comparable: plan.key.byte_comparable,
+        same_order: plan.key.same_order,
+        other_unique_keys: plan.other_unique_keys,
+        lag_max_ms: millis(config.lag_max),
+        lock_held_max_ms: millis(config.lock_held_max),
+        rules: Rules::default(),
+    }
+}
+
+fn source(plan: &Plan, server: Server, address: &Address) -> Source {
+    // High ids are rarely given to replicas; a clash would end somebody's replication.
+    let server_id = 0x8000_0000 | u32::try_from(unlike_others() >> 33).unwrap_or(0x7fff_ffff);
+    Source {
+        address: address.clone(),
+        server_uuid: server.uuid,
+        server_id,
+        names: plan.names.clone(),
+        key: plan.key.columns.clone(),
+        columns: plan.original.columns.len(),
+    }
+}
+
+async fn assemble(run: &Run<'_>, done: mpsc::Sender<Done>) -> Result<Crew, Fault> {
+    let Run {
+        config,
+        plan,
+        address,
+        clock,
+        reporter,
+        ..
+    } = run;
+    let legacy = plan.legacy_dates_pass;
+    let sql = Arc::new(Sql::new(plan));
+    let mut tasks = JoinSet::new();
+    let mut workers = Vec::new();
+    let count = config.copy_workers + config.refresh_workers;
+    for number in (0..count).chain([SCOUT]) {
+        let session = open(address, "worker", legacy).await?;
+        let worker = Worker::new(number, session, Arc::clone(&sql), *clock);
+        let (jobs, job_queue) = mpsc::channel(1);
+        tasks.spawn(worker.run(job_queue, done.clone()));
+        workers.push(jobs);
+    }
+    let scout = workers
+        .pop()
+        .ok_or_else(|| Fault::lost("start the workers"))?;
+    let keeper = open(address, "keeper", legacy).await?;
+    tasks.spawn(keeper::run(
+        keeper,
+        plan.names.clone(),
+        run.main_id,
+        done.clone(),
+    ));
+    let (markers, marker_queue) = mpsc::channel(16);
+    let clerk = open(address, "clerk", legacy).await?;
+    let token = address.token.clone();
+    let beat = config.heartbeat;
+    tasks.spawn(clerk::run(
+        clerk,
+        Arc::clone(&sql),
+        token,
+        beat,
+        marker_queue,
+        done.clone(),
+    ));
+    let locker = Locker {
+        address: (*address).clone(),
+        setup: Setup {
+            role: "locker",
+            sql_mode: writing_mode(legacy),
+            lock_wait_seconds: 1,
+            idle_seconds: limits::LOCKER_IDLE_SECONDS,
+        },
+        control: Session::open(address, usual("control", writing_mode(legacy))).await?,
+        sql,
+        plan: Arc::clone(plan),
+        reporter: (*reporter).clone(),
+        holder: None,
+    };
+    let (locks, lock_queue) = mpsc::channel(4);
+    tasks.spawn(locker.run(lock_queue, done.clone()));
+    let barrier = Some(open(address, "barrier", legacy).await?);
+    let idle = (0..count).collect();
+    let waiting = VecDeque::new();
+    Ok(Crew {
+        workers,
+        idle,
+        waiting,
+        scout,
+        locker: locks,
+        markers,
+        barrier,
+        done,
+        tasks,
+    })
+}
+
+impl Crew {
+    async fn carry_out(
+        &mut self,
+        command: Command,
+        plan: &Arc<Plan>,
+        clock: Clock,
+        reporter: &Reporter,
+    ) {
+        match command {
+            Command::WaitForBarrier => self.start_barrier(plan, clock, reporter),
+            // A send fails only when the task is gone, and then its panic ends the run below.
+            Command::FindChunkEnd { .. } => drop(self.scout.send(command).await),
+            Command::Copy(_) | Command::Refresh(_) | Command::Compare(..) | Command::Check(..) => {
+                self.waiting.push_back(command);
+                self.hand_out().await;
+            }
+            Command::WriteMarker(marker) => drop(self.markers.send(marker).await),
+            Command::Lock
+            | Command::RefreshLocked { .. }
+            | Command::Rename
+            | Command::Unlock
+            | Command::ReadOwnership => drop(self.locker.send(command).await),
+        }
+    }
+
+    fn start_barrier(&mut self, plan: &Arc<Plan>, clock: Clock, reporter: &Reporter) {
+        let Some(mut session) = self.barrier.take() else {
+            return;
+        };
+        let (plan, reporter, done) = (Arc::clone(plan), reporter.clone(), self.done.clone());
+        self.tasks.spawn(async move {
+            let event = match barrier::wait(&mut session, &plan.names, clock, &reporter).await {
+                Ok(()) => Event::BarrierPassed,
+                Err(fault) => Event::Broken(fault.failure()),
+            };
+            let _ = done.send((usize::MAX, event)).await;
+        });
+    }
+
+    async fn hand_out(&mut self) {
+        while let Some(number) = self.idle.pop() {
+            let Some(job) = self.waiting.pop_front() else {
+                self.idle.push(number);
+                return;
+            };
+            if let Some(worker) = self.workers.get(number) {
+                drop(worker.send(job).await);
+            }
+        }
+    }
+
+    /// A result came in: its worker is free for the next waiting job.
+    fn freed(&mut self, who: usize, event: Event) -> Event {
+        if who < self.workers.len() {
+            match self.waiting.pop_front() {
+                // Its queue of one is empty: it has just reported.
+                Some(job) => {
+                    if let Some(worker) = self.workers.get(who) {
+                        let _ = worker.try_send(job);
+                    }
+                }
+                None => self.idle.push(who),
+            }
+        }
+        event
+    }
+
+    /// Lets everybody finish the statement they are at, and end.
+    async fn disband(self, reporter: &Reporter) {
+        let Self {
+            workers,
+            scout,
+            locker,
+            markers,
+            done,
+            mut tasks,
+            ..
+        } = self;
+        drop((workers, scout, locker, markers, done));
+        let all = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(limits::STOP_WAIT, all).await.is_err() {
+            reporter.warn("a statement is still running; its connection is given up");
+        }
+    }
+}
+
+fn wished(wish: Wish, reporter: &Reporter) -> Event {
+    match wish {
+        Wish::Throttle(reason) => {
+            match &reason {
+                Some(reason) => reporter.info(format!("throttled: {reason}")),
+                None => reporter.info("no longer throttled"),
+            }
+            Event::Throttled(reason)
+        }
+        Wish::Postpone(postponed) => {
+            reporter.info(if postponed {
+                "cut-over postponed"
+            } else {
+                "cut-over allowed"
+            });
+            Event::Postponed(postponed)
+        }
+        Wish::Stop(why) => {
+            reporter.info(format!("stopping: {why}"));
+            Event::Stop
+        }
+    }
+}
+
+/// What people see of a run; decides nothing.
+struct Watch {
+    clock: Clock,
+    rows_estimate: u64,
+    position: Position,
+    stage: Stage,
+    stage_since_ms: u64,
+    copy_ms: u64,
+    copy_done: bool,
+    cut_over_ms: u64,
+    shown_ms: u64,
+}
+
+impl Watch {
+    fn new(plan: &Plan, clock: Clock, position: Position) -> Self {
+        Self {
+            clock,
+            rows_estimate: plan.original.rows_estimate,
+            position,
+            stage: Stage::Barrier,
+            stage_since_ms: clock.elapsed_ms(),
+            copy_ms: 0,
+            copy_done: false,
+            cut_over_ms: 0,
+            shown_ms: 0,
+        }
+    }
+
+    /// Turns a delivery into the core's event.
+    fn delivered(&mut self, delivery: Option<Delivery>, token: &str) -> Option<Event> {
+        match delivery {
+            Some(Delivery::Keys(keys)) => Some(Event::Changed(keys)),
+            Some(Delivery::Changelog(clerk::MARKER_ROW, text)) => {
+                clerk::marker_of(token, &text).map(Event::MarkerSeen)
+            }
+            Some(Delivery::Changelog(clerk::HEARTBEAT_ROW, text)) => {
+                super::clock::age_ms(&text).map(Event::HeartbeatSeen)
+            }
+            Some(Delivery::Changelog(..)) => None,
+            Some(Delivery::Position(position)) => {
+                self.position = position;
+                None
+            }
+            Some(Delivery::Broken(failure)) => Some(Event::Broken(failure)),
+            None => Some(Event::Broken(Failure::new(
+                "the stream of changes ended",
+                "run the command again; if it happens again, report it",
+            ))),
+        }
+    }
+
+    /// Tells about a new stage, and shows a snapshot a few times a second.
+    fn look(&mut self, core: &Core, reporter: &Reporter) {
+        let view = core.view();
+        let now = self.clock.elapsed_ms();
+        if view.stage != self.stage {
+            self.tell_stage(view.stage, view.counters, now, reporter);
+        }
+        if self.stage == Stage::Copying {
+            self.copy_ms = now - self.stage_since_ms;
+        }
+        if now >= self.shown_ms + 100 {
+            self.shown_ms = now;
+            reporter.snapshot(self.snapshot(core, now));
+        }
+    }
+
+    fn tell_stage(&mut self, stage: Stage, counters: Counters, now: u64, reporter: &Reporter) {
+        let seconds = seconds(now - self.stage_since_ms);
+        match self.stage {
+            Stage::Copying => {
+                self.copy_done = true;
+                reporter.info(format!(
+                    "copy complete rows={} chunks={} seconds={seconds}",
+                    counters.rows_copied, counters.chunks
+                ));
+            }
+            Stage::Verifying => reporter.info(format!(
+                "verified rows={} chunks={} seconds={seconds}",
+                counters.rows_verified, counters.chunks_verified
+            )),
+            Stage::CutOver => self.cut_over_ms = now - self.stage_since_ms,
+            Stage::Barrier | Stage::Postponed | Stage::Waiting | Stage::Ended => {}
+        }
+        self.stage = stage;
+        self.stage_since_ms = now;
+    }
+
+    fn finish(&mut self, core: &Core, outcome: &Outcome, reporter: &Reporter) {
+        let now = self.clock.elapsed_ms();
+        if *outcome == Outcome::Completed {
+            let counters = core.counters();
+            reporter.info(format!(
+                "cut over attempts={} cut_over_ms={} rows={} changes_refreshed={} total_seconds={}",
+                counters.attempts,
+                self.cut_over_ms,
+                counters.rows_copied,
+                counters.keys_refreshed,
+                seconds(now),
+            ));
+        }
+        reporter.snapshot(self.snapshot(core, now));
+    }
+
+    fn snapshot(&self, core: &Core, now: u64) -> Snapshot {
+        let view = core.view();
+        let copied = view.counters.rows_copied;
+        let total = if self.copy_done {
+            copied
+        } else {
+            self.rows_estimate.max(copied).max(1)
+        };
+        let rate = copied.saturating_mul(1_000) / self.copy_ms.max(1);
+        let eta_ms = (rate > 0 && copied.saturating_mul(1_000) >= total)
+            .then(|| (total - copied).saturating_mul(1_000) / rate);
+        let state = match (view.throttled, view.stage) {
+            (Some(reason), _) => format!("throttled, {reason}"),
+            (None, Stage::Postponed) => "postponing cut-over".into(),
+            (None, _) => "migrating".into(),
+        };
+        Snapshot {
+            rows_copied: copied,
+            rows_total: total,
+            copy_done: self.copy_done,
+            applied: view.counters.keys_refreshed,
+            backlog: view.dirty,
+            held: view.held,
+            backlog_capacity: limits::DIRTY_BYTES_MAX / (limits::DIRTY_KEY_OVERHEAD + 8),
+            elapsed_ms: now,
+            copy_ms: self.copy_ms,
+            position: self.position.to_string(),
+            lag_ms: view.lag_ms,
+            state,
+            stage: match view.stage {
+                Stage::Barrier => "preparing",
+                Stage::Copying => "copying",
+                Stage::Verifying => "verifying",
+                Stage::Postponed => "postponed",
+                Stage::Waiting => "ready",
+                Stage::CutOver => "swapping",
+                Stage::Ended => "done",
+            },
+            rows_verified: view.counters.rows_verified,
+            suspects: view.suspects,
+            rows_per_second: rate,
+            eta_ms,
+        }
+    }
+}
+
+fn seconds(milliseconds: u64) -> String {
+    format!("{}.{:03}", milliseconds / 1_000, milliseconds % 1_000)
+}

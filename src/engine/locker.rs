@@ -1,0 +1,407 @@
+//! The cut-over's hands: one connection that locks, refreshes, renames and unlocks, and one
+//! beside it that looks, limits the wait and reads the catalogue.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::workers::{Done, bad_key, pick};
+use crate::core::event::{Command, Event, Ownership};
+use crate::limits;
+use crate::mysql::classify::{Fault, FaultKind};
+use crate::mysql::session::{Address, Session, Setup, fence};
+use crate::plan::Plan;
+use crate::plan::key::Key;
+use crate::report::Reporter;
+use crate::sql::cutover::{blockers, ownership};
+use crate::sql::{Sql, Statement};
+
+/// Keys refreshed by one statement under the lock.
+const LOCKED_BATCH: usize = 2_000;
+
+/// The cut-over's worker.
+pub struct Locker {
+    /// The server.
+    pub address: Address,
+    /// Settings of the locking connection.
+    pub setup: Setup,
+    /// Looks and limits; never holds a lock.
+    pub control: Session,
+    /// The statements.
+    pub sql: Arc<Sql>,
+    /// The migration.
+    pub plan: Arc<Plan>,
+    /// Where to report.
+    pub reporter: Reporter,
+    /// The connection that holds the lock, while there is one.
+    pub holder: Option<Session>,
+}
+
+impl Locker {
+    /// Carries out the cut-over's commands until there are no more to come.
+    pub async fn run(mut self, mut jobs: mpsc::Receiver<Command>, done: mpsc::Sender<Done>) {
+        while let Some(job) = jobs.recv().await {
+            let event = self.work(job).await;
+            if done.send((usize::MAX, event)).await.is_err() {
+                break;
+            }
+        }
+        // The lock goes with its connection, whatever happened before.
+        self.release().await;
+    }
+
+    async fn work(&mut self, job: Command) -> Event {
+        match job {
+            Command::Lock => match self.lock().await {
+                Ok(true) => Event::Locked,
+                Ok(false) => {
+                    self.release().await;
+                    Event::NotLocked
+                }
+                Err(fault) => {
+                    self.release().await;
+                    self.not_locked(&fault)
+                }
+            },
+            Command::RefreshLocked { keys, suspects } => {
+                match self.refresh_locked(&keys, &suspects).await {
+                    Ok(different) => Event::LockedRefreshed(different),
+                    Err(fault) => {
+                        self.release().await;
+                        Event::Broken(fault.failure())
+                    }
+                }
+            }
+            Command::Rename => self.rename().await,
+            Command::Unlock => {
+                self.release().await;
+                Event::Unlocked
+            }
+            Command::ReadOwnership => Event::OwnershipRead(self.read_ownership().await),
+            Command::WaitForBarrier
+            | Command::FindChunkEnd { .. }
+            | Command::Copy(_)
+            | Command::Refresh(_)
+            | Command::Compare(..)
+            | Command::Check(..)
+            | Command::WriteMarker(_) => {
+                let fault = Fault::unexpected("dispatch", "a job that isn't the locker's");
+                Event::Broken(fault.failure())
+            }
+        }
+    }
+
+    /// Transient trouble leads to another attempt; definite trouble ends the run.
+    fn not_locked(&self, fault: &Fault) -> Event {
+        match fault.kind {
+            FaultKind::Definite => Event::Broken(fault.failure()),
+            FaultKind::Held | FaultKind::Conflict | FaultKind::Lost | FaultKind::TimedOut => {
+                self.reporter
+                    .warn(format!("cut-over attempt given up: {fault}"));
+                Event::NotLocked
+            }
+        }
+    }
+
+    /// Asks for the lock; `false` when somebody is in the way.
+    async fn lock(&mut self) -> Result<bool, Fault> {
+        if self.blocked_for_long().await? {
+            return Ok(false);
+        }
+        self.carry_auto_increment_early().await?;
+        let mut holder = Session::open(&self.address, self.setup.clone()).await?;
+        let (granted, cancelled) = oneshot::channel();
+        let watchdog = tokio::spawn(watch(self.address.clone(), holder.id(), cancelled));
+        let answer = holder.run(&self.sql.lock_tables()).await;
+        // The watchdog has either been told in time or its kill has been answered: it can't hit
+        // a later statement.
+        let _ = granted.send(());
+        let _ = watchdog.await;
+        match answer {
+            Ok(_) => {
+                holder.say("begin", "SET autocommit=0").await?;
+                self.holder = Some(holder);
+                Ok(true)
+            }
+            Err(fault) if fault.kind == FaultKind::Conflict => {
+                self.blocked_for_long().await?;
+                self.reporter.warn(format!(
+                    "the tables could not be locked within {} ms; trying again later",
+                    limits::LOCK_WAIT.as_millis()
+                ));
+                Ok(false)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Names sessions that have held a metadata lock for a second or more, and prepared XA
+    /// transactions: LOCK TABLES would wait for them, and everybody for it.
+    async fn blocked_for_long(&mut self) -> Result<bool, Fault> {
+        let names = &self.plan.names;
+        let answer = match self.control.run(&blockers(names)).await {
+            Ok(answer) => answer,
+            Err(fault) if matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut) => {
+                self.control.reopen().await?;
+                return Err(fault);
+            }
+            Err(fault) => return Err(fault),
+        };
+        let mut found = false;
+        for row in 0..answer.rows.len() {
+            let text = |column| answer.text(row, column).unwrap_or_default();
+            let seconds = answer.number(row, 3).unwrap_or_default();
+            match answer.number(row, 0) {
+                None => {
+                    found = true;
+                    self.reporter.warn(format!(
+                        "cut-over waits: a prepared XA transaction holds `{}` (see XA RECOVER; \
+                         only XA COMMIT or XA ROLLBACK ends it)",
+                        names.original
+                    ));
+                }
+                Some(id) if seconds >= 1 => {
+                    found = true;
+                    self.reporter.warn(format!(
+                        "cut-over waits: connection {id} ({}@{}, {}) has used `{}` for {seconds} s: {}",
+                        text(1),
+                        text(2),
+                        text(5),
+                        names.original,
+                        statement_kind(&text(4)),
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Brings the ghost's counter up before the lock, so that it seldom has to be done under it.
+    async fn carry_auto_increment_early(&mut self) -> Result<(), Fault> {
+        let original = self.control.run(&self.sql.show_original()).await?;
+        let ghost = self.control.run(&self.sql.show_ghost()).await?;
+        if let Some(next) = self.wanted_counter(&original.text(0, 1), &ghost.text(0, 1)) {
+            let statement = self.marked(self.sql.set_auto_increment(next));
+            self.control.run(&statement).await?;
+        }
+        Ok(())
+    }
+
+    /// The counter to set on the ghost, if it is behind.
+    fn wanted_counter(&self, original: &Option<String>, ghost: &Option<String>) -> Option<u64> {
+        if self.plan.auto_increment_given
+            || !self
+                .plan
+                .ghost
+                .columns
+                .iter()
+                .any(|column| column.auto_increment())
+        {
+            return None;
+        }
+        let original = auto_increment(original.as_deref()?)?;
+        let ghost = auto_increment(ghost.as_deref()?).unwrap_or(1);
+        (original > ghost).then_some(original)
+    }
+
+    /// Our own DDL is told from others' by this run's mark.
+    fn marked(&self, statement: Statement) -> Statement {
+        Statement {
+            text: format!("{} /* {} */", statement.text, self.address.token),
+            ..statement
+        }
+    }
+
+    /// Everything dirty, then the suspects that never stood still. Nobody else can read or write
+    /// either table now, so deleting and inserting needs no locks and no order.
+    async fn refresh_locked(&mut self, keys: &[Key], suspects: &[Key]) -> Result<Vec<Key>, Fault> {
+        let sql = Arc::clone(&self.sql);
+        let mut different = Vec::new();
+        let holder = self.holder()?;
+        for batch in keys.chunks(LOCKED_BATCH) {
+            holder.run(&sql.delete(batch).map_err(bad_key)?).await?;
+            holder
+                .run(&sql.replace_locked(batch).map_err(bad_key)?)
+                .await?;
+        }
+        holder.say("commit", "COMMIT").await?;
+        for batch in suspects.chunks(limits::RECHECK_KEYS) {
+            let answer = holder
+                .run(&sql.differing_keys(batch).map_err(bad_key)?)
+                .await?;
+            different.extend(pick(batch, &answer));
+        }
+        let original = holder.run(&sql.show_original()).await?;
+        let ghost = holder.run(&sql.show_ghost()).await?;
+        if let Some(next) = self.wanted_counter(&original.text(0, 1), &ghost.text(0, 1)) {
+            let statement = self.marked(sql.set_auto_increment(next));
+            self.holder()?.run(&statement).await?;
+        }
+        Ok(different)
+    }
+
+    fn holder(&mut self) -> Result<&mut Session, Fault> {
+        self.holder
+            .as_mut()
+            .ok_or_else(|| Fault::lost("use the locking connection"))
+    }
+
+    /// Sends the rename; its answer, or the lack of one, decides.
+    async fn rename(&mut self) -> Event {
+        let statement = self.marked(self.sql.rename());
+        let Ok(holder) = self.holder() else {
+            return Event::RenameLost;
+        };
+        match holder.run(&statement).await {
+            Ok(_) => {
+                // The writers wait for this one.
+                let unlock = self.sql.unlock();
+                if let Ok(holder) = self.holder()
+                    && holder.run(&unlock).await.is_err()
+                {
+                    self.release().await;
+                }
+                self.holder = None;
+                Event::Renamed
+            }
+            Err(fault) if matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut) => {
+                self.reporter
+                    .warn(format!("{fault}; looking what became of it"));
+                Event::RenameLost
+            }
+            Err(fault) => {
+                self.reporter
+                    .warn(format!("cut-over attempt given up: {fault}"));
+                Event::NotRenamed
+            }
+        }
+    }
+
+    /// Ends the locking connection and waits until the server has ended it too.
+    async fn release(&mut self) {
+        let Some(mut holder) = self.holder.take() else {
+            return;
+        };
+        if holder.run(&self.sql.unlock()).await.is_ok() {
+            return;
+        }
+        let id = holder.id();
+        drop(holder);
+        if let Err(fault) = fence(&self.address, id).await {
+            self.reporter.warn(format!(
+                "the locking connection {id} could not be ended ({fault}); the server ends it \
+                 within {} s",
+                limits::LOCKER_IDLE_SECONDS
+            ));
+        }
+    }
+
+    /// What the catalogue says once the renaming connection is gone for certain.
+    async fn read_ownership(&mut self) -> Ownership {
+        let id = self.holder.take().map(|holder| holder.id());
+        for attempt in 0..limits::RECONNECTS {
+            if attempt > 0 {
+                tokio::time::sleep(limits::RECONNECT_PAUSE).await;
+            }
+            if self.control.reopen().await.is_err() {
+                continue;
+            }
+            if let Some(id) = id
+                && fence(&self.address, id).await.is_err()
+            {
+                continue;
+            }
+            if let Ok(answer) = self.control.run(&ownership(&self.plan.names)).await {
+                let found: Vec<String> = (0..answer.rows.len())
+                    .filter_map(|row| answer.text(row, 0))
+                    .collect();
+                return owner(&found, &self.plan);
+            }
+        }
+        Ownership::Unknown
+    }
+}
+
+fn owner(found: &[String], plan: &Plan) -> Ownership {
+    let has = |name: &str| {
+        found
+            .iter()
+            .any(|found| crate::plan::inspection::same_name(found, name))
+    };
+    let names = &plan.names;
+    match (has(&names.original), has(&names.ghost), has(&names.old)) {
+        (true, false, true) => Ownership::Swapped,
+        (true, true, false) => Ownership::Unchanged,
+        _ => Ownership::Unknown,
+    }
+}
+
+/// `AUTO_INCREMENT=n` among the table options, which stand behind the last parenthesis that
+/// closes the columns: a column's comment can't imitate it there.
+fn auto_increment(definition: &str) -> Option<u64> {
+    let options = definition.rsplit_once("\n) ")?.1;
+    let digits = options.split_once("AUTO_INCREMENT=")?.1;
+    digits
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect::<String>()
+        .parse()
+        .ok()
+}
+
+/// The first word of a statement: enough to know what it is, without its values.
+fn statement_kind(text: &str) -> String {
+    match text.split_whitespace().next() {
+        Some(word) => format!("{} …", word.to_ascii_uppercase()),
+        None => "idle in a transaction".into(),
+    }
+}
+
+/// Ends the wait for the lock after its time; `KILL QUERY` leaves the connection usable and does
+/// nothing when the lock has been granted meanwhile (measured on 9.7.4).
+async fn watch(address: Address, id: u32, cancelled: oneshot::Receiver<()>) {
+    let setup = Setup {
+        role: "watchdog",
+        sql_mode: String::new(),
+        lock_wait_seconds: 1,
+        idle_seconds: limits::LOCKER_IDLE_SECONDS,
+    };
+    let Ok(mut session) = Session::open(&address, setup).await else {
+        return;
+    };
+    tokio::select! {
+        _ = cancelled => return,
+        () = tokio::time::sleep(limits::LOCK_WAIT) => {}
+    }
+    // A failure leaves the server's own lock_wait_timeout as the limit.
+    let _ = session
+        .say("limit the wait", &format!("KILL QUERY {id}"))
+        .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counter_is_read_from_the_options_only() {
+        let definition = "CREATE TABLE `t` (\n  `id` int NOT NULL AUTO_INCREMENT COMMENT \
+                          'AUTO_INCREMENT=99',\n  PRIMARY KEY (`id`)\n) ENGINE=InnoDB \
+                          AUTO_INCREMENT=14 DEFAULT CHARSET=utf8mb4";
+        assert_eq!(auto_increment(definition), Some(14));
+        assert_eq!(
+            auto_increment("CREATE TABLE `t` (\n  `id` int\n) ENGINE=InnoDB"),
+            None
+        );
+    }
+
+    #[test]
+    fn messages_name_the_kind_of_statement_only() {
+        assert_eq!(
+            statement_kind("select * from t where a = 'secret'"),
+            "SELECT …"
+        );
+        assert_eq!(statement_kind(""), "idle in a transaction");
+    }
+}

@@ -1,0 +1,204 @@
+//! The shell around the core: opens connections, prepares the tables, joins workers, stream and
+//! operator to [`crate::core::Core`], and cleans up. Holds no migration state of its own.
+
+pub mod barrier;
+mod clean;
+pub mod clerk;
+pub mod clock;
+mod drive;
+mod keeper;
+mod locker;
+mod prepare;
+pub mod workers;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::sync::mpsc;
+
+use crate::config::Config;
+use crate::control::signals::Signals;
+use crate::core::event::{Failure, Outcome};
+use crate::error::{Report, ended, exit, not_started, refused};
+use crate::mysql::session::{Address, Session, Setup};
+use crate::plan::Refusal;
+use crate::plan::names::Names;
+use crate::report::ReportThread;
+use crate::report::{Level, Reporter};
+use clock::{Clock, stamp, unlike_others};
+use prepare::Prepared;
+
+/// Why a run ended before its copy began.
+enum Early {
+    Refused(Vec<Refusal>),
+    Failed(Failure),
+}
+
+impl From<crate::mysql::classify::Fault> for Early {
+    fn from(fault: crate::mysql::classify::Fault) -> Self {
+        Self::Failed(fault.failure())
+    }
+}
+
+/// Runs a migration from the checked command line to the exit code.
+///
+/// # Errors
+/// Only for what the system refuses to us (threads, signals); everything about the migration ends
+/// in an exit code with its report.
+pub fn run(config: Config) -> anyhow::Result<u8> {
+    let (reporter, thread) = Reporter::start(config.level).context("starting the reporter")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        // The tool waits for the server; one thread decodes the stream while the other works.
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    let code = runtime.block_on(whole(config, reporter))?;
+    // Whatever a task still waits for can't change the outcome any more.
+    runtime.shutdown_background();
+    finish(thread);
+    Ok(code)
+}
+
+fn finish(thread: ReportThread) {
+    thread.finish();
+}
+
+async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
+    let signals = Signals::take().context("taking over the signals")?;
+    for note in &config.notes {
+        reporter.warn(note.clone());
+    }
+    let config = Arc::new(config);
+    let clock = Clock::start();
+    let stamp = config.timestamp_old.then(stamp);
+    let names = Names::new(
+        &config.database,
+        &config.table,
+        config.base_name.as_deref(),
+        stamp.as_deref(),
+    );
+    let address = Address {
+        host: config.host.clone(),
+        port: config.port,
+        user: config.user.clone(),
+        password: config.password.clone(),
+        token: format!("tableshift-{:016x}", unlike_others()),
+    };
+    let (wishes, wish_queue) = mpsc::channel(8);
+    tokio::spawn(signals.watch(wishes.clone()));
+    let prepared = match prepare::prepare(&config, &names, &address, &reporter).await {
+        Ok(prepared) => prepared,
+        Err(early) => return Ok(tell(&reporter, &early_report(&early))),
+    };
+    if !config.execute {
+        return Ok(dry_run(prepared, &reporter).await);
+    }
+    let (outcome, kept) = migrate(
+        Arc::clone(&config),
+        prepared,
+        address,
+        clock,
+        &reporter,
+        (wishes, wish_queue),
+    )
+    .await;
+    let report = ended(&outcome, &names, kept);
+    Ok(tell(&reporter, &report))
+}
+
+fn early_report(early: &Early) -> Report {
+    match early {
+        Early::Refused(refusals) => refused(refusals),
+        Early::Failed(failure) => not_started(failure),
+    }
+}
+
+fn tell(reporter: &Reporter, report: &Report) -> u8 {
+    if report.code == exit::COMPLETED {
+        reporter.out(report.text.clone());
+    } else {
+        reporter.log(Level::Error, report.text.clone());
+    }
+    report.code
+}
+
+/// Everything was checked on a real, empty ghost, which is dropped again.
+async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> u8 {
+    reporter.out(format!(
+        "-- the altered table\n{}",
+        prepared.plan.ghost.definition
+    ));
+    let names = prepared.plan.names.clone();
+    let kept = clean::drop_helpers(&mut prepared.session, &names, reporter).await;
+    if kept {
+        return tell(reporter, &ended(&Outcome::Stopped, &names, true));
+    }
+    reporter.info("nothing speaks against this migration; add --execute to run it");
+    reporter.out("# Done");
+    exit::COMPLETED
+}
+
+async fn migrate(
+    config: Arc<Config>,
+    prepared: Prepared,
+    address: Address,
+    clock: Clock,
+    reporter: &Reporter,
+    wishes: (
+        mpsc::Sender<crate::control::Wish>,
+        mpsc::Receiver<crate::control::Wish>,
+    ),
+) -> (Outcome, bool) {
+    let Prepared {
+        plan,
+        server,
+        mut session,
+    } = prepared;
+    let names = plan.names.clone();
+    let run = drive::Run {
+        config: &config,
+        plan,
+        server,
+        address: &address,
+        main_id: session.id(),
+        clock,
+        reporter,
+    };
+    let driven = drive::drive(run, wishes).await;
+    let outcome = match driven {
+        Ok(outcome) => outcome,
+        Err(fault) => Outcome::Failed(fault.failure()),
+    };
+    let kept = clean::clean(&mut session, &config, &names, &outcome, reporter).await;
+    (outcome, kept)
+}
+
+/// The sql_mode of sessions that write to the ghost: strict, so that nothing is converted
+/// silently; zero dates pass where no temporal column is made or changed.
+fn writing_mode(legacy_dates_pass: bool) -> String {
+    let dates = if legacy_dates_pass {
+        "ALLOW_INVALID_DATES"
+    } else {
+        "NO_ZERO_DATE,NO_ZERO_IN_DATE"
+    };
+    format!("STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,{dates}")
+}
+
+/// Settings of an ordinary session.
+fn usual(role: &'static str, sql_mode: String) -> Setup {
+    Setup {
+        role,
+        sql_mode,
+        lock_wait_seconds: 30,
+        idle_seconds: 28_800,
+    }
+}
+
+async fn open(
+    address: &Address,
+    role: &'static str,
+    legacy_dates_pass: bool,
+) -> Result<Session, crate::mysql::classify::Fault> {
+    Session::open(address, usual(role, writing_mode(legacy_dates_pass))).await
+}

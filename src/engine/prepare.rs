@@ -1,0 +1,263 @@
+//! From the command line to a plan: look, check, make the empty ghost, look again.
+
+use std::sync::Arc;
+
+use super::clock::sql_now;
+use super::{Early, clean, usual};
+use crate::config::Config;
+use crate::limits;
+use crate::mysql::classify::Fault;
+use crate::mysql::inspect;
+use crate::mysql::session::{Address, Session};
+use crate::plan::alter::{self, Alter};
+use crate::plan::inspection::{Inspection, Server, Table};
+use crate::plan::names::Names;
+use crate::plan::{self, Plan, Refusal};
+use crate::report::Reporter;
+use crate::sql::{Sql, Statement, helpers, verify};
+
+/// A planned migration whose ghost and changelog exist and are empty.
+pub(super) struct Prepared {
+    /// The plan.
+    pub plan: Arc<Plan>,
+    /// What the server is.
+    pub server: Server,
+    /// Holds the advisory lock; also cleans up at the end.
+    pub session: Session,
+}
+
+/// Checks everything and makes the helper tables. Whatever speaks against the migration leaves
+/// nothing on the server.
+pub(super) async fn prepare(
+    config: &Config,
+    names: &Names,
+    address: &Address,
+    reporter: &Reporter,
+) -> Result<Prepared, Early> {
+    let alter = alter::parse(&config.alter).map_err(|error| {
+        Early::Refused(vec![Refusal::new(
+            format!("the ALTER can't be read: {error}"),
+            "correct it; the server would refuse it as well",
+        )])
+    })?;
+    let mut session = Session::open(address, usual("main", "STRICT_ALL_TABLES".into())).await?;
+    let facts = inspect::inspect(&mut session, names).await?;
+    let original = plan::check(&facts, &alter, names, &config.wishes).map_err(Early::Refused)?;
+    reporter.info(format!(
+        "migrating table=`{}`.`{}` server={}:{} version={} rows={} (estimate)",
+        names.schema,
+        names.original,
+        facts.server.hostname,
+        facts.server.port,
+        facts.server.version,
+        original.rows_estimate,
+    ));
+    advisory_lock(&mut session, names).await?;
+    match make_tables(&mut session, &facts, original, &alter, names).await {
+        Ok(plan) => {
+            announce(&plan, reporter);
+            Ok(Prepared {
+                plan: Arc::new(plan),
+                server: facts.server,
+                session,
+            })
+        }
+        Err(early) => {
+            clean::drop_helpers(&mut session, names, reporter).await;
+            Err(early)
+        }
+    }
+}
+
+fn announce(plan: &Plan, reporter: &Reporter) {
+    let columns: Vec<&str> = plan
+        .key
+        .columns
+        .iter()
+        .map(|column| column.name.as_str())
+        .collect();
+    reporter.info(format!(
+        "plan key=`{}` ({}) copied_columns={} new_unique_keys={}",
+        plan.key.original_index,
+        columns.join(", "),
+        plan.columns.shared.len(),
+        plan.introduced_keys.len(),
+    ));
+    for name in verify::unverified(&plan.columns.shared) {
+        reporter.warn(format!(
+            "column `{name}` is converted in a way that can't be repeated for comparison; it is \
+             verified for NULL only"
+        ));
+    }
+}
+
+/// Keeps a second run on this table away, gh-ost's included; lives as long as the connection.
+async fn advisory_lock(session: &mut Session, names: &Names) -> Result<(), Early> {
+    let name = crate::sql::text_literal(&names.advisory_lock());
+    let answer = session
+        .say(
+            "take the advisory lock",
+            &format!("SELECT /* tableshift */ GET_LOCK({name}, 0), IS_USED_LOCK({name})"),
+        )
+        .await?;
+    if answer.number(0, 0) == Some(1) {
+        return Ok(());
+    }
+    let holder = answer.text(0, 1).unwrap_or_else(|| "unknown".into());
+    Err(Early::Refused(vec![Refusal::new(
+        format!(
+            "another migration of `{}`.`{}` is running (advisory lock {name} is held by connection \
+             {holder})",
+            names.schema, names.original
+        ),
+        "wait for it, or end it",
+    )]))
+}
+
+/// The ALTER is understood with plain quotes and escapes, so the session must be as plain; zero
+/// dates in defaults of unchanged columns must pass.
+fn ddl_mode(server_mode: &str) -> String {
+    const LEFT_OUT: [&str; 6] = [
+        "ANSI",
+        "ANSI_QUOTES",
+        "NO_BACKSLASH_ESCAPES",
+        "NO_ZERO_DATE",
+        "NO_ZERO_IN_DATE",
+        "",
+    ];
+    let mut modes: Vec<&str> = server_mode
+        .split(',')
+        .filter(|mode| !LEFT_OUT.contains(mode))
+        .collect();
+    modes.extend(["STRICT_ALL_TABLES", "NO_AUTO_VALUE_ON_ZERO"]);
+    modes.join(",")
+}
+
+async fn make_tables(
+    session: &mut Session,
+    facts: &Inspection,
+    original: Table,
+    alter: &Alter,
+    names: &Names,
+) -> Result<Plan, Early> {
+    // What exists under these names was either checked for or allowed to be dropped.
+    for table in [&names.changelog, &names.ghost, &names.old] {
+        if facts
+            .leftovers
+            .iter()
+            .any(|found| crate::plan::inspection::same_name(found, table))
+        {
+            session
+                .run_for(
+                    &helpers::drop_table(&names.schema, table),
+                    limits::LONG_STATEMENT_TIMEOUT,
+                )
+                .await?;
+        }
+    }
+    session.run(&helpers::create_changelog(names)).await?;
+    session.run(&helpers::create_ghost(names)).await?;
+    let mode = ddl_mode(&facts.server.sql_mode);
+    session
+        .say(
+            "set the session up",
+            &format!("SET SESSION sql_mode='{mode}'"),
+        )
+        .await?;
+    let altered = session
+        .run_for(
+            &helpers::alter_ghost(names, &alter.clauses),
+            limits::LONG_STATEMENT_TIMEOUT,
+        )
+        .await;
+    session
+        .say(
+            "set the session up",
+            "SET SESSION sql_mode='STRICT_ALL_TABLES'",
+        )
+        .await?;
+    if let Err(fault) = altered {
+        return Err(refused_alter(fault));
+    }
+    let ghost = inspect::table(session, &names.schema, &names.ghost)
+        .await?
+        .ok_or_else(|| {
+            Early::Failed(crate::core::event::Failure::new(
+                "the ghost table disappeared while it was made",
+                "look who drops tables in this schema, then run the command again",
+            ))
+        })?;
+    let plan = plan::make(facts, original, ghost, alter, names.clone(), &sql_now())
+        .map_err(Early::Refused)?;
+    unchanged(session, &plan).await?;
+    no_duplicates(session, &plan).await?;
+    Ok(plan)
+}
+
+/// The server's word about the ALTER, as a refusal: nothing but an empty ghost was touched.
+fn refused_alter(fault: Fault) -> Early {
+    use crate::mysql::classify::FaultKind;
+    match fault.kind {
+        FaultKind::Definite => Early::Refused(vec![Refusal::new(
+            format!(
+                "the server refuses the ALTER: {} ({})",
+                fault.message,
+                fault.code.unwrap_or(0)
+            ),
+            "correct the ALTER; it was tried on an empty copy of the table",
+        )]),
+        FaultKind::Held | FaultKind::Conflict | FaultKind::Lost | FaultKind::TimedOut => {
+            Early::Failed(fault.failure())
+        }
+    }
+}
+
+/// Nobody altered the original between the two looks.
+async fn unchanged(session: &mut Session, plan: &Plan) -> Result<(), Early> {
+    let names = &plan.names;
+    let now = inspect::table(session, &names.schema, &names.original).await?;
+    if now.is_some_and(|now| now.columns == plan.original.columns) {
+        return Ok(());
+    }
+    Err(Early::Refused(vec![Refusal::new(
+        "somebody altered the table while the migration was prepared",
+        "run the command again once nobody alters the table",
+    )]))
+}
+
+/// A unique key that the ALTER introduces must hold already, or rows would have to go.
+async fn no_duplicates(session: &mut Session, plan: &Plan) -> Result<(), Early> {
+    let sql = Sql::new(plan);
+    let mut refusals = Vec::new();
+    for key in &plan.introduced_keys {
+        let Some(statement): Option<Statement> = sql.count_duplicates(&key.columns) else {
+            continue;
+        };
+        let answer = session
+            .run_for(&statement, limits::LONG_STATEMENT_TIMEOUT)
+            .await?;
+        let groups = answer.number(0, 0).unwrap_or_default();
+        if groups > 0 {
+            refusals.push(Refusal::new(
+                format!(
+                    "unique key `{}` ({}) can't hold: {groups} values occur more than once, in {} \
+                     rows",
+                    key.name,
+                    key.columns.join(", "),
+                    answer.number(0, 1).unwrap_or_default()
+                ),
+                format!(
+                    "find them with SELECT {cols}, COUNT(*) FROM {} GROUP BY {cols} HAVING \
+                     COUNT(*) > 1, and remove them first",
+                    sql.original().table,
+                    cols = key.columns.join(", "),
+                ),
+            ));
+        }
+    }
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(Early::Refused(refusals))
+    }
+}

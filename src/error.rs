@@ -1,0 +1,189 @@
+//! Endings: what the operator reads and the exit code, in one place.
+
+use crate::core::event::{Failure, Outcome};
+use crate::plan::Refusal;
+use crate::plan::names::Names;
+
+/// Exit codes; `docs/exit-codes.md` has a paragraph for each, and a test that demands it.
+pub mod exit {
+    /// The tables are swapped and everything is cleaned up.
+    pub const COMPLETED: u8 = 0;
+    /// A bug of ours.
+    pub const INTERNAL: u8 = 1;
+    /// The command line can't be understood.
+    pub const USAGE: u8 = 2;
+    /// Refused before the copy; nothing stays on the server.
+    pub const REFUSED: u8 = 3;
+    /// Stopped by the operator; the original is untouched.
+    pub const STOPPED: u8 = 4;
+    /// Given up; the original is untouched.
+    pub const FAILED: u8 = 5;
+    /// It is not known whether the tables are swapped.
+    pub const UNKNOWN: u8 = 6;
+    /// Swapped, but helper tables are left over.
+    pub const LEFTOVERS: u8 = 7;
+    /// All of them, with the name by which the documentation calls them.
+    pub const ALL: [(u8, &str); 8] = [
+        (COMPLETED, "completed"),
+        (INTERNAL, "internal error"),
+        (USAGE, "usage"),
+        (REFUSED, "refused"),
+        (STOPPED, "stopped"),
+        (FAILED, "failed"),
+        (UNKNOWN, "outcome unknown"),
+        (LEFTOVERS, "completed with leftovers"),
+    ];
+}
+
+/// What an operator reads at the end: what happened, what it means for the data, what to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The process's exit code.
+    pub code: u8,
+    /// The text, without a line end.
+    pub text: String,
+}
+
+fn three_parts(what: &str, data: &str, next: &str) -> String {
+    format!("error: {what}\n  data:  {data}\n  next:  {next}")
+}
+
+/// Refusals, all at once.
+#[must_use]
+pub fn refused(refusals: &[Refusal]) -> Report {
+    let mut text = match refusals {
+        [_] => "error: this migration is refused".to_owned(),
+        _ => format!(
+            "error: this migration is refused for {} reasons",
+            refusals.len()
+        ),
+    };
+    text.push_str("\n  data:  nothing has been written; the table is as it was");
+    for refusal in refusals {
+        text.push_str(&format!(
+            "\n  what:  {}\n  next:  {}",
+            refusal.what, refusal.next
+        ));
+    }
+    Report {
+        code: exit::REFUSED,
+        text,
+    }
+}
+
+/// A failure before anything was written.
+#[must_use]
+pub fn not_started(failure: &Failure) -> Report {
+    Report {
+        code: exit::FAILED,
+        text: three_parts(
+            &failure.what,
+            "nothing has been copied; the table is as it was",
+            &failure.next,
+        ),
+    }
+}
+
+/// The end of a run that began. `kept` tells that the ghost could not be dropped.
+#[must_use]
+pub fn ended(outcome: &Outcome, names: &Names, kept: bool) -> Report {
+    let original = format!("`{}`.`{}`", names.schema, names.original);
+    let mut untouched = format!("{original} is in place, untouched and taking writes");
+    if kept {
+        untouched.push_str(&format!(
+            "; helper tables (`{}`, `{}`) may be left over",
+            names.ghost, names.changelog
+        ));
+    }
+    match outcome {
+        Outcome::Completed if kept => Report {
+            code: exit::LEFTOVERS,
+            text: three_parts(
+                "the helper tables could not all be dropped",
+                &format!("{original} has its new shape, verified; this is only about clean-up"),
+                &format!(
+                    "drop `{}` and look for other helper tables",
+                    names.changelog
+                ),
+            ),
+        },
+        Outcome::Completed => Report {
+            code: exit::COMPLETED,
+            text: "# Done".into(),
+        },
+        Outcome::Stopped => Report {
+            code: exit::STOPPED,
+            text: three_parts(
+                "stopped as asked",
+                &untouched,
+                "run the same command to start over",
+            ),
+        },
+        Outcome::Failed(failure) => Report {
+            code: exit::FAILED,
+            text: three_parts(&failure.what, &untouched, &failure.next),
+        },
+        Outcome::Mismatch(keys) => Report {
+            code: exit::FAILED,
+            text: three_parts(
+                &format!("verification found {keys} or more rows that differ for certain"),
+                &untouched,
+                "don't trust this migration: if nobody wrote to the ghost table, report it as a \
+                 bug with the ALTER and SHOW CREATE TABLE; with a new unique key, look for \
+                 duplicates",
+            ),
+        },
+        Outcome::Unknown => Report {
+            code: exit::UNKNOWN,
+            text: three_parts(
+                "the answer to the RENAME was lost and the catalogue could not be read",
+                &format!(
+                    "either {original} has its new shape and `{}` is the old table, or nothing \
+                     happened; never half of it",
+                    names.old
+                ),
+                "look which tables exist, then read docs/recovery.md",
+            ),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_exit_code_has_a_paragraph() {
+        let docs = include_str!("../docs/exit-codes.md");
+        for (code, name) in exit::ALL {
+            assert!(
+                docs.contains(&format!("## {code}: {name}")),
+                "{code} {name}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_ending_says_what_it_means_for_the_data() {
+        let names = Names::new("shop", "orders", None, None);
+        let endings = [
+            (Outcome::Stopped, exit::STOPPED),
+            (Outcome::Failed(Failure::new("what", "next")), exit::FAILED),
+            (Outcome::Mismatch(1), exit::FAILED),
+            (Outcome::Unknown, exit::UNKNOWN),
+        ];
+        for (outcome, code) in endings {
+            let report = ended(&outcome, &names, false);
+            assert_eq!(report.code, code);
+            assert!(report.text.contains("\n  data:  ") && report.text.contains("\n  next:  "));
+        }
+        assert_eq!(
+            ended(&Outcome::Completed, &names, false).code,
+            exit::COMPLETED
+        );
+        assert_eq!(
+            ended(&Outcome::Completed, &names, true).code,
+            exit::LEFTOVERS
+        );
+    }
+}

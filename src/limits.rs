@@ -1,0 +1,108 @@
+//! Every bound and interval of the tool, each with its reason.
+//!
+//! Called by everybody; holds numbers only. A new queue, retry, wait or statement size gets its
+//! bound here, so that "how long can this take" and "how much can this hold" have one place.
+
+use std::time::Duration;
+
+/// Rows of the first chunk, before any chunk has been timed (gh-ost's default chunk size).
+pub const CHUNK_ROWS_START: u64 = 1_000;
+/// Fewest rows a chunk shrinks to; below this the round trips cost more than the rows.
+pub const CHUNK_ROWS_MIN: u64 = 50;
+/// Most rows a chunk grows to (gh-ost's upper bound for `--chunk-size`).
+pub const CHUNK_ROWS_MAX: u64 = 100_000;
+/// Time a copy chunk should take. Its record locks are held that long, so writers that meet one
+/// wait half of this on average; measured on two cores the copy is no faster above 50 ms.
+pub const COPY_CHUNK_TARGET: Duration = Duration::from_millis(50);
+/// Time a verification chunk should take; it holds no locks, only a read view.
+pub const VERIFY_CHUNK_TARGET: Duration = Duration::from_millis(150);
+/// Bytes of rows in one chunk, estimated from the average row length: the transaction's share of
+/// the binlog cache and of the undo log stays small whatever the rows are.
+pub const CHUNK_BYTES_MAX: u64 = 16 << 20;
+/// Chunks whose boundaries are looked up ahead of the copy workers, per worker.
+pub const CHUNKS_AHEAD_PER_WORKER: usize = 2;
+
+/// Connections that copy, unless told otherwise: two saturate two cores (measured: 1.7 times one).
+pub const COPY_WORKERS: usize = 2;
+/// Connections that refresh, beside the copy's own, so that neither starves the other.
+pub const REFRESH_WORKERS: usize = 2;
+/// Keys of one refresh: its record locks are held for a few milliseconds.
+pub const REFRESH_KEYS: usize = 500;
+/// Dirty keys from which a refresh starts at once; fewer wait for the next tick, so that a row
+/// that is changed again and again costs one refresh and not a hundred.
+pub const REFRESH_KEYS_EAGER: usize = 500;
+/// Dirty keys from which the refresh takes connections from the copy (never the last one).
+pub const BACKLOG_KEYS_HIGH: usize = 20_000;
+/// Bytes of dirty keys, with their overhead, at which the stream is no longer read until the
+/// refresh has caught up. Keeps the process under 100 MiB whatever the table's size.
+pub const DIRTY_BYTES_MAX: usize = 32 << 20;
+/// Overhead per dirty key beside its own bytes (allocation and tree node; measured at 1 M keys).
+pub const DIRTY_KEY_OVERHEAD: usize = 72;
+
+/// Interval of the tick that drives pauses, batching, throttling and status.
+pub const TICK: Duration = Duration::from_millis(50);
+/// Events taken from the stream between two looks at the workers' results.
+pub const STREAM_QUEUE: usize = 64;
+/// Keys in one message from the stream; a transaction of a million rows arrives in pieces.
+pub const STREAM_BATCH_KEYS: usize = 2_000;
+
+/// Differing keys that one verification chunk reports; more in one chunk are looked at again as
+/// a whole, because they mean that a large part of the chunk is still waiting for its refresh.
+pub const VERIFY_DIFFERENCES_MAX: usize = 1_000;
+/// Suspect keys checked by one statement.
+pub const RECHECK_KEYS: usize = 500;
+/// Suspect keys kept at a time; verification of further chunks waits while there are more.
+pub const SUSPECT_KEYS_MAX: usize = 20_000;
+/// Times a key must differ, with no change of it under way, before it is a definite mismatch.
+pub const MISMATCH_CONFIRMATIONS: u8 = 2;
+/// Definite mismatches collected before the run stops.
+pub const MISMATCHES_SHOWN: usize = 10;
+
+/// Dirty keys up to which a cut-over may begin: about 30 ms of refresh under the lock.
+pub const CUT_OVER_DIRTY_MAX: usize = 1_000;
+/// Dirty keys under the lock beyond which the attempt is given up rather than refreshed, because
+/// the writers would wait for it.
+pub const CUT_OVER_DIRTY_LOCKED_MAX: usize = 10_000;
+/// Time the LOCK TABLES may wait; every new statement on the table queues behind it meanwhile.
+pub const LOCK_WAIT: Duration = Duration::from_millis(400);
+/// First pause between cut-over attempts; doubles up to [`CUT_OVER_PAUSE_MAX`].
+pub const CUT_OVER_PAUSE_FIRST: Duration = Duration::from_millis(500);
+/// Longest pause between cut-over attempts.
+pub const CUT_OVER_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Seconds the server lets the locking connection idle: a frozen tool frees the table by itself.
+pub const LOCKER_IDLE_SECONDS: u32 = 20;
+
+/// Times a statement is tried again after a lock wait or a deadlock among our own connections.
+pub const LOCK_RETRIES: u32 = 60;
+/// Pause before such a retry.
+pub const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(20);
+/// Connection attempts of one connection before the run fails (with [`RECONNECT_PAUSE`] between).
+pub const RECONNECTS: u32 = 30;
+/// Pause between two connection attempts.
+pub const RECONNECT_PAUSE: Duration = Duration::from_secs(1);
+/// Time a new connection may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time any single statement may take before its connection is thrown away and killed; far above
+/// what a chunk or a batch needs, far below for ever.
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(120);
+/// Time a statement may take that depends on the table's size (the scan for duplicates, DDL on
+/// the empty ghost queued behind other DDL, dropping a large old table).
+pub const LONG_STATEMENT_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
+
+/// Heartbeat that the server sends on an idle binlog connection.
+pub const BINLOG_HEARTBEAT: Duration = Duration::from_secs(1);
+/// Silence on the binlog connection after which it counts as lost: several heartbeats.
+pub const BINLOG_SILENCE: Duration = Duration::from_secs(10);
+/// Longest wait of the start barrier for transactions that were open when the position was taken.
+pub const BARRIER_WAIT: Duration = Duration::from_secs(3_600);
+/// Pause between two looks of the start barrier.
+pub const BARRIER_PAUSE: Duration = Duration::from_millis(20);
+/// Interval of the ping that keeps the advisory lock's connection alive and checks the lock.
+pub const ADVISORY_PING: Duration = Duration::from_secs(30);
+/// Time a clean stop may take before the process ends anyway.
+pub const STOP_WAIT: Duration = Duration::from_secs(20);
+
+const _: () = assert!(CHUNK_ROWS_MIN < CHUNK_ROWS_START && CHUNK_ROWS_START < CHUNK_ROWS_MAX);
+const _: () = assert!(CUT_OVER_DIRTY_MAX < CUT_OVER_DIRTY_LOCKED_MAX);
+const _: () = assert!(BINLOG_HEARTBEAT.as_secs() * 3 < BINLOG_SILENCE.as_secs());
+const _: () = assert!(VERIFY_DIFFERENCES_MAX < SUSPECT_KEYS_MAX);

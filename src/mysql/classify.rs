@@ -1,0 +1,210 @@
+//! Server and driver errors, classified once.
+
+use std::fmt;
+
+use crate::core::event::Failure;
+
+/// What an error means for what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// A NOWAIT read met a row that somebody holds (3572). The transaction goes on.
+    Held,
+    /// A lock wait or deadlock among our own statements (1205, 1213), or a statement interrupted
+    /// by us (1317). Can be tried again after a rollback.
+    Conflict,
+    /// The connection is gone; whether the statement took effect is unknown.
+    Lost,
+    /// The statement took too long; its connection was thrown away and killed.
+    TimedOut,
+    /// Trying again would give the same answer.
+    Definite,
+}
+
+/// A statement that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What it means.
+    pub kind: FaultKind,
+    /// The server's error number.
+    pub code: Option<u16>,
+    /// Name of the statement.
+    pub statement: &'static str,
+    /// The server's text, without row values.
+    pub message: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            Some(code) => write!(f, "could not {}: {} ({code})", self.statement, self.message),
+            None => write!(f, "could not {}: {}", self.statement, self.message),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl Fault {
+    /// A fault of a statement that took longer than it may.
+    #[must_use]
+    pub fn timed_out(statement: &'static str, seconds: u64) -> Self {
+        Self {
+            kind: FaultKind::TimedOut,
+            code: None,
+            statement,
+            message: format!("no answer within {seconds} s"),
+        }
+    }
+
+    /// A fault of a connection that is gone already.
+    #[must_use]
+    pub fn lost(statement: &'static str) -> Self {
+        Self {
+            kind: FaultKind::Lost,
+            code: None,
+            statement,
+            message: "the connection is lost".into(),
+        }
+    }
+
+    /// An answer that doesn't have the expected form.
+    #[must_use]
+    pub fn unexpected(statement: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            kind: FaultKind::Definite,
+            code: None,
+            statement,
+            message: message.into(),
+        }
+    }
+
+    /// The failure as the operator reads it.
+    #[must_use]
+    pub fn failure(&self) -> Failure {
+        Failure::new(self.to_string(), self.advice())
+    }
+
+    fn advice(&self) -> &'static str {
+        match self.code {
+            Some(1048) => {
+                "a NULL doesn't fit the altered column: UPDATE the rows first, or allow NULL"
+            }
+            Some(1264 | 1265 | 1366 | 1292 | 1406 | 3140) => {
+                "a value doesn't fit the altered column: correct the rows first, or choose a wider \
+                 type"
+            }
+            Some(1062) => "remove the duplicates, or leave the unique key out",
+            Some(1526 | 3819) => {
+                "a row violates a constraint of the altered table: correct it first"
+            }
+            Some(1114 | 1021) => "free disk space on the server, then run the command again",
+            Some(1142 | 1044 | 1227 | 1370) => "grant the missing privilege, then run it again",
+            Some(1290 | 1836) => "the server is read-only: run against the primary",
+            Some(_) | None => match self.kind {
+                FaultKind::Lost | FaultKind::TimedOut => {
+                    "see that the server is up and reachable, then run the command again"
+                }
+                FaultKind::Held | FaultKind::Conflict | FaultKind::Definite => {
+                    "see the server's message, then run the command again"
+                }
+            },
+        }
+    }
+}
+
+/// Classifies a driver error.
+#[must_use]
+pub fn classify(error: &mysql_async::Error, statement: &'static str) -> Fault {
+    match error {
+        mysql_async::Error::Server(server) => {
+            let kind = match server.code {
+                3572 => FaultKind::Held,
+                1205 | 1213 | 1317 | 3024 => FaultKind::Conflict,
+                1053 | 1077 | 1079 | 1152 | 1158..=1161 | 2006 | 2013 | 3169 | 4031 => {
+                    FaultKind::Lost
+                }
+                _ => FaultKind::Definite,
+            };
+            let message = without_values(server.code, &server.message);
+            Fault {
+                kind,
+                code: Some(server.code),
+                statement,
+                message,
+            }
+        }
+        mysql_async::Error::Io(io) => Fault {
+            kind: FaultKind::Lost,
+            code: None,
+            statement,
+            message: io.to_string(),
+        },
+        other => {
+            let kind = if other.is_fatal() {
+                FaultKind::Lost
+            } else {
+                FaultKind::Definite
+            };
+            Fault {
+                kind,
+                code: None,
+                statement,
+                message: other.to_string(),
+            }
+        }
+    }
+}
+
+/// Messages of these errors quote a value first; everything up to the end of that quote goes.
+fn without_values(code: u16, message: &str) -> String {
+    if !matches!(
+        code,
+        1062 | 1292 | 1366 | 1411 | 1525 | 1586 | 3140 | 3141 | 3156
+    ) {
+        return message.to_owned();
+    }
+    let Some((before, rest)) = message.split_once('\'') else {
+        return message.to_owned();
+    };
+    let after = [" for key", " for column", " for datetime"]
+        .iter()
+        .filter_map(|mark| rest.rfind(&format!("'{mark}")))
+        .max()
+        .and_then(|position| rest.get(position..))
+        .unwrap_or("'");
+    format!("{before}'…{after}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_lose_their_values() {
+        let cases = [
+            (
+                1062,
+                "Duplicate entry 'o'brien-1' for key 'g.u'",
+                "Duplicate entry '…' for key 'g.u'",
+            ),
+            (
+                1366,
+                "Incorrect integer value: 'a' for column 'b' for column 'c' at row 1",
+                "Incorrect integer value: '…' for column 'c' at row 1",
+            ),
+            (
+                1292,
+                "Truncated incorrect DOUBLE value: 'secret'",
+                "Truncated incorrect DOUBLE value: '…'",
+            ),
+            (
+                1406,
+                "Data too long for column 'c' at row 1",
+                "Data too long for column 'c' at row 1",
+            ),
+        ];
+        for (code, message, expected) in cases {
+            assert_eq!(without_values(code, message), expected);
+        }
+    }
+}

@@ -1,0 +1,473 @@
+//! Looking at the server and the tables: catalogue in, plain data out.
+
+use std::collections::BTreeSet;
+
+use super::binlog::Position;
+use super::classify::Fault;
+use super::session::{Answer, Session};
+use crate::plan::inspection::{
+    Column, ForeignKey, Index, IndexPart, Inspection, Privileges, Server, Table, Version,
+};
+use crate::plan::names::Names;
+use crate::sql::{qualified, text_literal};
+
+/// Looks at everything that the checks ask for.
+///
+/// # Errors
+/// When a catalogue query fails.
+pub async fn inspect(session: &mut Session, names: &Names) -> Result<Inspection, Fault> {
+    let server = server(session, names).await?;
+    Ok(Inspection {
+        original: table(session, &names.schema, &names.original).await?,
+        triggers: triggers(session, names).await?,
+        foreign_keys: foreign_keys(session, names).await?,
+        leftovers: leftovers(session, names).await?,
+        privileges: privileges(session, names).await?,
+        server,
+    })
+}
+
+fn text(answer: &Answer, row: usize, column: usize) -> String {
+    answer.text(row, column).unwrap_or_default()
+}
+
+async fn server(session: &mut Session, names: &Names) -> Result<Server, Fault> {
+    let facts = session
+        .say(
+            "read the server's settings",
+            "SELECT /* tableshift */ @@version, @@version_comment, @@hostname, @@port, \
+             @@server_uuid, @@log_bin, @@global.binlog_format, @@global.read_only OR \
+             @@global.super_read_only, @@lower_case_table_names, @@global.sql_mode, \
+             @@global.time_zone, @@system_time_zone, @@performance_schema",
+        )
+        .await?;
+    let version_text = format!("{} {}", text(&facts, 0, 0), text(&facts, 0, 1));
+    let time_zone = text(&facts, 0, 10);
+    let utc = |zone: &str| matches!(zone, "UTC" | "+00:00" | "-00:00" | "Etc/UTC" | "GMT");
+    let instrument = session
+        .say(
+            "read the server's instruments",
+            "SELECT /* tableshift */ ENABLED FROM performance_schema.setup_instruments WHERE \
+             NAME='wait/lock/metadata/sql/mdl'",
+        )
+        .await?;
+    Ok(Server {
+        version: Version::parse(&text(&facts, 0, 0)),
+        version_text,
+        hostname: text(&facts, 0, 2),
+        port: facts
+            .number(0, 3)
+            .and_then(|port| u16::try_from(port).ok())
+            .unwrap_or_default(),
+        uuid: text(&facts, 0, 4),
+        log_bin: facts.number(0, 5) == Some(1),
+        binlog_format: text(&facts, 0, 6),
+        read_only: facts.number(0, 7) != Some(0),
+        is_replica: is_replica(session).await?,
+        lower_case_table_names: facts.number(0, 8).map_or(0, |value| u8::from(value > 0)),
+        metadata_locks_visible: facts.number(0, 12) == Some(1) && text(&instrument, 0, 0) == "YES",
+        sql_mode: text(&facts, 0, 9),
+        time_zone_is_utc: utc(&time_zone) || time_zone == "SYSTEM" && utc(&text(&facts, 0, 11)),
+        time_zone,
+        binlog_filtered: filtered(session, names).await?,
+    })
+}
+
+/// Needs REPLICATION CLIENT; when that is missing the privilege check says so.
+async fn is_replica(session: &mut Session) -> Result<bool, Fault> {
+    let status = session
+        .say("read the replication status", "SHOW REPLICA STATUS")
+        .await;
+    match status {
+        Ok(answer) => Ok(!answer.rows.is_empty()),
+        Err(fault) if fault.code == Some(1227) => Ok(false),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// `binlog_do_db` and `binlog_ignore_db` stand in the answer of SHOW BINARY LOG STATUS.
+async fn filtered(session: &mut Session, names: &Names) -> Result<bool, Fault> {
+    let status = match binlog_status(session).await {
+        Ok(status) => status,
+        Err(fault) if fault.code == Some(1227) => return Ok(false),
+        Err(fault) => return Err(fault),
+    };
+    let list = |column| text(&status, 0, column);
+    let names_it = |list: &str| list.split(',').any(|schema| schema == names.schema);
+    let (only, without) = (list(2), list(3));
+    Ok(!only.is_empty() && !names_it(&only) || names_it(&without))
+}
+
+/// The statement was renamed in 8.2 and the old form is gone in 8.4 (manual, "SHOW BINARY LOG
+/// STATUS Statement").
+async fn binlog_status(session: &mut Session) -> Result<Answer, Fault> {
+    match session
+        .say("read the binary log's position", "SHOW BINARY LOG STATUS")
+        .await
+    {
+        Err(fault) if fault.code == Some(1064) => {
+            session
+                .say("read the binary log's position", "SHOW MASTER STATUS")
+                .await
+        }
+        other => other,
+    }
+}
+
+/// Where the binary log ends now.
+///
+/// # Errors
+/// When the server doesn't say.
+pub async fn position(session: &mut Session) -> Result<Position, Fault> {
+    let status = binlog_status(session).await?;
+    match (status.text(0, 0), status.number(0, 1)) {
+        (Some(file), Some(offset)) => Ok(Position { file, offset }),
+        _ => Err(Fault::unexpected(
+            "read the binary log's position",
+            "the server has no binary log",
+        )),
+    }
+}
+
+/// A table's catalogue, or `None` when it doesn't exist.
+///
+/// # Errors
+/// When a catalogue query fails.
+pub async fn table(
+    session: &mut Session,
+    schema: &str,
+    name: &str,
+) -> Result<Option<Table>, Fault> {
+    let place = format!(
+        "TABLE_SCHEMA={} AND TABLE_NAME={}",
+        text_literal(schema),
+        text_literal(name)
+    );
+    let facts = session
+        .say(
+            "read the table's catalogue",
+            &format!(
+                "SELECT /* tableshift */ TABLE_NAME, TABLE_TYPE, COALESCE(ENGINE, ''), \
+                 COALESCE(TABLE_ROWS, 0), COALESCE(AVG_ROW_LENGTH, 0) FROM information_schema.TABLES \
+                 WHERE {place}"
+            ),
+        )
+        .await?;
+    if facts.rows.is_empty() {
+        return Ok(None);
+    }
+    let kind = text(&facts, 0, 1);
+    let definition = if kind == "BASE TABLE" {
+        definition(session, schema, name).await?
+    } else {
+        String::new()
+    };
+    Ok(Some(Table {
+        name: text(&facts, 0, 0),
+        kind,
+        engine: text(&facts, 0, 2),
+        rows_estimate: facts.number(0, 3).unwrap_or_default(),
+        row_bytes: facts.number(0, 4).unwrap_or_default(),
+        columns: columns(session, &place).await?,
+        indexes: indexes(session, &place).await?,
+        definition,
+    }))
+}
+
+async fn definition(session: &mut Session, schema: &str, name: &str) -> Result<String, Fault> {
+    let answer = session
+        .say(
+            "read the table's definition",
+            &format!("SHOW CREATE TABLE {}", qualified(schema, name)),
+        )
+        .await?;
+    Ok(text(&answer, 0, 1))
+}
+
+async fn columns(session: &mut Session, place: &str) -> Result<Vec<Column>, Fault> {
+    let answer = session
+        .say(
+            "read the table's columns",
+            &format!(
+                "SELECT /* tableshift */ COLUMN_NAME, COLUMN_DEFAULT, IS_NULLABLE, DATA_TYPE, \
+                 COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, \
+                 COALESCE(DATETIME_PRECISION, 0), CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, \
+                 NUMERIC_SCALE FROM information_schema.COLUMNS WHERE {place} ORDER BY \
+                 ORDINAL_POSITION"
+            ),
+        )
+        .await?;
+    let column = |row: usize| Column {
+        name: text(&answer, row, 0),
+        ordinal: row,
+        default: answer.text(row, 1),
+        nullable: text(&answer, row, 2) == "YES",
+        data_type: text(&answer, row, 3).to_lowercase(),
+        column_type: text(&answer, row, 4),
+        charset: answer.text(row, 5),
+        collation: answer.text(row, 6),
+        extra: text(&answer, row, 7),
+        fraction_digits: answer
+            .number(row, 8)
+            .and_then(|digits| u8::try_from(digits).ok())
+            .unwrap_or_default(),
+        octet_length: answer.number(row, 9),
+        decimal: answer.number(row, 10).zip(answer.number(row, 11)),
+    };
+    Ok((0..answer.rows.len()).map(column).collect())
+}
+
+async fn indexes(session: &mut Session, place: &str) -> Result<Vec<Index>, Fault> {
+    let answer = session
+        .say(
+            "read the table's indexes",
+            &format!(
+                "SELECT /* tableshift */ INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART FROM \
+                 information_schema.STATISTICS WHERE {place} ORDER BY INDEX_NAME, SEQ_IN_INDEX"
+            ),
+        )
+        .await?;
+    let mut indexes: Vec<Index> = Vec::new();
+    for row in 0..answer.rows.len() {
+        let name = text(&answer, row, 0);
+        let part = IndexPart {
+            column: answer.text(row, 2),
+            prefix: answer.text(row, 3).is_some(),
+        };
+        match indexes.last_mut().filter(|index| index.name == name) {
+            Some(index) => index.parts.push(part),
+            None => indexes.push(Index {
+                name,
+                unique: answer.number(row, 1) == Some(0),
+                parts: vec![part],
+            }),
+        }
+    }
+    Ok(indexes)
+}
+
+async fn triggers(session: &mut Session, names: &Names) -> Result<Vec<String>, Fault> {
+    let answer = session
+        .say(
+            "look for triggers",
+            &format!(
+                "SELECT /* tableshift */ TRIGGER_NAME FROM information_schema.TRIGGERS WHERE \
+                 EVENT_OBJECT_SCHEMA={} AND EVENT_OBJECT_TABLE={}",
+                text_literal(&names.schema),
+                text_literal(&names.original)
+            ),
+        )
+        .await?;
+    Ok((0..answer.rows.len())
+        .map(|row| text(&answer, row, 0))
+        .collect())
+}
+
+async fn foreign_keys(session: &mut Session, names: &Names) -> Result<Vec<ForeignKey>, Fault> {
+    let (schema, table) = (text_literal(&names.schema), text_literal(&names.original));
+    let answer = session
+        .say(
+            "look for foreign keys",
+            &format!(
+                "SELECT /* tableshift */ DISTINCT CONSTRAINT_NAME, TABLE_SCHEMA, TABLE_NAME, \
+                 REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME FROM \
+                 information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_NAME IS NOT NULL AND \
+                 ((TABLE_SCHEMA={schema} AND TABLE_NAME={table}) OR (REFERENCED_TABLE_SCHEMA={schema} \
+                 AND REFERENCED_TABLE_NAME={table}))"
+            ),
+        )
+        .await?;
+    let key = |row: usize| ForeignKey {
+        name: text(&answer, row, 0),
+        child: format!("{}.{}", text(&answer, row, 1), text(&answer, row, 2)),
+        parent: format!("{}.{}", text(&answer, row, 3), text(&answer, row, 4)),
+    };
+    Ok((0..answer.rows.len()).map(key).collect())
+}
+
+async fn leftovers(session: &mut Session, names: &Names) -> Result<Vec<String>, Fault> {
+    let answer = session
+        .say(
+            "look for leftovers",
+            &format!(
+                "SELECT /* tableshift */ TABLE_NAME FROM information_schema.TABLES WHERE \
+                 TABLE_SCHEMA={} AND TABLE_NAME IN ({}, {}, {})",
+                text_literal(&names.schema),
+                text_literal(&names.ghost),
+                text_literal(&names.old),
+                text_literal(&names.changelog)
+            ),
+        )
+        .await?;
+    Ok((0..answer.rows.len())
+        .map(|row| text(&answer, row, 0))
+        .collect())
+}
+
+/// What a migration needs on the schema, and globally.
+const ON_SCHEMA: [&str; 9] = [
+    "ALTER",
+    "CREATE",
+    "DELETE",
+    "DROP",
+    "INDEX",
+    "INSERT",
+    "LOCK TABLES",
+    "SELECT",
+    "UPDATE",
+];
+const GLOBAL: [&str; 2] = ["REPLICATION SLAVE", "REPLICATION CLIENT"];
+
+async fn privileges(session: &mut Session, names: &Names) -> Result<Privileges, Fault> {
+    let account = session
+        .say("read the account", "SELECT CURRENT_USER(), CURRENT_ROLE()")
+        .await?;
+    let (user, host) = account
+        .text(0, 0)
+        .and_then(|account| {
+            account
+                .rsplit_once('@')
+                .map(|(user, host)| (user.to_owned(), host.to_owned()))
+        })
+        .unwrap_or_default();
+    let roles = account.text(0, 1).filter(|roles| roles != "NONE");
+    let query = match roles {
+        Some(roles) => format!("SHOW GRANTS FOR CURRENT_USER() USING {roles}"),
+        None => "SHOW GRANTS".to_owned(),
+    };
+    let grants = session.say("read the account's privileges", &query).await?;
+    let lines: Vec<String> = (0..grants.rows.len())
+        .map(|row| text(&grants, row, 0))
+        .collect();
+    Ok(Privileges {
+        account: format!("{}@{}", text_literal(&user), text_literal(&host)),
+        missing: missing(&lines, names),
+    })
+}
+
+/// Privileges that no line of SHOW GRANTS gives.
+fn missing(lines: &[String], names: &Names) -> Vec<String> {
+    let mut global: BTreeSet<String> = BTreeSet::new();
+    let mut on_schema: BTreeSet<String> = BTreeSet::new();
+    for line in lines {
+        let Some((given, rest)) = line
+            .strip_prefix("GRANT ")
+            .and_then(|line| line.split_once(" ON "))
+        else {
+            continue;
+        };
+        let Some((level, _)) = rest.split_once(" TO ") else {
+            continue;
+        };
+        let given = given
+            .split(',')
+            .map(|privilege| privilege.trim().to_ascii_uppercase());
+        if level == "*.*" {
+            global.extend(given);
+        } else if schema_level(level).is_some_and(|pattern| like(&pattern, &names.schema)) {
+            on_schema.extend(given);
+        }
+    }
+    let everything = |set: &BTreeSet<String>| set.contains("ALL PRIVILEGES");
+    let mut missing = Vec::new();
+    let lacking: Vec<&str> = ON_SCHEMA
+        .into_iter()
+        .filter(|privilege| {
+            !everything(&global)
+                && !everything(&on_schema)
+                && !global.contains(*privilege)
+                && !on_schema.contains(*privilege)
+        })
+        .collect();
+    if !lacking.is_empty() {
+        missing.push(format!(
+            "{} ON {}.*",
+            lacking.join(", "),
+            crate::sql::quoted(&names.schema)
+        ));
+    }
+    let lacking: Vec<&str> = GLOBAL
+        .into_iter()
+        .filter(|privilege| !everything(&global) && !global.contains(*privilege))
+        .collect();
+    if !lacking.is_empty() {
+        missing.push(format!("{} ON *.*", lacking.join(", ")));
+    }
+    missing
+}
+
+/// The schema pattern of a level like `` `shop`.* ``; table levels don't count here.
+fn schema_level(level: &str) -> Option<String> {
+    let schema = level.strip_suffix(".*")?;
+    Some(schema.trim_matches('`').replace("``", "`"))
+}
+
+/// Schema names in grants are LIKE patterns (manual, "GRANT Statement").
+fn like(pattern: &str, text: &str) -> bool {
+    let mut pattern = pattern.chars();
+    let Some(first) = pattern.next() else {
+        return text.is_empty();
+    };
+    let rest = pattern.as_str();
+    match first {
+        '%' => (0..=text.len()).any(|start| text.get(start..).is_some_and(|tail| like(rest, tail))),
+        '\\' => match rest.chars().next() {
+            Some(escaped) => text
+                .strip_prefix(escaped)
+                .is_some_and(|tail| like(rest.get(escaped.len_utf8()..).unwrap_or_default(), tail)),
+            None => text == "\\",
+        },
+        '_' => text
+            .chars()
+            .next()
+            .is_some_and(|c| like(rest, text.get(c.len_utf8()..).unwrap_or_default())),
+        plain => text
+            .strip_prefix(plain)
+            .is_some_and(|tail| like(rest, tail)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lacking(lines: &[&str]) -> Vec<String> {
+        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+        missing(&lines, &Names::new("shop_1", "t", None, None))
+    }
+
+    #[test]
+    fn privileges_add_up_over_levels_and_patterns() {
+        assert!(lacking(&["GRANT ALL PRIVILEGES ON *.* TO `a`@`%`"]).is_empty());
+        assert!(
+            lacking(&[
+                "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO `a`@`%`",
+                "GRANT ALL PRIVILEGES ON `shop\\_%`.* TO `a`@`%`",
+            ])
+            .is_empty()
+        );
+        let lacking = lacking(&[
+            "GRANT SELECT, REPLICATION CLIENT ON *.* TO `a`@`%`",
+            "GRANT ALL PRIVILEGES ON `other`.* TO `a`@`%`",
+            "GRANT DELETE, INSERT, UPDATE, CREATE, DROP, ALTER, INDEX ON `shop_1`.* TO `a`@`%`",
+        ]);
+        assert_eq!(
+            lacking,
+            ["LOCK TABLES ON `shop_1`.*", "REPLICATION SLAVE ON *.*"]
+        );
+    }
+
+    #[test]
+    fn schema_patterns_match_as_the_server_does() {
+        for (pattern, text, expected) in [
+            ("shop", "shop", true),
+            ("shop", "shops", false),
+            ("sh%", "shop", true),
+            ("s_op", "shop", true),
+            ("s\\_op", "shop", false),
+            ("%", "", true),
+        ] {
+            assert_eq!(like(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The only module that names the driver: connections, catalogue, binary log.
+
+pub mod binlog;
+pub mod classify;
+pub mod inspect;
+pub mod keys;
+pub mod session;

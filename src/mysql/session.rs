@@ -1,0 +1,314 @@
+//! One connection with one task: the only way statements reach the server.
+//!
+//! The driver has no time-outs, and a query future that is dropped leaves the next answer on the
+//! connection. So a time limit here takes the connection away, kills its id on the server and
+//! waits until it is gone; such a connection is never used again.
+
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, OptsBuilder, Row, Value};
+
+use super::classify::{Fault, FaultKind, classify};
+use crate::limits;
+use crate::sql::Statement;
+
+/// How to reach the server.
+#[derive(Clone)]
+pub struct Address {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Account.
+    pub user: String,
+    /// Its password; shown nowhere.
+    pub password: String,
+    /// Marks this run's connections and statements.
+    pub token: String,
+}
+
+impl Address {
+    /// Connection options for this server.
+    #[must_use]
+    pub fn options(&self) -> OptsBuilder {
+        OptsBuilder::default()
+            .ip_or_hostname(self.host.clone())
+            .tcp_port(self.port)
+            .user(Some(self.user.clone()))
+            .pass(Some(self.password.clone()))
+            // The driver would otherwise switch to a local socket of the same path as the
+            // server's, which behind a tunnel is another server.
+            .prefer_socket(false)
+            .tcp_keepalive(Some(Duration::from_secs(60)))
+            .max_allowed_packet(Some(1 << 30))
+            .wait_timeout(Some(28_800))
+            .connect_attribute("program_name", "tableshift")
+            .connect_attribute("tableshift_run", &self.token)
+    }
+}
+
+/// Settings of a session beside the common ones.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setup {
+    /// What it is for, in messages.
+    pub role: &'static str,
+    /// The session's sql_mode.
+    pub sql_mode: String,
+    /// Seconds to wait for metadata locks.
+    pub lock_wait_seconds: u32,
+    /// Seconds the server lets it idle.
+    pub idle_seconds: u32,
+}
+
+/// What a statement returned.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Answer {
+    /// Rows as texts.
+    pub rows: Vec<Vec<Option<Vec<u8>>>>,
+    /// Affected rows.
+    pub affected: u64,
+    /// `Records: n` of the info text of INSERT … SELECT.
+    pub records: Option<u64>,
+}
+
+impl Answer {
+    /// A field as text.
+    #[must_use]
+    pub fn text(&self, row: usize, column: usize) -> Option<String> {
+        let value = self.rows.get(row)?.get(column)?.as_ref()?;
+        Some(String::from_utf8_lossy(value).into_owned())
+    }
+
+    /// A field as a number.
+    #[must_use]
+    pub fn number(&self, row: usize, column: usize) -> Option<u64> {
+        self.text(row, column)?.parse().ok()
+    }
+}
+
+/// A connection that serves one task.
+pub struct Session {
+    address: Address,
+    setup: Setup,
+    conn: Option<Conn>,
+    id: u32,
+}
+
+impl Session {
+    /// Connects and sets the session up.
+    ///
+    /// # Errors
+    /// When the server can't be reached, refuses the account, or doesn't take the settings.
+    pub async fn open(address: &Address, setup: Setup) -> Result<Self, Fault> {
+        let mut session = Self {
+            address: address.clone(),
+            setup,
+            conn: None,
+            id: 0,
+        };
+        session.connect().await?;
+        Ok(session)
+    }
+
+    async fn connect(&mut self) -> Result<(), Fault> {
+        let connecting = Conn::new(self.address.options());
+        let conn = match tokio::time::timeout(limits::CONNECT_TIMEOUT, connecting).await {
+            Ok(Ok(conn)) => conn,
+            Ok(Err(error)) => return Err(classify(&error, "connect")),
+            Err(_) => {
+                return Err(Fault::timed_out(
+                    "connect",
+                    limits::CONNECT_TIMEOUT.as_secs(),
+                ));
+            }
+        };
+        self.id = conn.id();
+        self.conn = Some(conn);
+        let settings = format!(
+            "SET SESSION time_zone='+00:00', sql_mode='{}', transaction_isolation='READ-COMMITTED', \
+             innodb_lock_wait_timeout=5, lock_wait_timeout={}, wait_timeout={}, \
+             range_optimizer_max_mem_size=0, foreign_key_checks=0, \
+             information_schema_stats_expiry=0, NAMES utf8mb4 COLLATE utf8mb4_bin",
+            self.setup.sql_mode, self.setup.lock_wait_seconds, self.setup.idle_seconds,
+        );
+        self.run(&Statement {
+            name: "set the session up",
+            text: settings,
+        })
+        .await
+        .map(drop)
+    }
+
+    /// The connection's id on the server.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// Runs a statement to its end, for at most the usual time.
+    ///
+    /// # Errors
+    /// The classified fault; after `Lost` and `TimedOut` the connection is gone.
+    pub async fn run(&mut self, statement: &Statement) -> Result<Answer, Fault> {
+        self.run_for(statement, limits::STATEMENT_TIMEOUT).await
+    }
+
+    /// Runs a statement for at most `limit`.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn run_for(
+        &mut self,
+        statement: &Statement,
+        limit: Duration,
+    ) -> Result<Answer, Fault> {
+        // Taken out: if this future is dropped, the connection is dropped with it.
+        let mut conn = self
+            .conn
+            .take()
+            .ok_or_else(|| Fault::lost(statement.name))?;
+        match tokio::time::timeout(limit, fetch(&mut conn, &statement.text)).await {
+            Ok(Ok(answer)) => {
+                self.conn = Some(conn);
+                Ok(answer)
+            }
+            Ok(Err(error)) => {
+                let fault = classify(&error, statement.name);
+                if fault.kind != FaultKind::Lost {
+                    self.conn = Some(conn);
+                }
+                Err(fault)
+            }
+            Err(_) => {
+                drop(conn);
+                fence(&self.address, self.id).await?;
+                Err(Fault::timed_out(statement.name, limit.as_secs()))
+            }
+        }
+    }
+
+    /// Runs a statement given as text that is always the same.
+    ///
+    /// # Errors
+    /// As [`Session::run`].
+    pub async fn say(&mut self, name: &'static str, text: &str) -> Result<Answer, Fault> {
+        self.run(&Statement {
+            name,
+            text: text.to_owned(),
+        })
+        .await
+    }
+
+    /// Connects again after a loss. The earlier connection is killed and gone before this
+    /// returns: a statement of it that still runs could undo what is done from now on.
+    ///
+    /// # Errors
+    /// When the server can't be reached within the bounded number of attempts.
+    pub async fn reopen(&mut self) -> Result<(), Fault> {
+        let before = self.id;
+        self.conn = None;
+        let mut last = Fault::lost("connect again");
+        for attempt in 0..limits::RECONNECTS {
+            if attempt > 0 {
+                tokio::time::sleep(limits::RECONNECT_PAUSE).await;
+            }
+            match self.connect().await {
+                Ok(()) => {
+                    fence(&self.address, before).await?;
+                    return Ok(());
+                }
+                Err(fault) if fault.kind == FaultKind::Definite => return Err(fault),
+                Err(fault) => last = fault,
+            }
+        }
+        Err(last)
+    }
+}
+
+async fn fetch(conn: &mut Conn, text: &str) -> Result<Answer, mysql_async::Error> {
+    let rows: Vec<Row> = conn.query(text).await?;
+    let rows = rows
+        .into_iter()
+        .map(|row| row.unwrap().into_iter().map(as_text).collect())
+        .collect();
+    Ok(Answer {
+        rows,
+        affected: conn.affected_rows(),
+        records: records(&conn.info()),
+    })
+}
+
+/// The text protocol returns every value as bytes.
+fn as_text(value: Value) -> Option<Vec<u8>> {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(bytes),
+        other => Some(other.as_sql(true).trim_matches('\'').as_bytes().to_vec()),
+    }
+}
+
+fn records(info: &str) -> Option<u64> {
+    info.strip_prefix("Records: ")?
+        .split_whitespace()
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// Kills a connection of this run and waits until the server has ended it.
+///
+/// Ids start again after a restart of the server, so only a connection that carries this run's
+/// mark is killed.
+///
+/// # Errors
+/// When the server can't be asked, or doesn't end the connection in time.
+pub async fn fence(address: &Address, id: u32) -> Result<(), Fault> {
+    let connecting = Conn::new(address.options());
+    let mut conn = match tokio::time::timeout(limits::CONNECT_TIMEOUT, connecting).await {
+        Ok(Ok(conn)) => conn,
+        Ok(Err(error)) => return Err(classify(&error, "connect")),
+        Err(_) => {
+            return Err(Fault::timed_out(
+                "connect",
+                limits::CONNECT_TIMEOUT.as_secs(),
+            ));
+        }
+    };
+    let alive = format!(
+        "SELECT COUNT(*) FROM performance_schema.session_connect_attrs WHERE PROCESSLIST_ID={id} \
+         AND ATTR_NAME='tableshift_run' AND ATTR_VALUE='{}'",
+        address.token
+    );
+    let polls = limits::STATEMENT_TIMEOUT.as_millis() / limits::BARRIER_PAUSE.as_millis();
+    for _ in 0..polls {
+        let answer = within(fetch(&mut conn, &alive), "look for an earlier connection").await?;
+        if answer.number(0, 0) == Some(0) {
+            return Ok(());
+        }
+        // It may end between the look and the kill; then the kill says "unknown thread".
+        let killed = within(fetch(&mut conn, &format!("KILL {id}")), "end a connection").await;
+        if let Err(fault) = killed
+            && fault.code != Some(1094)
+        {
+            return Err(fault);
+        }
+        tokio::time::sleep(limits::BARRIER_PAUSE).await;
+    }
+    Err(Fault::timed_out(
+        "end an earlier connection",
+        limits::STATEMENT_TIMEOUT.as_secs(),
+    ))
+}
+
+/// For connections that are dropped whatever comes of the statement.
+async fn within(
+    answer: impl Future<Output = Result<Answer, mysql_async::Error>>,
+    name: &'static str,
+) -> Result<Answer, Fault> {
+    match tokio::time::timeout(limits::STATEMENT_TIMEOUT, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(classify(&error, name)),
+        Err(_) => Err(Fault::timed_out(name, limits::STATEMENT_TIMEOUT.as_secs())),
+    }
+}

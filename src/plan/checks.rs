@@ -1,0 +1,289 @@
+//! The checks before the first write: one function each, all refusals shown together.
+
+use super::alter::Alter;
+use super::inspection::{Inspection, Version, same_name};
+use super::names::Names;
+use super::{Refusal, Wishes};
+
+/// Oldest MySQL: 8.0.19 has the VALUES statement (manual, "VALUES Statement"), SKIP LOCKED
+/// (8.0.1) and RENAME under LOCK TABLES (8.0.13).
+const OLDEST: Version = Version {
+    major: 8,
+    minor: 0,
+    patch: 19,
+};
+
+type Check = fn(&Inspection, &Alter, &Names, &Wishes) -> Vec<Refusal>;
+
+const CHECKS: [Check; 14] = [
+    version,
+    binlog,
+    stream_filter,
+    role,
+    privileges,
+    table_exists,
+    engine,
+    alter_clauses,
+    rename_table,
+    alter_names_this_table,
+    triggers,
+    foreign_keys,
+    leftovers,
+    unique_key_at_all,
+];
+
+/// Everything that speaks against this migration before the ghost exists.
+#[must_use]
+pub fn run(facts: &Inspection, alter: &Alter, names: &Names, wishes: &Wishes) -> Vec<Refusal> {
+    CHECKS
+        .iter()
+        .flat_map(|check| check(facts, alter, names, wishes))
+        .collect()
+}
+
+fn version(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
+    let text = facts.server.version_text.to_ascii_lowercase();
+    if text.contains("mariadb") {
+        return vec![Refusal::new(
+            format!("the server is MariaDB ({})", facts.server.version_text),
+            "this version migrates on MySQL 8.0.19 to 9.x only",
+        )];
+    }
+    if facts.server.version >= OLDEST {
+        return vec![];
+    }
+    vec![Refusal::new(
+        format!(
+            "the server is MySQL {}, older than {OLDEST}",
+            facts.server.version
+        ),
+        "upgrade the server, or use gh-ost for this one",
+    )]
+}
+
+fn binlog(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
+    let server = &facts.server;
+    let mut refusals = Vec::new();
+    if !server.log_bin {
+        refusals.push(Refusal::new(
+            "the server writes no binary log (log_bin=OFF)",
+            "start it with --log-bin; changes made during the migration are read from there",
+        ));
+    }
+    if !server.binlog_format.eq_ignore_ascii_case("ROW") {
+        refusals.push(Refusal::new(
+            format!("binlog_format is {}", server.binlog_format),
+            "SET GLOBAL binlog_format='ROW' and let the application's sessions reconnect",
+        ));
+    }
+    refusals
+}
+
+fn stream_filter(facts: &Inspection, _: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {
+    if !facts.server.binlog_filtered {
+        return vec![];
+    }
+    vec![Refusal::new(
+        format!(
+            "binlog_do_db or binlog_ignore_db hides changes of schema `{}`",
+            names.schema
+        ),
+        "remove the filter for this schema; what is not logged can't be followed",
+    )]
+}
+
+fn role(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    if facts.server.is_replica {
+        refusals.push(Refusal::new(
+            format!("{} is a replica of another server", facts.server.hostname),
+            "connect to the primary; running against a replica is not supported by this version",
+        ));
+    } else if facts.server.read_only {
+        refusals.push(Refusal::new(
+            format!("{} is read-only", facts.server.hostname),
+            "connect to the primary, or SET GLOBAL read_only=OFF if this is it",
+        ));
+    }
+    refusals
+}
+
+fn privileges(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
+    if facts.privileges.missing.is_empty() {
+        return vec![];
+    }
+    let grants: Vec<String> = facts
+        .privileges
+        .missing
+        .iter()
+        .map(|missing| format!("GRANT {missing} TO {};", facts.privileges.account))
+        .collect();
+    vec![Refusal::new(
+        format!("the account {} lacks privileges", facts.privileges.account),
+        grants.join(" "),
+    )]
+}
+
+fn table_exists(facts: &Inspection, _: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {
+    match &facts.original {
+        None => vec![Refusal::new(
+            format!(
+                "table `{}`.`{}` doesn't exist",
+                names.schema, names.original
+            ),
+            "check --database and --table, and that the account may see the table",
+        )],
+        Some(table) if table.kind != "BASE TABLE" => vec![Refusal::new(
+            format!(
+                "`{}`.`{}` is a {}",
+                names.schema,
+                names.original,
+                table.kind.to_lowercase()
+            ),
+            "only base tables can be migrated",
+        )],
+        Some(_) => vec![],
+    }
+}
+
+fn engine(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
+    match &facts.original {
+        Some(table)
+            if table.kind == "BASE TABLE" && !table.engine.eq_ignore_ascii_case("InnoDB") =>
+        {
+            vec![Refusal::new(
+                format!("the table's engine is {}", table.engine),
+                "only InnoDB has the record locks that make the copy exact; use a plain ALTER",
+            )]
+        }
+        Some(_) | None => vec![],
+    }
+}
+
+fn alter_clauses(_: &Inspection, alter: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
+    alter
+        .refused
+        .iter()
+        .map(|clause| {
+            Refusal::new(
+                format!(
+                    "the ALTER contains a clause that makes no sense here: {}",
+                    clause.text
+                ),
+                "leave it out",
+            )
+        })
+        .collect()
+}
+
+fn rename_table(_: &Inspection, alter: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
+    match &alter.renames_table {
+        Some(to) => vec![Refusal::new(
+            format!("the ALTER renames the table to `{to}`"),
+            "migrate first, then RENAME TABLE by itself (it takes no time)",
+        )],
+        None => vec![],
+    }
+}
+
+fn alter_names_this_table(
+    _: &Inspection,
+    alter: &Alter,
+    names: &Names,
+    _: &Wishes,
+) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    let mut differs = |what: &str, said: &Option<String>, ours: &str| {
+        if let Some(said) = said.as_deref().filter(|said| !same_name(said, ours)) {
+            refusals.push(Refusal::new(
+                format!("--alter speaks of {what} `{said}`, the command line of `{ours}`"),
+                "make them agree, or leave one out",
+            ));
+        }
+    };
+    differs("schema", &alter.schema, &names.schema);
+    differs("table", &alter.table, &names.original);
+    refusals
+}
+
+fn triggers(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
+    if facts.triggers.is_empty() {
+        return vec![];
+    }
+    vec![Refusal::new(
+        format!("the table has triggers: {}", facts.triggers.join(", ")),
+        "they would stay with the old table; drop them first and create them again afterwards",
+    )]
+}
+
+fn foreign_keys(facts: &Inspection, alter: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {
+    let this = format!("{}.{}", names.schema, names.original);
+    let mut refusals: Vec<Refusal> = facts
+        .foreign_keys
+        .iter()
+        .map(|key| {
+            let what = if same_name(&key.parent, &this) {
+                format!(
+                    "{} refers to this table by foreign key `{}`",
+                    key.child, key.name
+                )
+            } else {
+                format!(
+                    "this table refers to {} by foreign key `{}`",
+                    key.parent, key.name
+                )
+            };
+            Refusal::new(
+                what,
+                "a rename would leave the constraint with the old table; drop it first, or use a \
+                 plain ALTER",
+            )
+        })
+        .collect();
+    if alter.adds_foreign_key {
+        refusals.push(Refusal::new(
+            "the ALTER adds a foreign key",
+            "add it by a plain ALTER with foreign_key_checks=0 after the migration",
+        ));
+    }
+    refusals
+}
+
+fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for (name, allowed, flag) in [
+        (
+            &names.ghost,
+            wishes.drop_ghost_first,
+            "--initially-drop-ghost-table",
+        ),
+        (
+            &names.old,
+            wishes.drop_old_first,
+            "--initially-drop-old-table",
+        ),
+    ] {
+        if !allowed
+            && facts
+                .leftovers
+                .iter()
+                .any(|leftover| same_name(leftover, name))
+        {
+            refusals.push(Refusal::new(
+                format!("table `{}`.`{name}` already exists", names.schema),
+                format!("drop or rename it, or have it dropped with {flag}"),
+            ));
+        }
+    }
+    refusals
+}
+
+fn unique_key_at_all(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
+    match &facts.original {
+        Some(table) if !table.indexes.iter().any(|index| index.unique) => vec![Refusal::new(
+            "the table has no unique key by which rows could be paired",
+            "add a primary key first (an invisible AUTO_INCREMENT column will do)",
+        )],
+        Some(_) | None => vec![],
+    }
+}

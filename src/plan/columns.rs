@@ -1,0 +1,259 @@
+//! Which column of the original feeds which column of the ghost.
+//!
+//! The ghost's catalogue after the ALTER is the truth; what the tokenizer understood must explain
+//! it completely. A column that neither the ALTER's text nor the catalogue accounts for is a
+//! reason to refuse, never a guess.
+
+use super::Refusal;
+use super::alter::Alter;
+use super::inspection::{Column, Table, same_name};
+
+/// A column that exists on both sides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedColumn {
+    /// In the original.
+    pub from: Column,
+    /// In the ghost.
+    pub to: Column,
+}
+
+/// A column of the ghost that gets the same constant in every row.
+///
+/// A plain ALTER evaluates `DEFAULT CURRENT_TIMESTAMP` once for all rows; copy and refresh run at
+/// many moments, so they are given the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConstantColumn {
+    /// Name in the ghost.
+    pub name: String,
+    /// SQL literal.
+    pub literal: String,
+}
+
+/// How the columns of both tables belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ColumnMap {
+    /// Copied columns, in the ghost's order.
+    pub shared: Vec<SharedColumn>,
+    /// Added columns with a default that depends on the moment.
+    pub constant: Vec<ConstantColumn>,
+}
+
+impl ColumnMap {
+    /// The ghost's name for a column of the original, if it is copied.
+    #[must_use]
+    pub fn ghost_name(&self, original: &str) -> Option<&str> {
+        self.find(original).map(|shared| shared.to.name.as_str())
+    }
+
+    /// The pair that begins with this column of the original.
+    #[must_use]
+    pub fn find(&self, original: &str) -> Option<&SharedColumn> {
+        self.shared
+            .iter()
+            .find(|shared| same_name(&shared.from.name, original))
+    }
+
+    /// The column of the original that feeds this column of the ghost.
+    #[must_use]
+    pub fn original_of(&self, ghost: &str) -> Option<&SharedColumn> {
+        self.shared
+            .iter()
+            .find(|shared| same_name(&shared.to.name, ghost))
+    }
+}
+
+/// Pairs the columns of original and ghost. `now` is the moment that stands for "now" in every
+/// row, as `YYYY-MM-DD hh:mm:ss.ffffff` in UTC.
+///
+/// # Errors
+/// Every column that the ALTER's text and the ghost's catalogue don't explain alike.
+pub fn map_columns(
+    original: &Table,
+    ghost: &Table,
+    alter: &Alter,
+    now: &str,
+) -> Result<ColumnMap, Vec<Refusal>> {
+    let mut refusals = Vec::new();
+    let mut targets: Vec<(String, &Column)> = Vec::new();
+    for column in &original.columns {
+        let renamed = alter
+            .renamed
+            .iter()
+            .find(|(old, _)| same_name(old, &column.name));
+        let target = match renamed {
+            Some((_, new)) => new,
+            None if alter
+                .dropped
+                .iter()
+                .any(|name| same_name(name, &column.name)) =>
+            {
+                continue;
+            }
+            None => &column.name,
+        };
+        if ghost.column(target).is_none() {
+            refusals.push(Refusal::new(
+                format!(
+                    "column `{}` has no counterpart in the altered table, and the ALTER doesn't \
+                     seem to drop or rename it",
+                    column.name
+                ),
+                "write the ALTER in MySQL's plain form (DROP COLUMN, CHANGE, RENAME COLUMN), or \
+                 report this ALTER as a bug",
+            ));
+        }
+        targets.push((target.clone(), column));
+    }
+    let mut map = ColumnMap::default();
+    for to in &ghost.columns {
+        let source = targets
+            .iter()
+            .find(|(target, _)| same_name(target, &to.name));
+        match source {
+            Some((_, from)) if !from.generated() && !to.generated() => {
+                map.shared.push(SharedColumn {
+                    from: (*from).clone(),
+                    to: to.clone(),
+                });
+            }
+            Some((_, from)) if from.generated() && !to.generated() => {
+                // A generated column that becomes a stored plain one keeps its values.
+                map.shared.push(SharedColumn {
+                    from: (*from).clone(),
+                    to: to.clone(),
+                });
+            }
+            Some(_) => {}
+            None if alter.added.iter().any(|name| same_name(name, &to.name)) => {
+                map.constant.extend(constant(to, now));
+            }
+            None => refusals.push(Refusal::new(
+                format!(
+                    "the altered table has a column `{}` that nothing explains",
+                    to.name
+                ),
+                "write the ALTER in MySQL's plain form (ADD COLUMN), or report it as a bug",
+            )),
+        }
+    }
+    if refusals.is_empty() {
+        Ok(map)
+    } else {
+        Err(refusals)
+    }
+}
+
+/// `CURRENT_TIMESTAMP(n)` as a default is the one moment of the migration.
+fn constant(column: &Column, now: &str) -> Option<ConstantColumn> {
+    let default = column.default.as_deref()?.to_ascii_uppercase();
+    let by_clock = default.starts_with("CURRENT_TIMESTAMP") || default.starts_with("NOW(");
+    if !by_clock || column.generated() {
+        return None;
+    }
+    let digits = usize::from(column.fraction_digits);
+    let length = if digits == 0 { 19 } else { 20 + digits };
+    let text: String = now.chars().take(length).collect();
+    Some(ConstantColumn {
+        name: column.name.clone(),
+        literal: format!("TIMESTAMP'{text}'"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::alter::parse;
+
+    fn table(columns: &[&str]) -> Table {
+        let columns = columns
+            .iter()
+            .enumerate()
+            .map(|(ordinal, name)| Column {
+                name: (*name).into(),
+                ordinal,
+                ..Column::default()
+            })
+            .collect();
+        Table {
+            columns,
+            ..Table::default()
+        }
+    }
+
+    fn pairs(original: &[&str], ghost: &[&str], alter: &str) -> Result<Vec<String>, Vec<Refusal>> {
+        let alter = parse(alter).expect("a good ALTER");
+        let map = map_columns(
+            &table(original),
+            &table(ghost),
+            &alter,
+            "2026-11-21 10:11:12.123456",
+        )?;
+        Ok(map
+            .shared
+            .iter()
+            .map(|s| format!("{}>{}", s.from.name, s.to.name))
+            .collect())
+    }
+
+    #[test]
+    fn swapped_names_swap_their_sources() {
+        let map = pairs(
+            &["id", "a", "b"],
+            &["id", "b", "a"],
+            "CHANGE a b INT, CHANGE b a INT",
+        );
+        assert_eq!(map, Ok(vec!["id>id".into(), "a>b".into(), "b>a".into()]));
+    }
+
+    #[test]
+    fn a_column_dropped_and_added_again_is_not_copied() {
+        let map = pairs(
+            &["id", "a"],
+            &["id", "a"],
+            "DROP COLUMN a, ADD COLUMN a INT",
+        );
+        assert_eq!(map, Ok(vec!["id>id".into()]));
+    }
+
+    #[test]
+    fn a_dropped_column_may_give_its_name_to_another() {
+        let map = pairs(
+            &["id", "a", "b"],
+            &["id", "a"],
+            "DROP COLUMN a, CHANGE b a INT",
+        );
+        assert_eq!(map, Ok(vec!["id>id".into(), "b>a".into()]));
+    }
+
+    #[test]
+    fn a_column_that_nothing_explains_is_refused() {
+        assert!(pairs(&["id", "a"], &["id", "z"], "ADD INDEX (id)").is_err());
+        assert!(pairs(&["id"], &["id", "z"], "ADD INDEX (id)").is_err());
+        assert!(pairs(&["id", "a"], &["id"], "ADD INDEX (id)").is_err());
+    }
+
+    #[test]
+    fn names_are_paired_in_any_letter_case() {
+        let map = pairs(&["ID", "Übung"], &["ID", "übung"], "CHANGE übung übung INT");
+        assert_eq!(map, Ok(vec!["ID>ID".into(), "Übung>übung".into()]));
+    }
+
+    #[test]
+    fn an_added_clock_default_is_one_moment_for_all_rows() {
+        let mut ghost = table(&["id", "at"]);
+        ghost.columns[1].default = Some("CURRENT_TIMESTAMP(3)".into());
+        ghost.columns[1].fraction_digits = 3;
+        let alter = parse("ADD COLUMN at DATETIME(3) DEFAULT CURRENT_TIMESTAMP(3)").expect("good");
+        let map = map_columns(
+            &table(&["id"]),
+            &ghost,
+            &alter,
+            "2026-11-21 10:11:12.123456",
+        )
+        .expect("explained");
+        assert_eq!(
+            map.constant[0].literal,
+            "TIMESTAMP'2026-11-21 10:11:12.123'"
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! What the server said, as plain data without opinion.
+//!
+//! Filled by `mysql::inspect`, read by the checks and by [`super::plan`].
+
+/// Version of a MySQL server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Version {
+    /// First number.
+    pub major: u16,
+    /// Second number.
+    pub minor: u16,
+    /// Third number.
+    pub patch: u16,
+}
+
+impl Version {
+    /// Reads the leading numbers of `@@version` (`9.7.4-2`, `8.0.36-28.1`).
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut numbers = text
+            .split(|c: char| !c.is_ascii_digit())
+            .map(|digits| digits.parse::<u16>().unwrap_or_default());
+        Self {
+            major: numbers.next().unwrap_or_default(),
+            minor: numbers.next().unwrap_or_default(),
+            patch: numbers.next().unwrap_or_default(),
+        }
+    }
+}
+
+impl std::fmt::Display for Version {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// One column of a table, from `information_schema.columns`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Column {
+    /// Name as the table spells it.
+    pub name: String,
+    /// Position from 0, counting all columns; row events use the same position.
+    pub ordinal: usize,
+    /// Default as text, if there is one.
+    pub default: Option<String>,
+    /// Accepts NULL.
+    pub nullable: bool,
+    /// Type name in lower case (`mediumint`).
+    pub data_type: String,
+    /// Whole type (`mediumint unsigned`).
+    pub column_type: String,
+    /// Character set of text.
+    pub charset: Option<String>,
+    /// Collation of text.
+    pub collation: Option<String>,
+    /// The EXTRA field (`auto_increment`, `VIRTUAL GENERATED`, `INVISIBLE`, …).
+    pub extra: String,
+    /// Digits of fractional seconds of a temporal.
+    pub fraction_digits: u8,
+    /// Length in bytes of a string type.
+    pub octet_length: Option<u64>,
+    /// Precision and scale of a DECIMAL.
+    pub decimal: Option<(u64, u64)>,
+}
+
+impl Column {
+    /// Is computed by the server, so it can't be written.
+    #[must_use]
+    pub fn generated(&self) -> bool {
+        let extra = self.extra.to_ascii_uppercase();
+        extra.contains("VIRTUAL GENERATED") || extra.contains("STORED GENERATED")
+    }
+
+    /// Counts by itself.
+    #[must_use]
+    pub fn auto_increment(&self) -> bool {
+        self.extra.to_ascii_lowercase().contains("auto_increment")
+    }
+
+    /// Is unsigned.
+    #[must_use]
+    pub fn unsigned(&self) -> bool {
+        self.column_type.to_ascii_lowercase().contains("unsigned")
+    }
+}
+
+/// One column of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexPart {
+    /// The column, or `None` for an expression.
+    pub column: Option<String>,
+    /// Only a prefix of the column is indexed.
+    pub prefix: bool,
+}
+
+/// One index of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// Name (`PRIMARY` for the primary key).
+    pub name: String,
+    /// Enforces uniqueness.
+    pub unique: bool,
+    /// Its columns in order.
+    pub parts: Vec<IndexPart>,
+}
+
+/// A table as the catalogue has it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Table {
+    /// Name as the server spells it.
+    pub name: String,
+    /// `BASE TABLE` or something else.
+    pub kind: String,
+    /// Storage engine.
+    pub engine: String,
+    /// Row estimate of the engine's statistics, read past the statistics cache.
+    pub rows_estimate: u64,
+    /// Average bytes of a row, likewise.
+    pub row_bytes: u64,
+    /// Its columns by position.
+    pub columns: Vec<Column>,
+    /// Its indexes.
+    pub indexes: Vec<Index>,
+    /// The whole definition, to notice changes made by somebody else.
+    pub definition: String,
+}
+
+impl Table {
+    /// The column of this name, in any letter case, as the server compares column names.
+    #[must_use]
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns
+            .iter()
+            .find(|column| same_name(&column.name, name))
+    }
+}
+
+/// Column and index names are compared without letter case by the server.
+#[must_use]
+pub fn same_name(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
+/// A foreign key that begins or ends at the original.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// Name of the constraint.
+    pub name: String,
+    /// `schema.table` that has the constraint.
+    pub child: String,
+    /// `schema.table` it refers to.
+    pub parent: String,
+}
+
+/// The server's side of the facts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Server {
+    /// Version numbers.
+    pub version: Version,
+    /// Whole version text with comment.
+    pub version_text: String,
+    /// `@@hostname`.
+    pub hostname: String,
+    /// `@@port`.
+    pub port: u16,
+    /// `@@server_uuid`.
+    pub uuid: String,
+    /// `@@log_bin`.
+    pub log_bin: bool,
+    /// `@@global.binlog_format`.
+    pub binlog_format: String,
+    /// `@@read_only` or `@@super_read_only`.
+    pub read_only: bool,
+    /// Is fed by another server.
+    pub is_replica: bool,
+    /// Table names are compared without letter case.
+    pub lower_case_table_names: u8,
+    /// `@@performance_schema` and its metadata lock instrument are on.
+    pub metadata_locks_visible: bool,
+    /// `@@global.sql_mode`.
+    pub sql_mode: String,
+    /// The global time zone is UTC at all times.
+    pub time_zone_is_utc: bool,
+    /// `@@global.time_zone` as set, for messages.
+    pub time_zone: String,
+    /// `@@binlog_row_metadata` etc. don't matter; this one can filter what the stream shows.
+    pub binlog_filtered: bool,
+}
+
+/// What the account may do, as far as a migration needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Privileges {
+    /// Account as `'user'@'host'`.
+    pub account: String,
+    /// Needed and missing, each as `PRIVILEGE ON level`, ready for a GRANT.
+    pub missing: Vec<String>,
+}
+
+/// Everything that was looked up before the first write.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inspection {
+    /// The server.
+    pub server: Server,
+    /// The original, if it exists.
+    pub original: Option<Table>,
+    /// Triggers on the original.
+    pub triggers: Vec<String>,
+    /// Foreign keys from and to the original.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// Helper tables that exist already, of the names this run would use.
+    pub leftovers: Vec<String>,
+    /// What the account lacks.
+    pub privileges: Privileges,
+}

@@ -1,0 +1,175 @@
+//! Everything that is decided before the copy begins. Pure: no I/O, no clock.
+//!
+//! `engine` calls [`check`] with what the server said before anything is written, lets the server
+//! apply the ALTER to an empty ghost, and then calls [`make`] with the ghost's catalogue. A
+//! [`Plan`] can't be made any other way and never changes afterwards.
+
+pub mod alter;
+mod checks;
+pub mod columns;
+pub mod inspection;
+pub mod key;
+pub mod names;
+pub mod statement;
+pub mod unique_key;
+
+use alter::Alter;
+use columns::{ColumnMap, SharedColumn};
+use inspection::{Inspection, Table};
+use names::Names;
+use unique_key::{IntroducedKey, SharedKey};
+
+/// One reason not to start; nothing stays written when the operator sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What was found.
+    pub what: String,
+    /// The exact step that helps.
+    pub next: String,
+}
+
+impl Refusal {
+    /// A refusal with its remedy.
+    pub fn new(what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            next: next.into(),
+        }
+    }
+}
+
+/// The operator's wishes that the checks ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Wishes {
+    /// `--initially-drop-ghost-table`.
+    pub drop_ghost_first: bool,
+    /// `--initially-drop-old-table`.
+    pub drop_old_first: bool,
+}
+
+/// A migration that passed every check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// All table names.
+    pub names: Names,
+    /// The original as it was inspected.
+    pub original: Table,
+    /// The ghost after the ALTER.
+    pub ghost: Table,
+    /// Copied columns.
+    pub columns: ColumnMap,
+    /// The shared unique key.
+    pub key: SharedKey,
+    /// Unique keys that only the ghost enforces.
+    pub introduced_keys: Vec<IntroducedKey>,
+    /// The ghost has unique keys beside the shared one, so the copy of a row may lose against
+    /// another row.
+    pub other_unique_keys: bool,
+    /// Zero and partial dates pass: no temporal column is made or changed by the ALTER.
+    pub legacy_dates_pass: bool,
+    /// The ALTER sets AUTO_INCREMENT itself.
+    pub auto_increment_given: bool,
+}
+
+/// Checks what can be checked before anything is written.
+///
+/// # Errors
+/// All refusals at once.
+pub fn check(
+    facts: &Inspection,
+    alter: &Alter,
+    names: &Names,
+    wishes: &Wishes,
+) -> Result<Table, Vec<Refusal>> {
+    let refusals = checks::run(facts, alter, names, wishes);
+    match &facts.original {
+        Some(original) if refusals.is_empty() => Ok(original.clone()),
+        Some(_) | None => Err(refusals),
+    }
+}
+
+/// Makes the plan from both tables' catalogues. `now` is the moment that stands for the
+/// migration's time in defaults, in UTC.
+///
+/// # Errors
+/// All refusals at once; the caller drops the empty ghost again.
+pub fn make(
+    facts: &Inspection,
+    original: Table,
+    ghost: Table,
+    alter: &Alter,
+    names: Names,
+    now: &str,
+) -> Result<Plan, Vec<Refusal>> {
+    let columns = columns::map_columns(&original, &ghost, alter, now)?;
+    let mut refusals = time_zone(facts, &columns);
+    if !ghost.engine.eq_ignore_ascii_case("InnoDB") {
+        refusals.push(Refusal::new(
+            format!("the ALTER changes the engine to {}", ghost.engine),
+            "only InnoDB tables can take part in the atomic cut-over; use a plain ALTER",
+        ));
+    }
+    let key = match unique_key::choose(&original, &ghost, &columns) {
+        Ok(key) => key,
+        Err(reasons) => {
+            refusals.push(Refusal::new(
+                format!("no unique key can pair the rows: {}", reasons.join("; ")),
+                "keep a NOT NULL unique key through the ALTER, or change the key in a step of its \
+                 own",
+            ));
+            return Err(refusals);
+        }
+    };
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    let introduced_keys = unique_key::introduced(&original, &ghost, &columns);
+    let unique = ghost.indexes.iter().filter(|index| index.unique).count();
+    Ok(Plan {
+        legacy_dates_pass: !columns.shared.iter().any(temporal_changed),
+        introduced_keys,
+        other_unique_keys: unique > 1,
+        auto_increment_given: alter.auto_increment.is_some(),
+        names,
+        original,
+        ghost,
+        columns,
+        key,
+    })
+}
+
+fn temporal(data_type: &str) -> bool {
+    matches!(
+        data_type,
+        "date" | "datetime" | "timestamp" | "time" | "year"
+    )
+}
+
+fn temporal_changed(shared: &SharedColumn) -> bool {
+    temporal(&shared.to.data_type) && shared.from.column_type != shared.to.column_type
+}
+
+/// A conversion between TIMESTAMP and another type depends on the session's time zone; ours is
+/// UTC, a plain ALTER would use the server's.
+fn time_zone(facts: &Inspection, columns: &ColumnMap) -> Vec<Refusal> {
+    if facts.server.time_zone_is_utc {
+        return vec![];
+    }
+    columns
+        .shared
+        .iter()
+        .filter(|shared| {
+            (shared.from.data_type == "timestamp") != (shared.to.data_type == "timestamp")
+        })
+        .map(|shared| {
+            Refusal::new(
+                format!(
+                    "column `{}` changes between TIMESTAMP and another type, which depends on the \
+                     time zone, and the server's is {}",
+                    shared.from.name, facts.server.time_zone
+                ),
+                "convert this column by a plain ALTER, or into a new column",
+            )
+        })
+        .collect()
+}

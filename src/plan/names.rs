@@ -1,0 +1,102 @@
+//! Names of the helper tables: gh-ost's, so that everything that knows gh-ost's tables knows ours.
+
+/// Longest table name of MySQL, in characters (manual, "Identifier Length Limits").
+const NAME_CHARS_MAX: usize = 64;
+
+/// The names of one migration's tables.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    /// Schema of all of them.
+    pub schema: String,
+    /// The table that is migrated.
+    pub original: String,
+    /// The table with the new shape.
+    pub ghost: String,
+    /// What the original is called after the cut-over.
+    pub old: String,
+    /// Markers, heartbeats and states.
+    pub changelog: String,
+}
+
+impl Names {
+    /// Names for a table; `base` replaces the table's name in the helpers (`--force-table-names`),
+    /// `stamp` makes the old table's name unique (`--timestamp-old-table`).
+    #[must_use]
+    pub fn new(schema: &str, original: &str, base: Option<&str>, stamp: Option<&str>) -> Self {
+        let base = base.unwrap_or(original);
+        let old = match stamp {
+            Some(stamp) => helper(base, &format!("_{stamp}_del")),
+            None => helper(base, "_del"),
+        };
+        Self {
+            schema: schema.into(),
+            original: original.into(),
+            ghost: helper(base, "_gho"),
+            old,
+            changelog: helper(base, "_ghc"),
+        }
+    }
+
+    /// Name of the advisory lock; gh-ost takes the same one, so the two keep each other away.
+    ///
+    /// Lock names have at most 64 characters (manual, GET_LOCK); longer ones get a digest.
+    #[must_use]
+    pub fn advisory_lock(&self) -> String {
+        let name = format!("gh-ost::{}.{}", self.schema, self.original);
+        if name.chars().count() <= NAME_CHARS_MAX {
+            return name;
+        }
+        format!("gh-ost::{:016x}", digest(&name))
+    }
+}
+
+/// `_base_suffix`, cut at a character so that it fits; a cut name gets a digest of the whole one,
+/// because two long names may be alike as far as they are kept.
+fn helper(base: &str, suffix: &str) -> String {
+    let plain = format!("_{base}{suffix}");
+    if plain.chars().count() <= NAME_CHARS_MAX {
+        return plain;
+    }
+    let suffix = format!("_{:06x}{suffix}", digest(base) & 0x00ff_ffff);
+    let room = NAME_CHARS_MAX - 1 - suffix.chars().count();
+    let kept: String = base.chars().take(room).collect();
+    format!("_{kept}{suffix}")
+}
+
+/// FNV-1a; names have to differ, nothing has to be secret.
+fn digest(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_gh_ost() {
+        let names = Names::new("shop", "orders", None, None);
+        assert_eq!(names.ghost, "_orders_gho");
+        assert_eq!(names.old, "_orders_del");
+        assert_eq!(names.changelog, "_orders_ghc");
+        assert_eq!(names.advisory_lock(), "gh-ost::shop.orders");
+        let names = Names::new("shop", "orders", Some("o"), Some("20261121085351"));
+        assert_eq!(names.old, "_o_20261121085351_del");
+    }
+
+    #[test]
+    fn long_names_fit_and_stay_apart() {
+        let one = "ä".repeat(63) + "1";
+        let other = "ä".repeat(63) + "2";
+        let (one, other) = (
+            Names::new("s", &one, None, None),
+            Names::new("s", &other, None, None),
+        );
+        assert_ne!(one.ghost, other.ghost);
+        assert_ne!(one.advisory_lock(), other.advisory_lock());
+        for name in [&one.ghost, &one.old, &one.changelog, &one.advisory_lock()] {
+            assert!(name.chars().count() <= 64, "{name}");
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! What a statement in the binary log means for a migration. Pure.
+//!
+//! Changes of rows arrive as row events. A logged *statement* is either a piece of a transaction's
+//! frame, or DDL, or DML of a session with `binlog_format=STATEMENT`; if it may concern our tables,
+//! row events alone no longer tell the whole story and the run must stop.
+
+use super::names::Names;
+
+/// What to do about a logged statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// A transaction's frame or something about other tables.
+    Harmless,
+    /// The transaction is complete (tables of engines without transactions end so).
+    Commit,
+    /// It may concern the original, the ghost or the changelog: what it does, in a few words.
+    Fatal(String),
+}
+
+/// Judges a logged statement. `schema` is the session's default schema, `token` marks our own
+/// statements.
+#[must_use]
+pub fn judge(text: &str, schema: &str, names: &Names, token: &str) -> Meaning {
+    if text.contains(token) {
+        return Meaning::Harmless;
+    }
+    let words = words(text);
+    let verb = words
+        .first()
+        .map(|word| word.text.to_ascii_uppercase())
+        .unwrap_or_default();
+    match verb.as_str() {
+        "BEGIN" | "SAVEPOINT" | "ROLLBACK" | "XA" | "" | "GRANT" | "REVOKE" | "ANALYZE"
+        | "FLUSH" | "SET" | "CHECK" => return Meaning::Harmless,
+        "COMMIT" => return Meaning::Commit,
+        _ => {}
+    }
+    let dml = matches!(
+        verb.as_str(),
+        "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD" | "WITH" | "CALL" | "DO"
+    );
+    if dml && same(schema, &names.schema) {
+        return Meaning::Fatal(format!(
+            "a session logged a change of schema `{}` as a statement ({verb}), not as rows",
+            names.schema
+        ));
+    }
+    if verb == "DROP"
+        && words
+            .get(1)
+            .is_some_and(|word| is_word(word, "DATABASE", "SCHEMA"))
+    {
+        if words
+            .iter()
+            .skip(2)
+            .any(|word| same(&word.text, &names.schema))
+        {
+            return Meaning::Fatal(format!("schema `{}` was dropped", names.schema));
+        }
+        return Meaning::Harmless;
+    }
+    if !dml && about_programs(&words) {
+        return Meaning::Harmless;
+    }
+    for ours in [&names.original, &names.ghost, &names.changelog] {
+        if mentions(&words, schema, &names.schema, ours) {
+            return Meaning::Fatal(format!(
+                "another session ran {verb} on `{}`.`{ours}`",
+                names.schema
+            ));
+        }
+    }
+    Meaning::Harmless
+}
+
+/// CREATE, ALTER or DROP of a view, routine, event or account: it may mention the table, but it
+/// doesn't change it.
+fn about_programs(words: &[Word]) -> bool {
+    let verb = words.first().is_some_and(|word| {
+        ["CREATE", "ALTER", "DROP", "RENAME"]
+            .iter()
+            .any(|verb| word.text.eq_ignore_ascii_case(verb))
+    });
+    let objects = [
+        "VIEW",
+        "PROCEDURE",
+        "FUNCTION",
+        "EVENT",
+        "USER",
+        "ROLE",
+        "SERVER",
+    ];
+    let tables = ["TABLE", "INDEX", "TRIGGER"];
+    for word in words.iter().skip(1).take(12) {
+        if tables.iter().any(|object| is_word(word, object, object)) {
+            return false;
+        }
+        if objects.iter().any(|object| is_word(word, object, object)) {
+            return verb;
+        }
+    }
+    false
+}
+
+/// Table names are compared without letter case: on servers where case matters this can only stop
+/// a run that could have gone on.
+fn mentions(words: &[Word], default_schema: &str, schema: &str, table: &str) -> bool {
+    words.iter().enumerate().any(|(position, word)| {
+        if !same(&word.text, table) {
+            return false;
+        }
+        let qualifier = match position.checked_sub(1).and_then(|before| words.get(before)) {
+            Some(before) if before.dot_follows => before.text.as_str(),
+            Some(_) | None => default_schema,
+        };
+        same(qualifier, schema)
+    })
+}
+
+fn same(one: &str, other: &str) -> bool {
+    one.to_lowercase() == other.to_lowercase()
+}
+
+fn is_word(word: &Word, one: &str, other: &str) -> bool {
+    word.text.eq_ignore_ascii_case(one) || word.text.eq_ignore_ascii_case(other)
+}
+
+struct Word {
+    text: String,
+    dot_follows: bool,
+}
+
+/// Words and quoted names of a statement, without strings and comments. Content of executable
+/// comments counts.
+fn words(text: &str) -> Vec<Word> {
+    let mut words: Vec<Word> = Vec::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        if let Some(after) = skip_comment(rest) {
+            rest = after;
+            continue;
+        }
+        let (taken, word) = match first {
+            '\'' => (quoted(rest, '\'').0, None),
+            '`' | '"' => {
+                let (length, name) = quoted(rest, first);
+                (length, Some(name))
+            }
+            '.' => {
+                if let Some(last) = words.last_mut() {
+                    last.dot_follows = true;
+                }
+                (1, None)
+            }
+            character if is_name(character) => {
+                let length: usize = rest
+                    .chars()
+                    .take_while(|c| is_name(*c))
+                    .map(char::len_utf8)
+                    .sum();
+                (
+                    length,
+                    Some(rest.chars().take_while(|c| is_name(*c)).collect()),
+                )
+            }
+            other => (other.len_utf8(), None),
+        };
+        words.extend(word.map(|text| Word {
+            text,
+            dot_follows: false,
+        }));
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    words
+}
+
+fn is_name(character: char) -> bool {
+    character.is_alphanumeric() || character == '_' || character == '$'
+}
+
+/// Length and content of a quoted piece; doubled quotes stand for one, backslashes escape in
+/// strings. A missing end takes the rest.
+fn quoted(text: &str, quote: char) -> (usize, String) {
+    let mut content = String::new();
+    let mut characters = text.char_indices().skip(1).peekable();
+    while let Some((position, character)) = characters.next() {
+        if character == '\\' && quote != '`' {
+            content.extend(characters.next().map(|(_, escaped)| escaped));
+        } else if character == quote {
+            if characters.next_if(|(_, next)| *next == quote).is_none() {
+                return (position + quote.len_utf8(), content);
+            }
+            content.push(quote);
+        } else {
+            content.push(character);
+        }
+    }
+    (text.len(), content)
+}
+
+fn skip_comment(text: &str) -> Option<&str> {
+    if text.starts_with("/*!") {
+        let digits = text
+            .get(3..)?
+            .bytes()
+            .take_while(u8::is_ascii_digit)
+            .count();
+        return text.get(3 + digits..);
+    }
+    if text.starts_with("/*") {
+        return Some(text.split_once("*/").map_or("", |(_, after)| after));
+    }
+    let line = text.starts_with('#')
+        || text
+            .strip_prefix("--")
+            .is_some_and(|after| after.starts_with(char::is_whitespace));
+    line.then(|| text.split_once('\n').map_or("", |(_, after)| after))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(text: &str, schema: &str) -> Meaning {
+        judge(
+            text,
+            schema,
+            &Names::new("shop", "orders", None, None),
+            "run-77",
+        )
+    }
+
+    #[test]
+    fn statements_about_our_tables_are_fatal() {
+        for text in [
+            "TRUNCATE TABLE orders",
+            "alter table `Orders` add column x int",
+            "DROP TABLE `a`, /* old */ `orders`",
+            "RENAME TABLE shop.orders TO o2",
+            "CREATE INDEX i ON orders (a)",
+            "DROP TABLE _orders_gho",
+            "create trigger t before insert on orders for each row set @a = 1",
+            "/*!50003 ALTER TABLE orders ENGINE=InnoDB */",
+            "UPDATE orders SET a = 1",
+            "UPDATE some_view SET a = 1",
+            "DROP DATABASE shop",
+        ] {
+            assert!(matches!(judged(text, "shop"), Meaning::Fatal(_)), "{text}");
+        }
+        assert!(matches!(
+            judged("DELETE FROM `shop` . `orders`", "x"),
+            Meaning::Fatal(_)
+        ));
+    }
+
+    #[test]
+    fn everything_else_is_harmless() {
+        for text in [
+            "BEGIN",
+            "SAVEPOINT `orders`",
+            "XA START X'6f7264657273',X'',1",
+            "CREATE TABLE orders_copy (a INT COMMENT 'like orders')",
+            "CREATE TABLE other.orders (a INT)",
+            "GRANT SELECT ON shop.orders TO a@b",
+            "ANALYZE TABLE orders",
+            "CREATE DEFINER=`a`@`b` SQL SECURITY DEFINER VIEW v AS SELECT * FROM orders",
+            "ALTER TABLE orders /* run-77 */ AUTO_INCREMENT=5",
+            "DROP DATABASE shop2",
+            "",
+        ] {
+            assert_eq!(judged(text, "shop"), Meaning::Harmless, "{text}");
+        }
+        assert_eq!(
+            judged("TRUNCATE TABLE orders", "elsewhere"),
+            Meaning::Harmless
+        );
+        assert_eq!(
+            judged("UPDATE t SET a = 'orders'", "elsewhere"),
+            Meaning::Harmless
+        );
+        assert_eq!(judged("COMMIT", "shop"), Meaning::Commit);
+    }
+
+    #[test]
+    fn cut_statements_do_not_panic() {
+        let text = "ALTER /* c */ TABLE `or``d` -- x\n SET a = 'é\\'', \"q\" # end";
+        for end in 0..=text.len() {
+            if let Some(part) = text.get(..end) {
+                let _ = judged(part, "shop");
+            }
+        }
+    }
+}

@@ -1,0 +1,491 @@
+//! The choice of the shared unique key: the one by which rows of both tables are paired.
+
+use super::columns::{ColumnMap, SharedColumn};
+use super::inspection::{Column, Index, Table, same_name};
+use super::key::{KeyColumn, KeyKind};
+
+/// The shared unique key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SharedKey {
+    /// Its index in the original, which also gives the order in which chunks walk.
+    pub original_index: String,
+    /// The index that finds a row in the ghost; it may be another one with the same columns.
+    pub ghost_index: String,
+    /// Its columns in the order of the original's index.
+    pub columns: Vec<KeyColumn>,
+    /// A key can be told apart by its bytes; otherwise only one refresh runs at a time.
+    pub byte_comparable: bool,
+    /// A range of keys in the original is the same range in the ghost.
+    pub same_order: bool,
+}
+
+/// A unique key of the ghost that the original does not enforce: it can lose rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IntroducedKey {
+    /// Name in the ghost.
+    pub name: String,
+    /// Its columns in the ghost.
+    pub columns: Vec<String>,
+}
+
+/// Picks the key, or tells why each candidate can't be it.
+///
+/// # Errors
+/// One line per unique key of the original with the reason against it; empty when it has none.
+pub fn choose(original: &Table, ghost: &Table, map: &ColumnMap) -> Result<SharedKey, Vec<String>> {
+    let mut reasons = Vec::new();
+    let mut found: Option<((u8, u32, usize), SharedKey)> = None;
+    for index in original.indexes.iter().filter(|index| index.unique) {
+        match candidate(index, original, ghost, map) {
+            Ok(key) => {
+                let rank = rank(&key);
+                if found.as_ref().is_none_or(|(best, _)| rank < *best) {
+                    found = Some((rank, key));
+                }
+            }
+            Err(reason) => reasons.push(format!("`{}`: {reason}", index.name)),
+        }
+    }
+    found.map(|(_, key)| key).ok_or(reasons)
+}
+
+/// Primary first (it is the clustered index), then few and narrow numeric columns.
+fn rank(key: &SharedKey) -> (u8, u32, usize) {
+    let primary = u8::from(key.original_index != "PRIMARY");
+    let width = key
+        .columns
+        .iter()
+        .map(|column| match column.kind {
+            KeyKind::Int | KeyKind::UInt => 1,
+            KeyKind::Date | KeyKind::DateTime | KeyKind::Timestamp | KeyKind::Time => 2,
+            KeyKind::Decimal => 4,
+            KeyKind::Bytes => 8,
+        })
+        .sum();
+    (primary, width, key.columns.len())
+}
+
+fn candidate(
+    index: &Index,
+    original: &Table,
+    ghost: &Table,
+    map: &ColumnMap,
+) -> Result<SharedKey, String> {
+    let names = plain_columns(index)?;
+    let mut columns = Vec::new();
+    let mut same_order = true;
+    for name in &names {
+        let column = original
+            .column(name)
+            .ok_or("its columns could not be read")?;
+        if column.nullable {
+            return Err(format!("column `{}` accepts NULL", column.name));
+        }
+        if column.generated() {
+            return Err(format!("column `{}` is generated", column.name));
+        }
+        let shared = map
+            .find(name)
+            .ok_or_else(|| format!("column `{name}` is not in the altered table"))?;
+        columns.push(key_column(shared)?);
+        same_order &= shared.from.collation == shared.to.collation;
+    }
+    let partner = ghost_partner(&columns, ghost).ok_or("the altered table doesn't enforce it")?;
+    same_order &= partner.parts.iter().zip(&columns).all(|(part, column)| {
+        part.column
+            .as_deref()
+            .is_some_and(|name| same_name(name, &column.ghost_name))
+    });
+    Ok(SharedKey {
+        original_index: index.name.clone(),
+        ghost_index: partner.name.clone(),
+        byte_comparable: columns.iter().all(KeyColumn::byte_comparable),
+        columns,
+        same_order,
+    })
+}
+
+fn plain_columns(index: &Index) -> Result<Vec<String>, String> {
+    index
+        .parts
+        .iter()
+        .map(|part| match (&part.column, part.prefix) {
+            (Some(name), false) => Ok(name.clone()),
+            (Some(name), true) => Err(format!("only a prefix of column `{name}` is indexed")),
+            (None, _) => Err("it indexes an expression".to_owned()),
+        })
+        .collect()
+}
+
+/// A unique index of the ghost over exactly the key's columns, in any order, without NULL.
+fn ghost_partner<'a>(columns: &[KeyColumn], ghost: &'a Table) -> Option<&'a Index> {
+    let fits = |index: &&Index| {
+        index.unique
+            && index.parts.len() == columns.len()
+            && index.parts.iter().all(|part| {
+                !part.prefix
+                    && part.column.as_deref().is_some_and(|name| {
+                        columns
+                            .iter()
+                            .any(|column| same_name(&column.ghost_name, name))
+                            && ghost.column(name).is_some_and(|column| !column.nullable)
+                    })
+            })
+    };
+    let mut partners: Vec<&Index> = ghost.indexes.iter().filter(fits).collect();
+    let in_order = |index: &Index| {
+        index.parts.iter().zip(columns).all(|(part, column)| {
+            part.column
+                .as_deref()
+                .is_some_and(|name| same_name(name, &column.ghost_name))
+        })
+    };
+    partners.sort_by_key(|index| (!in_order(index), index.name != "PRIMARY"));
+    partners.first().copied()
+}
+
+/// How a key column is carried, or why its value can't find the row in the ghost again.
+fn key_column(shared: &SharedColumn) -> Result<KeyColumn, String> {
+    let (from, to) = (&shared.from, &shared.to);
+    let kind = kind_of(from)?;
+    same_value_on_both_sides(from, to, kind)?;
+    let text = from.charset.is_some();
+    Ok(KeyColumn {
+        name: from.name.clone(),
+        ghost_name: to.name.clone(),
+        ordinal: from.ordinal,
+        kind,
+        data_type: from.data_type.clone(),
+        charset: if text && kind == KeyKind::Bytes {
+            from.charset.clone()
+        } else {
+            None
+        },
+        collation: if text && kind == KeyKind::Bytes {
+            from.collation.clone()
+        } else {
+            None
+        },
+        ghost_text: match (&to.charset, &to.collation) {
+            (Some(charset), Some(collation)) if kind == KeyKind::Bytes => {
+                Some((charset.clone(), collation.clone()))
+            }
+            _ => None,
+        },
+        binary_length: if from.data_type == "binary" {
+            from.octet_length
+                .and_then(|length| usize::try_from(length).ok())
+        } else {
+            None
+        },
+    })
+}
+
+fn kind_of(column: &Column) -> Result<KeyKind, String> {
+    Ok(match column.data_type.as_str() {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => {
+            if column.unsigned() {
+                KeyKind::UInt
+            } else {
+                KeyKind::Int
+            }
+        }
+        "year" | "bit" | "enum" | "set" => KeyKind::UInt,
+        "decimal" => KeyKind::Decimal,
+        "date" => KeyKind::Date,
+        "datetime" => KeyKind::DateTime,
+        "timestamp" => KeyKind::Timestamp,
+        "time" => KeyKind::Time,
+        "char" | "varchar" | "binary" | "varbinary" => KeyKind::Bytes,
+        "float" | "double" => {
+            return Err(format!(
+                "column `{}` is {}, which has no exact values",
+                column.name, column.data_type
+            ));
+        }
+        other => {
+            return Err(format!(
+                "column `{}` is {other}, which can't be walked",
+                column.name
+            ));
+        }
+    })
+}
+
+/// A key value is sent as the original holds it and must find the ghost's row; conversions that
+/// change what the value is compared as are refused for key columns.
+fn same_value_on_both_sides(from: &Column, to: &Column, kind: KeyKind) -> Result<(), String> {
+    let fine = match kind {
+        KeyKind::Int | KeyKind::UInt => match from.data_type.as_str() {
+            "enum" | "set" | "bit" | "year" => from.column_type == to.column_type,
+            _ => matches!(
+                to.data_type.as_str(),
+                "tinyint" | "smallint" | "mediumint" | "int" | "bigint"
+            ),
+        },
+        KeyKind::Decimal => {
+            to.data_type == "decimal"
+                && from
+                    .decimal
+                    .zip(to.decimal)
+                    .is_some_and(|((_, from), (_, to))| to >= from)
+        }
+        KeyKind::Date | KeyKind::DateTime | KeyKind::Timestamp | KeyKind::Time => {
+            from.data_type == to.data_type && to.fraction_digits >= from.fraction_digits
+        }
+        KeyKind::Bytes => match (&from.charset, &to.charset) {
+            (Some(one), Some(other)) => {
+                let widened = other == "utf8mb4" || one == "ascii";
+                let never_padded = from.data_type == to.data_type || to.data_type == "varchar";
+                (one == other || widened) && never_padded
+            }
+            (None, None) => {
+                from.column_type == to.column_type
+                    || (to.data_type == "varbinary" && to.octet_length >= from.octet_length)
+            }
+            _ => false,
+        },
+    };
+    if fine {
+        return Ok(());
+    }
+    Err(format!(
+        "column `{}` changes from {} to {}, so a key no longer finds its row",
+        from.name, from.column_type, to.column_type
+    ))
+}
+
+/// Unique keys of the ghost that the original does not enforce at least as strictly.
+#[must_use]
+pub fn introduced(original: &Table, ghost: &Table, map: &ColumnMap) -> Vec<IntroducedKey> {
+    ghost
+        .indexes
+        .iter()
+        .filter(|index| index.unique && !enforced_before(index, original, map))
+        .map(|index| IntroducedKey {
+            name: index.name.clone(),
+            columns: index
+                .parts
+                .iter()
+                .filter_map(|part| part.column.clone())
+                .collect(),
+        })
+        .collect()
+}
+
+/// Some unique key of the original consists of columns of this one, compared the same way.
+fn enforced_before(index: &Index, original: &Table, map: &ColumnMap) -> bool {
+    let sources: Vec<&SharedColumn> = index
+        .parts
+        .iter()
+        .filter(|part| !part.prefix)
+        .filter_map(|part| {
+            part.column
+                .as_deref()
+                .and_then(|name| map.original_of(name))
+        })
+        .filter(|shared| compared_alike(shared))
+        .collect();
+    original.indexes.iter().filter(|own| own.unique).any(|own| {
+        own.parts.iter().all(|part| {
+            !part.prefix
+                && part.column.as_deref().is_some_and(|name| {
+                    sources
+                        .iter()
+                        .any(|shared| same_name(&shared.from.name, name))
+                })
+        })
+    })
+}
+
+/// Different values stay different: the type is the same or holds the old one entirely.
+fn compared_alike(shared: &SharedColumn) -> bool {
+    let (from, to) = (&shared.from, &shared.to);
+    from.column_type == to.column_type && from.collation == to.collation
+        || kind_of(from).is_ok_and(|kind| {
+            from.collation == to.collation && same_value_on_both_sides(from, to, kind).is_ok()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::inspection::IndexPart;
+    use super::*;
+
+    fn column(name: &str, column_type: &str) -> Column {
+        let data_type: String = column_type
+            .chars()
+            .take_while(char::is_ascii_alphabetic)
+            .collect();
+        let text = matches!(data_type.as_str(), "char" | "varchar");
+        Column {
+            name: name.into(),
+            column_type: column_type.into(),
+            charset: text.then(|| "latin1".into()),
+            collation: text.then(|| "latin1_swedish_ci".into()),
+            octet_length: Some(8),
+            data_type,
+            ..Column::default()
+        }
+    }
+
+    fn index(name: &str, columns: &[&str]) -> Index {
+        let parts = columns
+            .iter()
+            .map(|column| IndexPart {
+                column: Some((*column).into()),
+                prefix: false,
+            })
+            .collect();
+        Index {
+            name: name.into(),
+            unique: true,
+            parts,
+        }
+    }
+
+    fn table(columns: Vec<Column>, indexes: Vec<Index>) -> Table {
+        Table {
+            columns,
+            indexes,
+            ..Table::default()
+        }
+    }
+
+    fn all_shared(original: &Table, ghost: &Table) -> ColumnMap {
+        let shared = original
+            .columns
+            .iter()
+            .filter_map(|from| {
+                let to = ghost.column(&from.name)?.clone();
+                Some(SharedColumn {
+                    from: from.clone(),
+                    to,
+                })
+            })
+            .collect();
+        ColumnMap {
+            shared,
+            constant: vec![],
+        }
+    }
+
+    fn chosen(original: &Table, ghost: &Table) -> Result<SharedKey, Vec<String>> {
+        choose(original, ghost, &all_shared(original, ghost))
+    }
+
+    #[test]
+    fn the_primary_key_is_preferred_and_its_type_may_widen() {
+        let original = table(
+            vec![column("id", "int"), column("u", "int")],
+            vec![index("a_u", &["u"]), index("PRIMARY", &["id"])],
+        );
+        let mut ghost = original.clone();
+        ghost.columns[0] = column("id", "bigint");
+        let key = chosen(&original, &ghost).expect("a key");
+        assert_eq!(key.original_index, "PRIMARY");
+        assert!(key.byte_comparable && key.same_order);
+        assert!(introduced(&original, &ghost, &all_shared(&original, &ghost)).is_empty());
+    }
+
+    #[test]
+    fn a_changed_primary_key_leaves_another_shared_key() {
+        let columns = vec![column("id", "int"), column("u", "int")];
+        let original = table(
+            columns.clone(),
+            vec![index("PRIMARY", &["id"]), index("u", &["u"])],
+        );
+        let ghost = table(columns, vec![index("PRIMARY", &["u"])]);
+        let key = chosen(&original, &ghost).expect("a key");
+        assert_eq!(
+            (key.original_index.as_str(), key.ghost_index.as_str()),
+            ("u", "PRIMARY")
+        );
+    }
+
+    #[test]
+    fn an_extended_primary_key_no_longer_enforces_the_old_one() {
+        let columns = vec![column("id", "int"), column("i", "int")];
+        let original = table(columns.clone(), vec![index("PRIMARY", &["id"])]);
+        let ghost = table(columns, vec![index("PRIMARY", &["id", "i"])]);
+        assert!(chosen(&original, &ghost).is_err());
+    }
+
+    #[test]
+    fn columns_in_another_order_pair_but_do_not_share_ranges() {
+        let columns = vec![column("a", "int"), column("b", "int")];
+        let original = table(columns.clone(), vec![index("PRIMARY", &["a", "b"])]);
+        let ghost = table(columns, vec![index("PRIMARY", &["b", "a"])]);
+        let key = chosen(&original, &ghost).expect("a key");
+        assert!(!key.same_order);
+    }
+
+    #[test]
+    fn text_keys_are_not_told_apart_by_bytes_and_new_collations_change_the_order() {
+        let original = table(
+            vec![column("k", "varchar(8)")],
+            vec![index("PRIMARY", &["k"])],
+        );
+        let mut ghost = original.clone();
+        assert!(!chosen(&original, &ghost).expect("a key").byte_comparable);
+        ghost.columns[0].charset = Some("utf8mb4".into());
+        ghost.columns[0].collation = Some("utf8mb4_0900_ai_ci".into());
+        assert!(!chosen(&original, &ghost).expect("a key").same_order);
+        // The new collation may call two old keys equal, so the key counts as introduced.
+        assert_eq!(
+            introduced(&original, &ghost, &all_shared(&original, &ghost)).len(),
+            1
+        );
+        ghost.columns[0].charset = Some("ascii".into());
+        assert!(chosen(&original, &ghost).is_err());
+    }
+
+    #[test]
+    fn each_refused_candidate_says_why() {
+        let mut nullable = column("n", "int");
+        nullable.nullable = true;
+        let original = table(
+            vec![nullable, column("f", "float")],
+            vec![index("n", &["n"]), index("f", &["f"])],
+        );
+        let reasons = chosen(&original, &original.clone()).expect_err("none fits");
+        assert!(reasons[0].contains("accepts NULL"), "{reasons:?}");
+        assert!(reasons[1].contains("no exact values"), "{reasons:?}");
+    }
+
+    #[test]
+    fn renumbered_enums_and_padded_text_do_not_find_their_rows() {
+        for (from, to) in [
+            ("enum('a','b')", "enum('b','a')"),
+            ("binary(8)", "binary(16)"),
+            ("varchar(8)", "char(8)"),
+            ("int", "varchar(8)"),
+        ] {
+            let original = table(vec![column("k", from)], vec![index("PRIMARY", &["k"])]);
+            let ghost = table(vec![column("k", to)], vec![index("PRIMARY", &["k"])]);
+            assert!(chosen(&original, &ghost).is_err(), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn a_new_unique_key_is_introduced_and_a_wider_one_is_not() {
+        let columns = vec![column("id", "int"), column("u", "int")];
+        let original = table(columns.clone(), vec![index("PRIMARY", &["id"])]);
+        let ghost = table(
+            columns,
+            vec![
+                index("PRIMARY", &["id"]),
+                index("wide", &["u", "id"]),
+                index("new", &["u"]),
+            ],
+        );
+        let introduced = introduced(&original, &ghost, &all_shared(&original, &ghost));
+        assert_eq!(
+            introduced
+                .iter()
+                .map(|key| key.name.as_str())
+                .collect::<Vec<_>>(),
+            ["new"]
+        );
+    }
+}

@@ -1,0 +1,1 @@
+//! The simulation: the real core against a fake server, through every interleaving.

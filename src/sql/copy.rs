@@ -1,0 +1,73 @@
+//! Copying a chunk: one statement when nobody holds a row of it, two when somebody does.
+
+use super::{Sql, Statement, quoted, range};
+use crate::core::chunk::Chunk;
+use crate::core::copy::Locking;
+use crate::plan::key::KeyError;
+
+impl Sql {
+    /// Copies the rows of a chunk that aren't in the ghost yet.
+    ///
+    /// The row count of the answer's info text is the number of rows read, the affected rows are
+    /// those placed; the difference was there already or lost against another unique key.
+    /// `ON DUPLICATE KEY UPDATE` forgives duplicates only: truncation, a value out of range or
+    /// NULL into NOT NULL stay errors, which IGNORE would swallow.
+    ///
+    /// # Errors
+    /// When a boundary doesn't fit the key's columns.
+    pub fn copy_chunk(&self, chunk: &Chunk, locking: Locking) -> Result<Statement, KeyError> {
+        let wait = match locking {
+            Locking::NoWait => "NOWAIT",
+            Locking::SkipLocked => "SKIP LOCKED",
+        };
+        let first = self
+            .ghost
+            .columns
+            .first()
+            .map(|column| quoted(&column.name))
+            .unwrap_or_default();
+        Ok(Statement::new(
+            "copy chunk",
+            format!(
+                "INSERT /* tableshift */ INTO {ghost} ({targets}) SELECT {sources} FROM {original} \
+                 FORCE INDEX ({index}) WHERE {condition} FOR SHARE {wait} \
+                 ON DUPLICATE KEY UPDATE {ghost}.{first} = {ghost}.{first}",
+                ghost = self.ghost.table,
+                targets = self.targets,
+                sources = self.sources,
+                original = self.original.table,
+                index = self.original.index,
+                condition = range::condition(&self.original, chunk)?,
+            ),
+        ))
+    }
+
+    /// Keys of a chunk that are visible in the original and missing in the ghost: passed over
+    /// because they were locked, or losers of a unique conflict.
+    ///
+    /// # Errors
+    /// When a boundary doesn't fit the key's columns.
+    pub fn missing_in_chunk(&self, chunk: &Chunk) -> Result<Statement, KeyError> {
+        let first = self
+            .ghost
+            .columns
+            .first()
+            .map(|column| quoted(&column.name))
+            .unwrap_or_default();
+        Ok(Statement::new(
+            "find rows passed over",
+            format!(
+                "SELECT /* tableshift */ {keys} FROM {original} FORCE INDEX ({index}) LEFT JOIN \
+                 {ghost} FORCE INDEX ({ghost_index}) ON {paired} WHERE {condition} AND \
+                 {ghost}.{first} IS NULL",
+                keys = self.original.key_expressions(),
+                original = self.original.table,
+                index = self.original.index,
+                ghost = self.ghost.table,
+                ghost_index = self.ghost.index,
+                paired = self.paired(),
+                condition = range::condition(&self.original, chunk)?,
+            ),
+        ))
+    }
+}

@@ -1,0 +1,126 @@
+//! The statements of the cut-over, all on the locking connection unless said otherwise.
+
+use super::{Sql, Statement, text_literal};
+use crate::plan::names::Names;
+
+impl Sql {
+    /// Locks both tables against everybody else.
+    #[must_use]
+    pub fn lock_tables(&self) -> Statement {
+        Statement::new(
+            "lock tables",
+            format!(
+                "LOCK /* tableshift */ TABLES {} WRITE, {} WRITE",
+                self.original.table, self.ghost.table
+            ),
+        )
+    }
+
+    /// Swaps the tables in one atomic step (under LOCK TABLES since MySQL 8.0.13, WL#9826).
+    #[must_use]
+    pub fn rename(&self) -> Statement {
+        Statement::new(
+            "rename tables",
+            format!(
+                "RENAME /* tableshift */ TABLE {} TO {}, {} TO {}",
+                self.original.table, self.old, self.ghost.table, self.original.table
+            ),
+        )
+    }
+
+    /// Gives the tables free.
+    #[must_use]
+    pub fn unlock(&self) -> Statement {
+        Statement::new("unlock tables", "UNLOCK TABLES".into())
+    }
+
+    /// The original's definition with its live AUTO_INCREMENT (the catalogue's is cached).
+    #[must_use]
+    pub fn show_original(&self) -> Statement {
+        Statement::new(
+            "read the definition",
+            format!("SHOW CREATE TABLE {}", self.original.table),
+        )
+    }
+
+    /// The ghost's definition.
+    #[must_use]
+    pub fn show_ghost(&self) -> Statement {
+        Statement::new(
+            "read the definition",
+            format!("SHOW CREATE TABLE {}", self.ghost.table),
+        )
+    }
+
+    /// Carries the next AUTO_INCREMENT value over.
+    #[must_use]
+    pub fn set_auto_increment(&self, next: u64) -> Statement {
+        Statement::new(
+            "carry AUTO_INCREMENT over",
+            format!(
+                "ALTER /* tableshift */ TABLE {} AUTO_INCREMENT={next}",
+                self.ghost.table
+            ),
+        )
+    }
+}
+
+/// Which of the three tables exist, from another connection, to settle what became of a RENAME.
+#[must_use]
+pub fn ownership(names: &Names) -> Statement {
+    Statement::new(
+        "read who owns the names",
+        format!(
+            "SELECT /* tableshift */ TABLE_NAME FROM information_schema.TABLES WHERE \
+             TABLE_SCHEMA={} AND TABLE_NAME IN ({}, {}, {})",
+            text_literal(&names.schema),
+            text_literal(&names.original),
+            text_literal(&names.ghost),
+            text_literal(&names.old),
+        ),
+    )
+}
+
+/// Sessions that hold a metadata lock on the original or the ghost: their statement or
+/// transaction must end before LOCK TABLES gets its turn.
+///
+/// A lock without a session belongs to a prepared XA transaction (measured on 9.7.4).
+#[must_use]
+pub fn blockers(names: &Names) -> Statement {
+    Statement::new(
+        "look for blockers",
+        format!(
+            "SELECT /* tableshift */ t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST, \
+             MAX(COALESCE(TIMESTAMPDIFF(SECOND, x.trx_started, NOW()), t.PROCESSLIST_TIME, 0)), \
+             LEFT(MAX(COALESCE(t.PROCESSLIST_INFO, t.PROCESSLIST_STATE, '')), 120), \
+             MAX(t.PROCESSLIST_COMMAND) \
+             FROM performance_schema.metadata_locks AS m \
+             LEFT JOIN performance_schema.threads AS t ON t.THREAD_ID = m.OWNER_THREAD_ID \
+             LEFT JOIN information_schema.INNODB_TRX AS x ON x.trx_mysql_thread_id = t.PROCESSLIST_ID \
+             WHERE m.OBJECT_TYPE = 'TABLE' AND m.LOCK_STATUS = 'GRANTED' AND m.OBJECT_SCHEMA = {} AND \
+             m.OBJECT_NAME IN ({}, {}) AND (t.PROCESSLIST_ID IS NULL OR t.PROCESSLIST_ID <> \
+             CONNECTION_ID()) GROUP BY t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST \
+             ORDER BY 4 DESC LIMIT 20",
+            text_literal(&names.schema),
+            text_literal(&names.original),
+            text_literal(&names.ghost),
+        ),
+    )
+}
+
+/// Write locks on the original's metadata at this moment, for the start barrier: owner and the
+/// event at which the lock was taken identify one lock for good.
+#[must_use]
+pub fn writers_now(names: &Names) -> Statement {
+    Statement::new(
+        "look for open transactions",
+        format!(
+            "SELECT /* tableshift */ COALESCE(OWNER_THREAD_ID, 0), COALESCE(OWNER_EVENT_ID, 0), \
+             OBJECT_INSTANCE_BEGIN FROM performance_schema.metadata_locks WHERE OBJECT_TYPE='TABLE' \
+             AND LOCK_STATUS='GRANTED' AND OBJECT_SCHEMA={} AND OBJECT_NAME={} AND LOCK_TYPE NOT IN \
+             ('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ', 'SHARED_READ_ONLY')",
+            text_literal(&names.schema),
+            text_literal(&names.original),
+        ),
+    )
+}

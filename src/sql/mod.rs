@@ -1,0 +1,302 @@
+//! The text of every statement the tool sends. Pure: builds strings, sends nothing.
+//!
+//! Identifiers are quoted here and nowhere else; the only values in a statement are key values
+//! (see [`crate::plan::key::write_literal`]) and numbers. No base table has an alias, because the
+//! same statements run under LOCK TABLES, where an alias would need a lock of its own.
+
+pub mod copy;
+pub mod cutover;
+pub mod helpers;
+pub mod range;
+pub mod refresh;
+pub mod values;
+pub mod verify;
+
+use crate::plan::Plan;
+use crate::plan::columns::SharedColumn;
+use crate::plan::key::{Key, KeyColumn, KeyError, KeyKind, decode, write_literal};
+
+/// A statement with a name for messages and logs; the text itself may hold key values and is
+/// never shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// What it does, for operators: `copy chunk`, `lock tables`, ….
+    pub name: &'static str,
+    /// The SQL.
+    pub text: String,
+}
+
+impl Statement {
+    pub(crate) fn new(name: &'static str, text: String) -> Self {
+        Self { name, text }
+    }
+}
+
+/// An identifier in back-quotes.
+#[must_use]
+pub fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// A text literal in quotes; for names and settings, never for row values.
+#[must_use]
+pub fn text_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// A table with its schema, quoted.
+#[must_use]
+pub fn qualified(schema: &str, table: &str) -> String {
+    format!("{}.{}", quoted(schema), quoted(table))
+}
+
+/// One of the two tables as something to walk along a unique key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Walk {
+    /// `schema`.`table`.
+    pub table: String,
+    /// The index to walk, quoted.
+    pub index: String,
+    /// The key's columns, named as in this table and in the index's order.
+    pub columns: Vec<KeyColumn>,
+}
+
+impl Walk {
+    fn column(&self, column: &KeyColumn) -> String {
+        format!("{}.{}", self.table, quoted(&column.name))
+    }
+
+    /// Expressions that give a key's values in the form that [`values::key_of`] reads.
+    #[must_use]
+    pub fn key_expressions(&self) -> String {
+        let expressions: Vec<String> = self
+            .columns
+            .iter()
+            .map(|column| carried(&self.column(column), column))
+            .collect();
+        expressions.join(", ")
+    }
+}
+
+/// A column as it is carried: numbers for what is compared by number, bytes for text.
+fn carried(column: &str, spec: &KeyColumn) -> String {
+    match spec.kind {
+        KeyKind::Int => column.to_owned(),
+        KeyKind::UInt if matches!(spec.data_type.as_str(), "bit" | "enum" | "set" | "year") => {
+            format!("{column}+0")
+        }
+        KeyKind::UInt => column.to_owned(),
+        KeyKind::Decimal
+        | KeyKind::Date
+        | KeyKind::DateTime
+        | KeyKind::Timestamp
+        | KeyKind::Time => {
+            format!("CAST({column} AS CHAR)")
+        }
+        KeyKind::Bytes => format!("CAST({column} AS BINARY)"),
+    }
+}
+
+/// The statements of one migration; made once from its plan.
+#[derive(Debug, Clone)]
+pub struct Sql {
+    pub(crate) original_name: String,
+    pub(crate) original: Walk,
+    pub(crate) ghost: Walk,
+    pub(crate) old: String,
+    pub(crate) changelog: String,
+    /// `(column, …)` of the ghost that copy and refresh write.
+    targets: String,
+    /// The same columns' expressions over the original.
+    sources: String,
+    /// A column outside the walked index, so that a locking read takes the clustered record too.
+    outside: Option<String>,
+    shared: Vec<SharedColumn>,
+}
+
+impl Sql {
+    /// Prepares the statements of a migration.
+    #[must_use]
+    pub fn new(plan: &Plan) -> Self {
+        let names = &plan.names;
+        let original = Walk {
+            table: qualified(&names.schema, &names.original),
+            index: quoted(&plan.key.original_index),
+            columns: plan.key.columns.clone(),
+        };
+        let ghost = ghost_walk(plan);
+        let mut targets: Vec<String> = Vec::new();
+        let mut sources: Vec<String> = Vec::new();
+        for shared in &plan.columns.shared {
+            targets.push(quoted(&shared.to.name));
+            sources.push(format!("{}.{}", original.table, quoted(&shared.from.name)));
+        }
+        for constant in &plan.columns.constant {
+            targets.push(quoted(&constant.name));
+            sources.push(constant.literal.clone());
+        }
+        let outside = plan
+            .original
+            .columns
+            .iter()
+            .find(|column| {
+                !column.generated()
+                    && !plan.original.indexes.iter().any(|index| {
+                        (index.name == "PRIMARY" || index.name == plan.key.original_index)
+                            && index
+                                .parts
+                                .iter()
+                                .any(|part| part.column.as_ref() == Some(&column.name))
+                    })
+            })
+            .map(|column| format!("{}.{}", original.table, quoted(&column.name)));
+        Self {
+            original_name: names.original.clone(),
+            old: qualified(&names.schema, &names.old),
+            changelog: qualified(&names.schema, &names.changelog),
+            targets: targets.join(", "),
+            sources: sources.join(", "),
+            outside: if plan.key.original_index == "PRIMARY" {
+                None
+            } else {
+                outside
+            },
+            shared: plan.columns.shared.clone(),
+            original,
+            ghost,
+        }
+    }
+
+    /// The original, to be walked.
+    #[must_use]
+    pub fn original(&self) -> &Walk {
+        &self.original
+    }
+
+    /// The ghost, to be walked.
+    #[must_use]
+    pub fn ghost(&self) -> &Walk {
+        &self.ghost
+    }
+
+    /// `ghost.key = original.key` for all columns, as the ghost compares.
+    fn paired(&self) -> String {
+        self.pair_with(|column| {
+            let value = self.original.column(column);
+            if matches!(column.data_type.as_str(), "enum" | "set" | "bit") {
+                format!("{value}+0")
+            } else {
+                value
+            }
+        })
+    }
+
+    /// `ghost.key = w.k1 AND …`, where `w` holds keys in the original's form.
+    fn ghost_is_asked(&self) -> String {
+        let mut position = 0;
+        self.pair_with(|_| {
+            position += 1;
+            format!("w.k{position}")
+        })
+    }
+
+    fn pair_with(&self, mut value: impl FnMut(&KeyColumn) -> String) -> String {
+        let ghost_table = &self.ghost.table;
+        let pairs: Vec<String> = self
+            .original
+            .columns
+            .iter()
+            .map(|column| {
+                let mut value = value(column);
+                if let Some((charset, collation)) = &column.ghost_text {
+                    if column.charset.as_ref() != Some(charset) {
+                        value = format!("CONVERT({value} USING {charset})");
+                    }
+                    value = format!("{value} COLLATE {collation}");
+                }
+                format!("{ghost_table}.{} = {value}", quoted(&column.ghost_name))
+            })
+            .collect();
+        pairs.join(" AND ")
+    }
+
+    /// `original.key = w.k1 AND …` for all columns, as the original compares.
+    fn original_is_asked(&self) -> String {
+        let pairs: Vec<String> = self
+            .original
+            .columns
+            .iter()
+            .zip(1..)
+            .map(|(column, position)| {
+                let collate = match &column.collation {
+                    Some(collation) => format!(" COLLATE {collation}"),
+                    None => String::new(),
+                };
+                format!("{} = w.k{position}{collate}", self.original.column(column))
+            })
+            .collect();
+        pairs.join(" AND ")
+    }
+
+    /// `(VALUES ROW(0, …), ROW(1, …)) AS w(o, k1, …)`: the asked keys with their ordinals.
+    fn asked(&self, keys: &[Key]) -> Result<String, KeyError> {
+        let columns = &self.original.columns;
+        let mut text = String::from("(VALUES ");
+        for (ordinal, key) in keys.iter().enumerate() {
+            if ordinal > 0 {
+                text.push_str(", ");
+            }
+            text.push_str("ROW(");
+            text.push_str(&ordinal.to_string());
+            for (value, column) in decode(key, columns)?.iter().zip(columns) {
+                text.push_str(", ");
+                write_literal(&mut text, value, column);
+            }
+            text.push(')');
+        }
+        text.push_str(") AS w(o");
+        for position in 1..=columns.len() {
+            text.push_str(", k");
+            text.push_str(&position.to_string());
+        }
+        text.push(')');
+        Ok(text)
+    }
+}
+
+/// The ghost walked by its own index: the same columns, in the index's order, with the ghost's
+/// names, character sets and collations.
+fn ghost_walk(plan: &Plan) -> Walk {
+    let index = plan
+        .ghost
+        .indexes
+        .iter()
+        .find(|index| index.name == plan.key.ghost_index);
+    let order: Vec<&str> = index
+        .iter()
+        .flat_map(|index| &index.parts)
+        .filter_map(|part| part.column.as_deref())
+        .collect();
+    let position = |column: &KeyColumn| {
+        order
+            .iter()
+            .position(|name| crate::plan::inspection::same_name(name, &column.ghost_name))
+    };
+    let mut columns = plan.key.columns.clone();
+    columns.sort_by_key(position);
+    for column in &mut columns {
+        std::mem::swap(&mut column.name, &mut column.ghost_name);
+        if let Some((charset, collation)) = column.ghost_text.take() {
+            column.charset = Some(charset);
+            column.collation = Some(collation);
+        }
+    }
+    Walk {
+        table: qualified(&plan.names.schema, &plan.names.ghost),
+        index: quoted(&plan.key.ghost_index),
+        columns,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,89 @@
+//! Refreshing keys: making the ghost's row equal to the original's.
+
+use super::{Sql, Statement};
+use crate::core::copy::Locking;
+use crate::plan::key::{Key, KeyError};
+
+impl Sql {
+    /// Takes share locks on the rows of these keys and tells which keys have one, by ordinal.
+    ///
+    /// # Errors
+    /// When a key doesn't fit the key's columns.
+    pub fn lock_present(&self, keys: &[Key], locking: Locking) -> Result<Statement, KeyError> {
+        let wait = match locking {
+            Locking::NoWait => "NOWAIT",
+            Locking::SkipLocked => "SKIP LOCKED",
+        };
+        // Reading a column outside a secondary key makes the server lock the clustered record as
+        // well; with the index alone the next statement would meet the application half-way.
+        let outside = match &self.outside {
+            Some(column) => format!(", ISNULL({column})"),
+            None => String::new(),
+        };
+        Ok(Statement::new(
+            "lock rows",
+            format!(
+                "SELECT /* tableshift */ w.o{outside} FROM {} STRAIGHT_JOIN {} FORCE INDEX ({}) ON \
+                 {} FOR SHARE OF {} {wait}",
+                self.asked(keys)?,
+                self.original.table,
+                self.original.index,
+                self.original_is_asked(),
+                super::quoted(&self.original_name),
+            ),
+        ))
+    }
+
+    /// Replaces the ghost's rows of these keys by the original's, under share locks that must not
+    /// be waited for. The info text's row count is the number of keys that have a row.
+    ///
+    /// # Errors
+    /// When a key doesn't fit the key's columns.
+    pub fn replace(&self, keys: &[Key]) -> Result<Statement, KeyError> {
+        let locking = format!("FOR SHARE OF {} NOWAIT", super::quoted(&self.original_name));
+        self.replace_with(keys, &locking)
+    }
+
+    /// The same under LOCK TABLES, where nobody else holds a row.
+    ///
+    /// # Errors
+    /// When a key doesn't fit the key's columns.
+    pub fn replace_locked(&self, keys: &[Key]) -> Result<Statement, KeyError> {
+        self.replace_with(keys, "")
+    }
+
+    fn replace_with(&self, keys: &[Key], locking: &str) -> Result<Statement, KeyError> {
+        Ok(Statement::new(
+            "refresh rows",
+            format!(
+                "REPLACE /* tableshift */ INTO {} ({}) SELECT {} FROM {} STRAIGHT_JOIN {} FORCE \
+                 INDEX ({}) ON {} {locking}",
+                self.ghost.table,
+                self.targets,
+                self.sources,
+                self.asked(keys)?,
+                self.original.table,
+                self.original.index,
+                self.original_is_asked(),
+            ),
+        ))
+    }
+
+    /// Deletes these keys from the ghost.
+    ///
+    /// # Errors
+    /// When a key doesn't fit the key's columns.
+    pub fn delete(&self, keys: &[Key]) -> Result<Statement, KeyError> {
+        Ok(Statement::new(
+            "delete rows",
+            format!(
+                "DELETE /* tableshift */ {ghost} FROM {asked} STRAIGHT_JOIN {ghost} FORCE INDEX \
+                 ({index}) ON {pairs}",
+                ghost = self.ghost.table,
+                asked = self.asked(keys)?,
+                index = self.ghost.index,
+                pairs = self.ghost_is_asked(),
+            ),
+        ))
+    }
+}

@@ -1,0 +1,444 @@
+//! Comparing both tables: counts and strong hashes of ranges, and the keys that differ.
+//!
+//! Every statement here reads both tables in one statement, hence in one read view: no table
+//! lock, no snapshot that outlives the statement. A row's hash is SHA2(…, 256) over its values
+//! with lengths and null markers that no value can imitate; ranges compare the count, the XOR of
+//! the whole hashes and the sum of their CRCs. The key is part of each row's hash, so equal
+//! damage in an even number of rows doesn't cancel.
+
+use super::{Sql, Statement, Walk, quoted, range};
+use crate::core::chunk::Chunk;
+use crate::plan::columns::SharedColumn;
+use crate::plan::inspection::Column;
+use crate::plan::key::{Key, KeyColumn, KeyError, KeyKind};
+
+/// How a column's values are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// Text of digits and punctuation: can't contain the separator.
+    Plain,
+    /// Any bytes: its length goes in front.
+    Bytes,
+    /// Bytes that may be very long: its own hash stands for it, because a concatenation beyond
+    /// `max_allowed_packet` would be NULL and hide the row.
+    Long,
+}
+
+/// What to compare of one column: expressions over `{}`, the column, on either side.
+struct Comparison {
+    from: String,
+    to: String,
+    shape: Shape,
+}
+
+/// The columns whose values can't be compared exactly, because the ALTER converts them in a way
+/// that no expression repeats; only their being NULL is verified.
+#[must_use]
+pub fn unverified(shared: &[SharedColumn]) -> Vec<&str> {
+    shared
+        .iter()
+        .filter(|shared| comparison(shared, "x", "x").is_none())
+        .map(|shared| shared.to.name.as_str())
+        .collect()
+}
+
+fn comparison(shared: &SharedColumn, from: &str, to: &str) -> Option<Comparison> {
+    let both = |expression: fn(&str) -> String, shape| {
+        Some(Comparison {
+            from: expression(from),
+            to: expression(to),
+            shape,
+        })
+    };
+    let (old, new) = (&shared.from, &shared.to);
+    if old.column_type == new.column_type && old.charset == new.charset {
+        return match kind(&old.data_type) {
+            Kind::Integer | Kind::Decimal | Kind::Temporal | Kind::Double => {
+                both(str::to_owned, Shape::Plain)
+            }
+            Kind::Float => both(|c| format!("CAST({c} AS DOUBLE)"), Shape::Plain),
+            Kind::ByNumber => both(|c| format!("{c}+0"), Shape::Plain),
+            Kind::Text => both(|c| format!("CAST({c} AS BINARY)"), shape_of(old)),
+            Kind::Binary => both(str::to_owned, shape_of(old)),
+            Kind::Json => both(
+                |c| format!("CAST(CAST({c} AS CHAR) AS BINARY)"),
+                Shape::Long,
+            ),
+            Kind::Opaque => both(|c| format!("HEX({c})"), Shape::Long),
+        };
+    }
+    converted(old, new, from, to)
+}
+
+/// Conversions whose result an expression over the old value gives exactly.
+fn converted(old: &Column, new: &Column, from: &str, to: &str) -> Option<Comparison> {
+    let plain = |expression: String| {
+        Some(Comparison {
+            from: expression,
+            to: to.to_owned(),
+            shape: Shape::Plain,
+        })
+    };
+    let (before, after) = (kind(&old.data_type), kind(&new.data_type));
+    let text = |expression: &str| {
+        let charset = new.charset.as_deref()?;
+        Some(Comparison {
+            from: format!("CAST(CONVERT({expression} USING {charset}) AS BINARY)"),
+            to: format!("CAST(CONVERT(CONCAT({to}) USING {charset}) AS BINARY)"),
+            shape: shape_of(new),
+        })
+    };
+    match (before, after) {
+        (Kind::Integer, Kind::Integer) => plain(from.to_owned()),
+        (Kind::Integer | Kind::Decimal, Kind::Decimal) => {
+            let (precision, scale) = new.decimal?;
+            plain(format!("CAST({from} AS DECIMAL({precision},{scale}))"))
+        }
+        (Kind::Float, Kind::Double | Kind::Float) => Some(Comparison {
+            from: format!("CAST({from} AS DOUBLE)"),
+            to: format!("CAST({to} AS DOUBLE)"),
+            shape: Shape::Plain,
+        }),
+        (Kind::Temporal, Kind::Temporal) => temporal(old, new, from, to),
+        (Kind::Text, Kind::Text) if new.data_type == "char" => {
+            text(&format!("TRIM(TRAILING ' ' FROM {from})"))
+        }
+        (Kind::Text, Kind::Text) => text(from),
+        (Kind::ByNumber, Kind::Text | Kind::ByNumber)
+            if matches!(old.data_type.as_str(), "enum" | "set")
+                && (after == Kind::Text || matches!(new.data_type.as_str(), "enum" | "set")) =>
+        {
+            text(&format!("CONCAT({from})"))
+        }
+        (Kind::Integer | Kind::Decimal | Kind::Temporal, Kind::Text)
+            if new.data_type != "char" && !old.column_type.contains("zerofill") =>
+        {
+            text(&format!("CAST({from} AS CHAR)"))
+        }
+        (Kind::Text, Kind::Binary) | (Kind::Binary, Kind::Binary | Kind::Text)
+            if new.data_type != "binary" && new.data_type != "char" =>
+        {
+            Some(Comparison {
+                from: format!("CAST({from} AS BINARY)"),
+                to: format!("CAST({to} AS BINARY)"),
+                shape: shape_of(new),
+            })
+        }
+        _ => None,
+    }
+}
+
+fn temporal(old: &Column, new: &Column, from: &str, to: &str) -> Option<Comparison> {
+    let digits = new.fraction_digits;
+    let moment = |data_type: &str| matches!(data_type, "datetime" | "timestamp" | "date");
+    let expression = match new.data_type.as_str() {
+        "datetime" | "timestamp" if moment(&old.data_type) => {
+            format!("CAST({from} AS DATETIME({digits}))")
+        }
+        "date" if moment(&old.data_type) && old.fraction_digits == 0 => {
+            format!("CAST({from} AS DATE)")
+        }
+        "time" if old.data_type == "time" => format!("CAST({from} AS TIME({digits}))"),
+        _ => return None,
+    };
+    Some(Comparison {
+        from: expression,
+        to: to.to_owned(),
+        shape: Shape::Plain,
+    })
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Integer,
+    Decimal,
+    Float,
+    Double,
+    Temporal,
+    /// BIT, ENUM, SET, YEAR: compared by number.
+    ByNumber,
+    Text,
+    Binary,
+    Json,
+    /// GEOMETRY, VECTOR and what is still to come: compared by their bytes.
+    Opaque,
+}
+
+fn kind(data_type: &str) -> Kind {
+    match data_type {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => Kind::Integer,
+        "decimal" => Kind::Decimal,
+        "float" => Kind::Float,
+        "double" => Kind::Double,
+        "date" | "datetime" | "timestamp" | "time" => Kind::Temporal,
+        "bit" | "enum" | "set" | "year" => Kind::ByNumber,
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Kind::Text,
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => Kind::Binary,
+        "json" => Kind::Json,
+        _ => Kind::Opaque,
+    }
+}
+
+fn shape_of(column: &Column) -> Shape {
+    let long = column.octet_length.is_none_or(|length| length > 65_535);
+    if long { Shape::Long } else { Shape::Bytes }
+}
+
+/// One column's contribution to its row's hash.
+fn part(expression: &str, shape: Shape, nullable: bool) -> String {
+    let text = match shape {
+        Shape::Plain => expression.to_owned(),
+        Shape::Bytes => format!("LENGTH({expression}), {expression}"),
+        Shape::Long => format!("SHA2({expression}, 256)"),
+    };
+    match (shape, nullable) {
+        (_, false) => text,
+        // '~' is in no number, temporal or digest.
+        (Shape::Plain | Shape::Long, true) => format!("IFNULL({text}, '~')"),
+        (Shape::Bytes, true) => {
+            format!("IFNULL(LENGTH({expression}), '~'), IFNULL({expression}, '')")
+        }
+    }
+}
+
+/// The two sides of one migration's row hash.
+struct RowHash {
+    original: String,
+    ghost: String,
+}
+
+impl Sql {
+    fn row_hash(&self) -> RowHash {
+        let mut original = Vec::new();
+        let mut ghost = Vec::new();
+        for shared in &self.shared {
+            let from = format!("{}.{}", self.original.table, quoted(&shared.from.name));
+            let to = format!("{}.{}", self.ghost.table, quoted(&shared.to.name));
+            // Rows are also looked at beside a row that isn't there, so nothing counts as
+            // never NULL: an absent row must not make the whole hash shorter.
+            match comparison(shared, &from, &to) {
+                Some(compare) => {
+                    original.push(part(&compare.from, compare.shape, true));
+                    ghost.push(part(&compare.to, compare.shape, true));
+                }
+                None => {
+                    original.push(format!("ISNULL({from})"));
+                    ghost.push(format!("ISNULL({to})"));
+                }
+            }
+        }
+        let hash = |parts: Vec<String>| format!("SHA2(CONCAT_WS(',', {}), 256)", parts.join(", "));
+        RowHash {
+            original: hash(original),
+            ghost: hash(ghost),
+        }
+    }
+
+    /// Compares counts and hashes of one range in both tables: one row with the original's rows
+    /// and whether the two agree. Only for keys with the same order on both sides.
+    ///
+    /// # Errors
+    /// When a boundary doesn't fit the key's columns.
+    pub fn compare_chunk(&self, chunk: &Chunk) -> Result<Statement, KeyError> {
+        let hash = self.row_hash();
+        let side = |walk: &Walk, hash: &str| -> Result<String, KeyError> {
+            Ok(format!(
+                "(SELECT COUNT(*) AS n, COUNT(h) AS m, BIT_XOR(UNHEX(h)) AS x, SUM(CRC32(h)) AS s \
+                 FROM (SELECT {hash} AS h FROM {} FORCE INDEX ({}) WHERE {}) AS d)",
+                walk.table,
+                walk.index,
+                range::condition(walk, chunk)?,
+            ))
+        };
+        Ok(Statement::new(
+            "compare chunk",
+            format!(
+                "SELECT /* tableshift */ o.n, o.n = g.n AND o.n = o.m AND g.n = g.m AND o.x <=> g.x \
+                 AND o.s <=> g.s FROM {} AS o, {} AS g",
+                side(&self.original, &hash.original)?,
+                side(&self.ghost_in_original_order(), &hash.ghost)?,
+            ),
+        ))
+    }
+
+    /// The keys, in the original's form, whose rows differ in this range of the original or are
+    /// missing in the ghost.
+    ///
+    /// # Errors
+    /// When a boundary doesn't fit the key's columns.
+    pub fn differing_in_chunk(&self, chunk: &Chunk, most: usize) -> Result<Statement, KeyError> {
+        let hash = self.row_hash();
+        Ok(Statement::new(
+            "find rows that differ",
+            format!(
+                "SELECT /* tableshift */ {keys} FROM {original} FORCE INDEX ({index}) LEFT JOIN \
+                 {ghost} FORCE INDEX ({ghost_index}) ON {paired} WHERE {condition} AND ({absent} IS \
+                 NULL OR {one} <> {other}) LIMIT {most}",
+                keys = self.original.key_expressions(),
+                original = self.original.table,
+                index = self.original.index,
+                ghost = self.ghost.table,
+                ghost_index = self.ghost.index,
+                paired = self.paired(),
+                condition = range::condition(&self.original, chunk)?,
+                absent = self.first_of(&self.ghost),
+                one = hash.original,
+                other = hash.ghost,
+            ),
+        ))
+    }
+
+    /// The keys, in the original's form, of rows in this range of the ghost that the original
+    /// doesn't have. `chunk` is a range of `walk`, which walks the ghost.
+    ///
+    /// # Errors
+    /// When a boundary doesn't fit the key's columns.
+    pub fn extra_in_chunk(
+        &self,
+        walk: &Walk,
+        chunk: &Chunk,
+        most: usize,
+    ) -> Result<Statement, KeyError> {
+        Ok(Statement::new(
+            "find rows too many",
+            format!(
+                "SELECT /* tableshift */ {keys} FROM {ghost} FORCE INDEX ({ghost_index}) LEFT JOIN \
+                 {original} FORCE INDEX ({index}) ON {paired} WHERE {condition} AND {absent} IS NULL \
+                 LIMIT {most}",
+                keys = self.ghost_keys_as_original(),
+                original = self.original.table,
+                index = self.original.index,
+                ghost = self.ghost.table,
+                ghost_index = walk.index,
+                paired = self.paired_from_ghost(),
+                condition = range::condition(walk, chunk)?,
+                absent = self.first_of(&self.original),
+            ),
+        ))
+    }
+
+    /// Which of these keys, by ordinal, have rows that differ or are on one side only.
+    ///
+    /// # Errors
+    /// When a key doesn't fit the key's columns.
+    pub fn differing_keys(&self, keys: &[Key]) -> Result<Statement, KeyError> {
+        let hash = self.row_hash();
+        Ok(Statement::new(
+            "check rows again",
+            format!(
+                "SELECT /* tableshift */ w.o FROM {asked} LEFT JOIN {original} FORCE INDEX ({index}) \
+                 ON {there} LEFT JOIN {ghost} FORCE INDEX ({ghost_index}) ON {here} WHERE \
+                 ISNULL({one}) <> ISNULL({other}) OR ({one} IS NOT NULL AND {hash_one} <> {hash_other})",
+                asked = self.asked(keys)?,
+                original = self.original.table,
+                index = self.original.index,
+                there = self.original_is_asked(),
+                ghost = self.ghost.table,
+                ghost_index = self.ghost.index,
+                here = self.ghost_is_asked(),
+                one = self.first_of(&self.original),
+                other = self.first_of(&self.ghost),
+                hash_one = hash.original,
+                hash_other = hash.ghost,
+            ),
+        ))
+    }
+
+    /// The walk over the ghost that takes the original's chunk boundaries.
+    #[must_use]
+    pub fn ghost_in_original_order(&self) -> Walk {
+        let columns = self
+            .original
+            .columns
+            .iter()
+            .map(|column| KeyColumn {
+                name: column.ghost_name.clone(),
+                ghost_name: column.name.clone(),
+                ..column.clone()
+            })
+            .collect();
+        Walk {
+            table: self.ghost.table.clone(),
+            index: self.ghost.index.clone(),
+            columns,
+        }
+    }
+
+    fn first_of(&self, walk: &Walk) -> String {
+        walk.columns
+            .first()
+            .map(|column| format!("{}.{}", walk.table, quoted(&column.name)))
+            .unwrap_or_default()
+    }
+
+    /// The ghost's key columns, in the original's order and form.
+    fn ghost_keys_as_original(&self) -> String {
+        let expressions: Vec<String> = self
+            .original
+            .columns
+            .iter()
+            .map(|column| {
+                let value = format!("{}.{}", self.ghost.table, quoted(&column.ghost_name));
+                let value = self.as_original_text(&value, column);
+                match column.kind {
+                    KeyKind::DateTime | KeyKind::Timestamp => {
+                        format!(
+                            "CAST(CAST({value} AS DATETIME({})) AS CHAR)",
+                            self.digits_of(column)
+                        )
+                    }
+                    KeyKind::Time => {
+                        format!(
+                            "CAST(CAST({value} AS TIME({})) AS CHAR)",
+                            self.digits_of(column)
+                        )
+                    }
+                    KeyKind::Int
+                    | KeyKind::UInt
+                    | KeyKind::Decimal
+                    | KeyKind::Date
+                    | KeyKind::Bytes => super::carried(&value, column),
+                }
+            })
+            .collect();
+        expressions.join(", ")
+    }
+
+    fn digits_of(&self, column: &KeyColumn) -> u8 {
+        self.shared
+            .iter()
+            .find(|shared| shared.from.name == column.name)
+            .map_or(0, |shared| shared.from.fraction_digits)
+    }
+
+    /// A ghost's text value in the original's character set.
+    fn as_original_text(&self, value: &str, column: &KeyColumn) -> String {
+        match (&column.charset, &column.ghost_text) {
+            (Some(charset), Some((other, _))) if charset != other => {
+                format!("CONVERT({value} USING {charset})")
+            }
+            _ => value.to_owned(),
+        }
+    }
+
+    /// `original.key = ghost.key` for all columns, as the original compares.
+    fn paired_from_ghost(&self) -> String {
+        let pairs: Vec<String> = self
+            .original
+            .columns
+            .iter()
+            .map(|column| {
+                let value = format!("{}.{}", self.ghost.table, quoted(&column.ghost_name));
+                let mut value = self.as_original_text(&value, column);
+                if matches!(column.data_type.as_str(), "enum" | "set" | "bit") {
+                    value = format!("{value}+0");
+                }
+                if let Some(collation) = &column.collation {
+                    value = format!("{value} COLLATE {collation}");
+                }
+                format!("{}.{} = {value}", self.original.table, quoted(&column.name))
+            })
+            .collect();
+        pairs.join(" AND ")
+    }
+}

@@ -1,0 +1,2 @@
+UPDATE t SET a = 0 WHERE id % 2 = 0;
+INSERT INTO t VALUES (7000, 1);

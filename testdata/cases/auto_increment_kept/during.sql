@@ -1,0 +1,2 @@
+INSERT INTO t (a) VALUES (1), (2);
+DELETE FROM t WHERE id > 90;

@@ -1,0 +1,1 @@
+DROP CHECK positive, ADD COLUMN c INT

@@ -1,0 +1,1 @@
+ADD CONSTRAINT small_amount CHECK (amount < 1000)

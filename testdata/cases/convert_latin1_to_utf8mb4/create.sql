@@ -1,0 +1,4 @@
+CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(40), b TEXT, c CHAR(10), d ENUM('e', 's'), e VARCHAR(20) CHARACTER SET latin2, f VARCHAR(20) CHARACTER SET cp1251) DEFAULT CHARSET=latin1;
+INSERT INTO t
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150)
+SELECT i, CONCAT('naïve café € ', i), REPEAT('ÿ', i), 'Ünïcödé', 1 + i % 2, 'Łódź', 'Жук' FROM n;

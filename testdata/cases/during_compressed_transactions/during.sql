@@ -1,0 +1,12 @@
+SET SESSION binlog_transaction_compression = ON;
+UPDATE t SET a = a + 1 WHERE id % 3 = 0;
+UPDATE t SET id = id + 1000 WHERE id % 7 = 0;
+UPDATE t SET b = NULL WHERE id % 5 = 0;
+DELETE FROM t WHERE id % 10 = 4;
+INSERT INTO t (b) VALUES ('late');
+INSERT INTO t (id, a) VALUES (5000, 1) ON DUPLICATE KEY UPDATE a = 2;
+INSERT INTO t (id, a) VALUES (5000, 1) ON DUPLICATE KEY UPDATE a = 2;
+BEGIN;
+UPDATE t SET b = REPEAT('z', 40);
+DELETE FROM t WHERE id % 9 = 0;
+COMMIT;

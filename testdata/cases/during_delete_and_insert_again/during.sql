@@ -1,0 +1,11 @@
+DELETE FROM t WHERE id % 3 = 0;
+INSERT INTO t (id, a, b) VALUES (3, 1, 'again'), (6, 2, 'again'), (300, 3, 'again');
+REPLACE INTO t (id, a, b) VALUES (4, 0, 'replaced'), (9, 0, 'replaced');
+INSERT INTO t (id, a, b) VALUES (5, 0, 'x'), (12, 0, 'x') ON DUPLICATE KEY UPDATE b = 'had been';
+DELETE FROM t WHERE id = 3;
+INSERT INTO t (id, a, b) VALUES (3, 1, 'third life');
+BEGIN;
+DELETE FROM t WHERE id = 6;
+INSERT INTO t (id, a, b) VALUES (6, 6, 'in one transaction');
+DELETE FROM t WHERE id = 6;
+COMMIT;

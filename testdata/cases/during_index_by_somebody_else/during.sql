@@ -1,0 +1,1 @@
+CREATE INDEX foreign_i ON t (b);

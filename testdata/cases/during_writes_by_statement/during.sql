@@ -1,0 +1,2 @@
+SET SESSION binlog_format = STATEMENT;
+UPDATE t SET a = 0 WHERE id = 5;

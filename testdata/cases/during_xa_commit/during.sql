@@ -1,0 +1,11 @@
+XA START 'during_xa_commit';
+UPDATE t SET a = -1 WHERE id % 3 = 0;
+DELETE FROM t WHERE id % 10 = 4;
+INSERT INTO t (id, a) VALUES (1000, 1);
+XA END 'during_xa_commit';
+XA PREPARE 'during_xa_commit';
+XA COMMIT 'during_xa_commit';
+XA START 'during_xa_commit_2';
+UPDATE t SET id = id + 2000 WHERE id < 10;
+XA END 'during_xa_commit_2';
+XA COMMIT 'during_xa_commit_2' ONE PHASE;

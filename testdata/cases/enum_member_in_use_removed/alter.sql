@@ -1,0 +1,1 @@
+MODIFY colour ENUM('a', 'c')

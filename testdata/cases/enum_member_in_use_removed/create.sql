@@ -1,0 +1,4 @@
+CREATE TABLE t (id INT PRIMARY KEY, colour ENUM('a', 'b', 'c'));
+INSERT INTO t
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+SELECT i, 1 + i % 3 FROM n;

@@ -1,0 +1,5 @@
+SET SESSION sql_mode = '';
+CREATE TABLE t (id INT PRIMARY KEY, e ENUM('a', 'b') NOT NULL, v INT);
+INSERT INTO t
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50)
+SELECT i, IF(i % 5, 'a', 'no such'), i FROM n;

@@ -1,0 +1,1 @@
+ADD COLUMN c INT DEFAULT 1, ADD INDEX f4 ((a + c))

@@ -1,0 +1,3 @@
+UPDATE t SET a = -a, tags = JSON_ARRAY(1, 2, 3) WHERE id % 3 = 0;
+DELETE FROM t WHERE id % 10 = 1;
+INSERT INTO t VALUES (500, NULL, NULL, NULL);

@@ -1,0 +1,4 @@
+CREATE TABLE t (id INT NOT NULL PRIMARY KEY, a VARCHAR(100), b TEXT, c INT, KEY old_name (c), KEY gone (a));
+INSERT INTO t
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+SELECT i, CONCAT('a', i), CONCAT('some words ', i), i % 10 FROM n;

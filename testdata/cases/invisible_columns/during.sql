@@ -1,0 +1,3 @@
+UPDATE t SET a = -1 WHERE id % 3 = 0;
+INSERT INTO t (id, b) VALUES (500, 1);
+DELETE FROM t WHERE id = 9;

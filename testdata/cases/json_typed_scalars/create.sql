@@ -1,0 +1,18 @@
+CREATE TABLE t (
+  id INT NOT NULL PRIMARY KEY,
+  j JSON,
+  types VARCHAR(200) AS (CONCAT_WS(',', JSON_TYPE(j), JSON_TYPE(j->'$.date'), JSON_TYPE(j->'$.datetime'), JSON_TYPE(j->'$.time'), JSON_TYPE(j->'$.dec'), JSON_TYPE(j->'$.blob'), JSON_TYPE(j->'$.double'), JSON_TYPE(j->'$.big'), JSON_TYPE(j->'$.bit'))) VIRTUAL,
+  v INT
+);
+INSERT INTO t (id, j, v)
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200)
+SELECT i, CASE i % 8
+  WHEN 0 THEN JSON_OBJECT('date', CAST('2020-01-02' AS DATE), 'datetime', CAST('2020-01-02 03:04:05.678' AS DATETIME(6)), 'time', CAST('-11:12:13.5' AS TIME(6)),
+    'dec', CAST(1.10 AS DECIMAL(10,2)), 'blob', x'00FF27', 'double', 1e0 * i, 'big', 18446744073709551615, 'bit', b'101')
+  WHEN 1 THEN CAST(CAST('2020-01-02' AS DATE) AS JSON)
+  WHEN 2 THEN CAST(CAST(12.340 AS DECIMAL(10,3)) AS JSON)
+  WHEN 3 THEN CAST('null' AS JSON)
+  WHEN 4 THEN NULL
+  WHEN 5 THEN CAST(0.1 + i AS JSON)
+  WHEN 6 THEN JSON_ARRAY('é☃😀', '', CONCAT('\0', '"', '\\'), TRUE, -0e0, 1e300, 123456789012345678901234567890)
+  ELSE CAST('"text"' AS JSON) END, i FROM n;

@@ -1,0 +1,6 @@
+UPDATE t SET j = JSON_SET(j, '$.dec', CAST(id AS DECIMAL(10,4)), '$.date', CAST('2021-01-01' AS DATE)) WHERE id % 16 = 0;
+UPDATE t SET j = JSON_REMOVE(j, '$.blob') WHERE id % 24 = 0;
+UPDATE t SET j = CAST(TIMESTAMP '2022-02-02 02:02:02' AS JSON) WHERE id % 8 = 1;
+UPDATE t SET v = 0 WHERE id % 3 = 0;
+INSERT INTO t (id, j, v) VALUES (900, JSON_ARRAY(x'', TIME '00:00:00', 1.000), 1);
+DELETE FROM t WHERE id = 13;

@@ -1,0 +1,3 @@
+UPDATE t SET v = -v WHERE v % 3 = 0;
+DELETE FROM t WHERE v % 10 = 1;
+UPDATE t SET c16 = x'FFFFFF' WHERE v % 7 = 0;

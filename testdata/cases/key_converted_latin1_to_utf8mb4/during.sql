@@ -1,0 +1,4 @@
+UPDATE t SET v = -v WHERE v % 3 = 0;
+UPDATE t SET k = UPPER(k) WHERE v % 7 = 1;
+DELETE FROM t WHERE v % 10 = 1;
+INSERT INTO t VALUES ('ø', 5), ('', 6);

@@ -1,0 +1,4 @@
+UPDATE t SET w = 'new' WHERE v % 3 = 0;
+UPDATE t SET k = k + INTERVAL 1 SECOND WHERE v % 7 = 0;
+DELETE FROM t WHERE v % 10 = 1;
+INSERT INTO t VALUES ('1000-01-01 00:00:00', 1, 'low'), ('9999-12-31 23:59:59.999999', 1, 'high');

@@ -1,0 +1,1 @@
+ADD COLUMN first_now INT DEFAULT 1 FIRST

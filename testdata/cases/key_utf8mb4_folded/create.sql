@@ -1,0 +1,4 @@
+CREATE TABLE t (k VARCHAR(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci NOT NULL PRIMARY KEY, v INT, w VARCHAR(40));
+INSERT INTO t
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+SELECT CONCAT(ELT(1 + i % 5, 'Straße', 'café', 'Zoë', 'ŒUVRE', '漢字'), ' ', i), i, 'old' FROM n;

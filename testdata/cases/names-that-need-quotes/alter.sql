@@ -1,0 +1,1 @@
+MODIFY `per%cent %s` BIGINT, CHANGE `what? :x` `so? {} $1` INT, ADD COLUMN `order` INT DEFAULT 5, RENAME COLUMN `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx_é☃9` TO `9☃é_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx`

@@ -1,0 +1,1 @@
+MODIFY `group` BIGINT, RENAME COLUMN `rank` TO `row`

@@ -1,0 +1,1 @@
+UPDATE t SET amount = 40000 WHERE id = 200;

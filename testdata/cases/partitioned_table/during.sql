@@ -1,0 +1,4 @@
+UPDATE t SET v = -v WHERE id % 3 = 0;
+UPDATE t SET y = y + 10 WHERE id % 7 = 0;
+DELETE FROM t WHERE id % 10 = 1;
+INSERT INTO t VALUES (1000, 2005, 1);

@@ -1,0 +1,1 @@
+ADD PRIMARY KEY (n), DROP INDEX by_n

@@ -1,0 +1,1 @@
+DROP PRIMARY KEY, ADD PRIMARY KEY (id, v), ADD UNIQUE KEY by_id (id)

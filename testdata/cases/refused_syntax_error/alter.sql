@@ -1,0 +1,1 @@
+ADD COLUM c INT

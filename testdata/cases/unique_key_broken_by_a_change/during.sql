@@ -1,0 +1,1 @@
+UPDATE t SET title = 'the same' WHERE id IN (17, 230);

@@ -1,0 +1,1 @@
+DROP INDEX by_slot, ADD INDEX by_slot (slot, v)

@@ -1,0 +1,2 @@
+UPDATE t SET slot = -slot;
+DELETE FROM t WHERE id % 10 = 1;

@@ -1,0 +1,1 @@
+UPDATE t SET b = '12345678' WHERE id % 3 = 0;

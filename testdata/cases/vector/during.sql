@@ -1,0 +1,3 @@
+UPDATE t SET v = STRING_TO_VECTOR('[0,0,0]') WHERE id % 3 = 0;
+UPDATE t SET v = NULL WHERE id = 5;
+UPDATE t SET a = 0 WHERE id % 2 = 0;

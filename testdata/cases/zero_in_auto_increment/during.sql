@@ -1,0 +1,2 @@
+UPDATE t SET a = 10 WHERE id IN (0, -5);
+INSERT INTO t (a) VALUES (5);

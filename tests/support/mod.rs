@@ -1,0 +1,63 @@
+//! What the integration tests share: throw-away MySQL servers, the command
+//! under test, and waiting for something to become true.
+//!
+//! Use it with `#[cfg(test)] mod support;` at the top of a test file. (`cfg` is
+//! always true there; it tells clippy that the helpers are test code as well.)
+
+pub mod server;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use server::Server;
+
+/// How often [`wait_until`] looks again.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Every test file compiles this module for itself and uses only part of it.
+/// This names the whole kit once, so that nothing in it counts as dead code.
+const _: () = {
+    let _ = (
+        Server::start,
+        Server::start_replica_of,
+        Server::opts,
+        Server::conn,
+    );
+    let _ = |server: &Server| (server.host.len(), server.port, server.socket.is_file());
+    let _ = (tableshift_command, |deadline| {
+        wait_until(deadline, "", async || true)
+    });
+};
+
+/// The `tableshift` program, told to change `table` of `database` on `server`.
+///
+/// It only plans: the caller adds `--execute` and whatever else the test needs.
+pub fn tableshift_command(server: &Server, database: &str, table: &str, alter: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tableshift"));
+    command
+        .args(["--host", &server.host, "--port", &server.port.to_string()])
+        .args(["--user", server::USER, "--password", server::PASSWORD])
+        .args(["--database", database, "--table", table, "--alter", alter]);
+    command
+}
+
+/// Waits until `check` is true, and fails the test with `what` if it still
+/// isn't after `deadline`.
+pub async fn wait_until(deadline: Duration, what: &str, mut check: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !check().await {
+        assert!(
+            start.elapsed() < deadline,
+            "after {deadline:?} still waiting until {what}"
+        );
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// A file of the project, wherever the tests are started.
+fn project_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
