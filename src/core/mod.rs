@@ -28,7 +28,7 @@ use chunk::Chunker;
 use copy::CopyJob;
 use cutover::Attempt;
 use dirty::DirtySet;
-use event::{Command, Event, Marker, Outcome, Scan, Side};
+use event::{Command, Event, Failure, Marker, Outcome, Scan, Side};
 use refresh::RefreshJob;
 use rules::{Rule, Rules};
 use verify::{Pass, Verification};
@@ -56,6 +56,8 @@ pub struct Settings {
     pub same_order: bool,
     /// The ghost has unique keys beside the shared one.
     pub other_unique_keys: bool,
+    /// Some of them are not enforced by the original, so a row may have no place in the ghost.
+    pub introduced_keys: bool,
     /// Lag of the stream above which no cut-over is tried, in milliseconds.
     pub lag_max_ms: u64,
     /// Longest time the tables may stay locked, in milliseconds.
@@ -219,6 +221,13 @@ impl Core {
                     self.careful_jobs.saturating_sub(1)
                 };
                 self.dirty.give_back(outcome.id, outcome.stayed);
+                if outcome.conflicts > 0 && self.dirty.held() > limits::CUT_OVER_DIRTY_MAX {
+                    let what = "more rows than a cut-over can settle have the same value in a \
+                                unique key that the ALTER introduces";
+                    let next = "remove the duplicates that the application writes, or leave the \
+                                key out";
+                    self.stop(Outcome::Failed(Failure::new(what, next)), commands);
+                }
             }
             Event::Compared(chunk, rows, suspects, took_ms) => {
                 self.counters.chunks_verified += 1;
@@ -336,7 +345,7 @@ impl Core {
             let Some((job, keys)) = self.dirty.take(self.settings.refresh_keys) else {
                 return;
             };
-            let short_way = self.careful_jobs == 0;
+            let short_way = self.careful_jobs == 0 && !self.settings.introduced_keys;
             commands.push_back(Command::Refresh(RefreshJob::new(
                 job,
                 keys,

@@ -6,6 +6,8 @@
 //! replace it, *prove* the absence of the rest by a read that fails if anybody holds a row there,
 //! delete what is proved absent, and leave everything else dirty.
 
+use std::collections::VecDeque;
+
 use super::rules::{Rule, Rules};
 use crate::limits;
 use crate::plan::key::Key;
@@ -25,6 +27,8 @@ pub enum RefreshStep {
     Delete(Vec<Key>),
     /// Commit.
     Commit,
+    /// Roll back: a row can't be placed yet.
+    RollBack,
     /// Nothing is left to do.
     Done,
 }
@@ -40,6 +44,8 @@ pub enum RefreshAnswer {
     Absent,
     /// Somebody holds one of the rows, or one is there after all.
     Held,
+    /// Another row of the ghost holds a value of a unique key that only the ghost enforces.
+    Conflict,
     /// Done.
     Ok,
 }
@@ -49,21 +55,24 @@ pub enum RefreshAnswer {
 pub struct RefreshJob {
     /// The job's number in the dirty set.
     pub id: u64,
+    /// The group of keys in the present transaction: all of them, or one by one after a conflict.
     keys: Vec<Key>,
+    /// Groups still to come.
+    groups: VecDeque<Vec<Key>>,
     step: RefreshStep,
-    /// Groups of keys whose absence is still to be proved.
+    /// Keys of the group whose absence is still to be proved, and those proved absent.
     unproved: Vec<Vec<Key>>,
     absent: Vec<Key>,
+    /// Keys of the group that stay dirty, and rows replaced.
     stayed: Vec<Key>,
     replaced: u64,
     proofs: u32,
-    /// The short way was tried in vain.
-    detour: bool,
+    outcome: RefreshOutcome,
     rules: Rules,
 }
 
 /// What came of a batch.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct RefreshOutcome {
     /// The job's number.
     pub id: u64,
@@ -71,8 +80,10 @@ pub struct RefreshOutcome {
     pub replaced: u64,
     /// Keys whose absence was proved, and whose ghost rows are gone.
     pub deleted: u64,
-    /// Keys that stay dirty because somebody holds their rows.
+    /// Keys that stay dirty because somebody holds their rows, or because of a conflict.
     pub stayed: Vec<Key>,
+    /// How many of them stay because of a conflict under a unique key that the ALTER introduces.
+    pub conflicts: usize,
     /// The short way was tried in vain.
     pub detour: bool,
 }
@@ -93,13 +104,14 @@ impl RefreshJob {
         Self {
             id,
             keys,
+            groups: VecDeque::new(),
             step,
             unproved: Vec::new(),
             absent: Vec::new(),
             stayed: Vec::new(),
             replaced: 0,
             proofs: 0,
-            detour: false,
+            outcome: RefreshOutcome { id, ..RefreshOutcome::default() },
             rules,
         }
     }
@@ -117,12 +129,12 @@ impl RefreshJob {
             (RefreshStep::ReplaceAll(keys), RefreshAnswer::Replaced(rows))
                 if usize::try_from(rows).is_ok_and(|rows| rows == keys.len()) =>
             {
-                self.replaced = rows;
+                self.outcome.replaced = rows;
                 RefreshStep::Done
             }
             // Some rows are gone or held. Which ones must come from one locking read.
             (RefreshStep::ReplaceAll(keys), RefreshAnswer::Replaced(_) | RefreshAnswer::Held) => {
-                self.detour = true;
+                self.outcome.detour = true;
                 RefreshStep::LockPresent(keys)
             }
             (RefreshStep::LockPresent(keys), RefreshAnswer::Present(found)) => {
@@ -141,7 +153,14 @@ impl RefreshJob {
                 self.next_proof()
             }
             (RefreshStep::Delete(_), RefreshAnswer::Ok) => RefreshStep::Commit,
-            (RefreshStep::Commit, RefreshAnswer::Ok) => RefreshStep::Done,
+            (RefreshStep::Commit, RefreshAnswer::Ok) => {
+                self.outcome.replaced += self.replaced;
+                self.outcome.deleted += self.absent.len() as u64;
+                self.outcome.stayed.append(&mut self.stayed);
+                self.next_group()
+            }
+            (RefreshStep::Replace(_), RefreshAnswer::Conflict) => self.one_by_one(),
+            (RefreshStep::RollBack, RefreshAnswer::Ok) => self.next_group(),
             (step, answer) => {
                 debug_assert!(false, "answer {answer:?} to step {step:?}");
                 RefreshStep::Done
@@ -149,26 +168,49 @@ impl RefreshJob {
         };
     }
 
-    /// The transaction was rolled back (a deadlock among our own workers): from the beginning.
+    /// The transaction was rolled back (a deadlock among our own workers): the group begins again.
     pub fn restart(&mut self) {
-        self.unproved.clear();
-        self.absent.clear();
-        self.stayed.clear();
-        self.replaced = 0;
-        self.proofs = 0;
+        self.forget();
         self.step = RefreshStep::LockPresent(self.keys.clone());
     }
 
     /// What came of it, once the job is done.
     #[must_use]
     pub fn outcome(self) -> RefreshOutcome {
-        RefreshOutcome {
-            id: self.id,
-            replaced: self.replaced,
-            deleted: self.absent.len() as u64,
-            stayed: self.stayed,
-            detour: self.detour,
+        self.outcome
+    }
+
+    fn forget(&mut self) {
+        self.unproved.clear();
+        self.absent.clear();
+        self.stayed.clear();
+        self.replaced = 0;
+        self.proofs = 0;
+    }
+
+    fn next_group(&mut self) -> RefreshStep {
+        self.forget();
+        match self.groups.pop_front() {
+            Some(keys) => {
+                self.keys.clone_from(&keys);
+                RefreshStep::LockPresent(keys)
+            }
+            None => RefreshStep::Done,
         }
+    }
+
+    /// One key of the group is in conflict with another ghost row, which may be stale and dirty
+    /// itself: each key gets a transaction of its own, and one that is alone stays dirty. Under
+    /// the cut-over's lock, where every stale row is deleted first, a conflict is a real one.
+    fn one_by_one(&mut self) -> RefreshStep {
+        let keys = std::mem::take(&mut self.keys);
+        if keys.len() == 1 {
+            self.outcome.conflicts += 1;
+            self.outcome.stayed.extend(keys);
+        } else {
+            self.groups.extend(keys.into_iter().map(|key| vec![key]));
+        }
+        RefreshStep::RollBack
     }
 
     fn split(&mut self, keys: Vec<Key>, found: &[usize]) -> RefreshStep {
@@ -296,5 +338,25 @@ mod tests {
         job.answer(RefreshAnswer::Replaced(1));
         job.answer(RefreshAnswer::Ok);
         assert_eq!(job.outcome().deleted, 0);
+    }
+
+    #[test]
+    fn a_conflict_is_narrowed_to_its_key_which_stays_dirty() {
+        let mut job = job(&[1, 2], false);
+        job.answer(RefreshAnswer::Present(vec![0, 1]));
+        job.answer(RefreshAnswer::Conflict);
+        assert_eq!(job.next(), &RefreshStep::RollBack);
+        job.answer(RefreshAnswer::Ok);
+        assert_eq!(job.next(), &RefreshStep::LockPresent(keys(&[1])));
+        job.answer(RefreshAnswer::Present(vec![0]));
+        job.answer(RefreshAnswer::Replaced(1));
+        job.answer(RefreshAnswer::Ok);
+        job.answer(RefreshAnswer::Present(vec![0]));
+        job.answer(RefreshAnswer::Conflict);
+        job.answer(RefreshAnswer::Ok);
+        assert_eq!(job.next(), &RefreshStep::Done);
+        let outcome = job.outcome();
+        assert_eq!((outcome.replaced, outcome.conflicts), (1, 1));
+        assert_eq!(outcome.stayed, keys(&[2]));
     }
 }

@@ -155,6 +155,7 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         byte_comparable: plan.key.byte_comparable,
         same_order: plan.key.same_order,
         other_unique_keys: plan.other_unique_keys,
+        introduced_keys: !plan.introduced_keys.is_empty(),
         lag_max_ms: millis(config.lag_max),
         lock_held_max_ms: millis(config.lock_held_max),
         rules: Rules::default(),

@@ -174,6 +174,9 @@ impl Worker {
             match self.refresh_step(&step).await {
                 Ok(answer) => job.answer(answer),
                 Err(fault) if fault.kind == FaultKind::Held => job.answer(RefreshAnswer::Held),
+                Err(fault) if fault.code == Some(1062) && self.sql.introduces_keys() => {
+                    job.answer(RefreshAnswer::Conflict);
+                }
                 Err(fault) => {
                     tries += 1;
                     self.recover(&fault, tries).await?;
@@ -190,6 +193,10 @@ impl Worker {
     async fn refresh_step(&mut self, step: &RefreshStep) -> Result<RefreshAnswer, Fault> {
         match step {
             RefreshStep::ReplaceAll(keys) | RefreshStep::Replace(keys) => {
+                if self.sql.introduces_keys() {
+                    let statement = self.sql.delete(keys).map_err(bad_key)?;
+                    self.session.run(&statement).await?;
+                }
                 let statement = self.sql.replace(keys).map_err(bad_key)?;
                 let answer = self.session.run(&statement).await?;
                 answer.records.map(RefreshAnswer::Replaced).ok_or_else(|| {
@@ -232,6 +239,9 @@ impl Worker {
                 .say("commit", "COMMIT")
                 .await
                 .map(|_| RefreshAnswer::Ok),
+            RefreshStep::RollBack => {
+                self.session.say("roll back", "ROLLBACK").await.map(|_| RefreshAnswer::Ok)
+            }
             RefreshStep::Done => Ok(RefreshAnswer::Ok),
         }
     }

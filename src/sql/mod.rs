@@ -112,6 +112,7 @@ pub struct Sql {
     /// A column outside the walked index, so that a locking read takes the clustered record too.
     outside: Option<String>,
     shared: Vec<SharedColumn>,
+    introduces_keys: bool,
 }
 
 impl Sql {
@@ -162,9 +163,16 @@ impl Sql {
                 outside
             },
             shared: plan.columns.shared.clone(),
+            introduces_keys: !plan.introduced_keys.is_empty(),
             original,
             ghost,
         }
+    }
+
+    /// A row may have no place in the ghost, because the ALTER introduces a unique key.
+    #[must_use]
+    pub fn introduces_keys(&self) -> bool {
+        self.introduces_keys
     }
 
     /// The original, to be walked.

@@ -37,6 +37,11 @@ impl Sql {
     /// Replaces the ghost's rows of these keys by the original's, under share locks that must not
     /// be waited for. The info text's row count is the number of keys that have a row.
     ///
+    /// REPLACE removes another row that claims the same unique value: that row changed in the
+    /// original, so it is dirty or will be. This holds only for unique keys that the original
+    /// enforces as well; when the ALTER introduces one, the caller deletes these keys first and a
+    /// conflict is an error.
+    ///
     /// # Errors
     /// When a key doesn't fit the key's columns.
     pub fn replace(&self, keys: &[Key]) -> Result<Statement, KeyError> {
@@ -56,8 +61,9 @@ impl Sql {
         Ok(Statement::new(
             "refresh rows",
             format!(
-                "REPLACE /* tableshift */ INTO {} ({}) SELECT {} FROM {} STRAIGHT_JOIN {} FORCE \
+                "{} /* tableshift */ INTO {} ({}) SELECT {} FROM {} STRAIGHT_JOIN {} FORCE \
                  INDEX ({}) ON {} {locking}",
+                if self.introduces_keys { "INSERT" } else { "REPLACE" },
                 self.ghost.table,
                 self.targets,
                 self.sources,
