@@ -63,8 +63,9 @@ pub const CUT_OVER_DIRTY_MAX: usize = 1_000;
 /// Dirty keys under the lock beyond which the attempt is given up rather than refreshed, because
 /// the writers would wait for it.
 pub const CUT_OVER_DIRTY_LOCKED_MAX: usize = 10_000;
-/// Time the LOCK TABLES may wait; every new statement on the table queues behind it meanwhile.
-pub const LOCK_WAIT: Duration = Duration::from_millis(400);
+/// Time the first attempt's LOCK TABLES may wait; every new statement on the table queues behind
+/// it meanwhile. Each attempt that fails doubles it, up to `--cut-over-lock-timeout-seconds`.
+pub const LOCK_WAIT_FIRST: Duration = Duration::from_millis(400);
 /// First pause between cut-over attempts; doubles up to [`CUT_OVER_PAUSE_MAX`].
 pub const CUT_OVER_PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// Longest pause between cut-over attempts.

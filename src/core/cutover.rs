@@ -58,7 +58,9 @@ impl Core {
         let idle = self.dirty.jobs() == 0 && self.verification.idle();
         if idle || !self.rules().has(Rule::WorkersIdleBeforeLock) {
             self.phase = Phase::CutOver(Attempt::Locking);
-            commands.push_back(Command::Lock);
+            commands.push_back(Command::Lock {
+                wait_ms: self.lock_wait_ms,
+            });
         }
     }
 
@@ -128,7 +130,11 @@ impl Core {
                     self.refresh_under_lock(commands);
                 }
             }
-            (Attempt::Locking, Event::NotLocked) => self.back_to_gate(),
+            (Attempt::Locking, Event::NotLocked) => {
+                // Transactions that always overlap need a wait as long as the longest of them.
+                self.lock_wait_ms = (self.lock_wait_ms * 2).min(self.settings.lock_held_max_ms);
+                self.back_to_gate();
+            }
             (Attempt::Refreshing, Event::LockedRefreshed(different)) => {
                 if different.is_empty() {
                     self.dirty.clear();

@@ -134,7 +134,10 @@ pub enum Command {
     /// Write this marker to the changelog.
     WriteMarker(Marker),
     /// Lock both tables.
-    Lock,
+    Lock {
+        /// Longest time to wait for it, in milliseconds.
+        wait_ms: u64,
+    },
     /// Refresh these keys on the locking connection, then check these suspects there.
     RefreshLocked {
         /// Dirty keys.

@@ -125,6 +125,8 @@ pub struct Core {
     /// No attempt before this moment.
     next_attempt_ms: u64,
     pause_ms: u64,
+    /// Longest wait of the next attempt's LOCK TABLES.
+    lock_wait_ms: u64,
     counters: Counters,
 }
 
@@ -161,6 +163,7 @@ impl Core {
             careful_jobs: 0,
             next_attempt_ms: 0,
             pause_ms: millis(limits::CUT_OVER_PAUSE_FIRST),
+            lock_wait_ms: millis(limits::LOCK_WAIT_FIRST).min(settings.lock_held_max_ms),
             counters: Counters::default(),
             settings,
         }

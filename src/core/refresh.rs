@@ -111,7 +111,10 @@ impl RefreshJob {
             stayed: Vec::new(),
             replaced: 0,
             proofs: 0,
-            outcome: RefreshOutcome { id, ..RefreshOutcome::default() },
+            outcome: RefreshOutcome {
+                id,
+                ..RefreshOutcome::default()
+            },
             rules,
         }
     }

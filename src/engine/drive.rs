@@ -223,7 +223,8 @@ async fn assemble(run: &Run<'_>, done: mpsc::Sender<Done>) -> Result<Crew, Fault
         setup: Setup {
             role: "locker",
             sql_mode: writing_mode(legacy),
-            lock_wait_seconds: 1,
+            // The watchdog ends the wait earlier; this is for when it can't.
+            lock_wait_seconds: u32::try_from(config.lock_held_max.as_secs()).unwrap_or(3),
             idle_seconds: limits::LOCKER_IDLE_SECONDS,
         },
         control: Session::open(address, usual("control", writing_mode(legacy))).await?,
@@ -267,7 +268,7 @@ impl Crew {
                 self.hand_out().await;
             }
             Command::WriteMarker(marker) => drop(self.markers.send(marker).await),
-            Command::Lock
+            Command::Lock { .. }
             | Command::RefreshLocked { .. }
             | Command::Rename
             | Command::Unlock

@@ -2,6 +2,7 @@
 //! beside it that looks, limits the wait and reads the catalogue.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -52,7 +53,7 @@ impl Locker {
 
     async fn work(&mut self, job: Command) -> Event {
         match job {
-            Command::Lock => match self.lock().await {
+            Command::Lock { wait_ms } => match self.lock(wait_ms).await {
                 Ok(true) => Event::Locked,
                 Ok(false) => {
                     self.release().await;
@@ -104,14 +105,14 @@ impl Locker {
     }
 
     /// Asks for the lock; `false` when somebody is in the way.
-    async fn lock(&mut self) -> Result<bool, Fault> {
-        if self.blocked_for_long().await? {
+    async fn lock(&mut self, wait_ms: u64) -> Result<bool, Fault> {
+        if self.blocked_for_long(wait_ms).await? {
             return Ok(false);
         }
         self.carry_auto_increment_early().await?;
         let mut holder = Session::open(&self.address, self.setup.clone()).await?;
         let (granted, cancelled) = oneshot::channel();
-        let watchdog = tokio::spawn(watch(self.address.clone(), holder.id(), cancelled));
+        let watchdog = tokio::spawn(watch(self.address.clone(), holder.id(), wait_ms, cancelled));
         let answer = holder.run(&self.sql.lock_tables()).await;
         // The watchdog has either been told in time or its kill has been answered: it can't hit
         // a later statement.
@@ -124,10 +125,9 @@ impl Locker {
                 Ok(true)
             }
             Err(fault) if fault.kind == FaultKind::Conflict => {
-                self.blocked_for_long().await?;
+                self.blocked_for_long(0).await?;
                 self.reporter.warn(format!(
-                    "the tables could not be locked within {} ms; trying again later",
-                    limits::LOCK_WAIT.as_millis()
+                    "the tables could not be locked within {wait_ms} ms; trying again with more time"
                 ));
                 Ok(false)
             }
@@ -135,9 +135,9 @@ impl Locker {
         }
     }
 
-    /// Names sessions that have held a metadata lock for a second or more, and prepared XA
-    /// transactions: LOCK TABLES would wait for them, and everybody for it.
-    async fn blocked_for_long(&mut self) -> Result<bool, Fault> {
+    /// Names sessions that have held a metadata lock for longer than the lock may wait, and
+    /// prepared XA transactions: LOCK TABLES would wait for them in vain, and everybody for it.
+    async fn blocked_for_long(&mut self, wait_ms: u64) -> Result<bool, Fault> {
         let names = &self.plan.names;
         let answer = match self.control.run(&blockers(names)).await {
             Ok(answer) => answer,
@@ -160,7 +160,7 @@ impl Locker {
                         names.original
                     ));
                 }
-                Some(id) if seconds >= 1 => {
+                Some(id) if seconds * 1_000 > wait_ms + 1_000 => {
                     found = true;
                     self.reporter.warn(format!(
                         "cut-over waits: connection {id} ({}@{}, {}) has used `{}` for {seconds} s: {}",
@@ -219,11 +219,26 @@ impl Locker {
         let sql = Arc::clone(&self.sql);
         let mut different = Vec::new();
         let holder = self.holder()?;
+        // All stale rows go before the first row comes: a unique value may have moved from a row
+        // of a later batch to one of an earlier.
         for batch in keys.chunks(LOCKED_BATCH) {
             holder.run(&sql.delete(batch).map_err(bad_key)?).await?;
-            holder
-                .run(&sql.replace_locked(batch).map_err(bad_key)?)
+            if sql.introduces_keys() {
+                holder
+                    .run(&sql.delete_present(batch).map_err(bad_key)?)
+                    .await?;
+            }
+        }
+        for batch in keys.chunks(LOCKED_BATCH) {
+            let rows = holder
+                .run(&sql.one_key_per_row(batch).map_err(bad_key)?)
                 .await?;
+            let present = pick(batch, &rows);
+            if !present.is_empty() {
+                holder
+                    .run(&sql.replace_locked(&present).map_err(bad_key)?)
+                    .await?;
+            }
         }
         holder.say("commit", "COMMIT").await?;
         for batch in suspects.chunks(limits::RECHECK_KEYS) {
@@ -360,7 +375,7 @@ fn statement_kind(text: &str) -> String {
 
 /// Ends the wait for the lock after its time; `KILL QUERY` leaves the connection usable and does
 /// nothing when the lock has been granted meanwhile (measured on 9.7.4).
-async fn watch(address: Address, id: u32, cancelled: oneshot::Receiver<()>) {
+async fn watch(address: Address, id: u32, wait_ms: u64, cancelled: oneshot::Receiver<()>) {
     let setup = Setup {
         role: "watchdog",
         sql_mode: String::new(),
@@ -372,7 +387,7 @@ async fn watch(address: Address, id: u32, cancelled: oneshot::Receiver<()>) {
     };
     tokio::select! {
         _ = cancelled => return,
-        () = tokio::time::sleep(limits::LOCK_WAIT) => {}
+        () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {}
     }
     // A failure leaves the server's own lock_wait_timeout as the limit.
     let _ = session

@@ -240,8 +240,8 @@ async fn no_duplicates(session: &mut Session, plan: &Plan) -> Result<(), Early> 
         if groups > 0 {
             refusals.push(Refusal::new(
                 format!(
-                    "unique key `{}` ({}) can't hold: {groups} values occur more than once, in {} \
-                     rows",
+                    "unique key `{}` ({}) has duplicates: {groups} values occur more than once, in \
+                     {} rows",
                     key.name,
                     key.columns.join(", "),
                     answer.number(0, 1).unwrap_or_default()

@@ -89,7 +89,7 @@ impl Worker {
             } => self.find_chunk_end(scan, side, after.as_ref(), rows).await,
             Command::WaitForBarrier
             | Command::WriteMarker(_)
-            | Command::Lock
+            | Command::Lock { .. }
             | Command::RefreshLocked { .. }
             | Command::Rename
             | Command::Unlock
@@ -194,8 +194,10 @@ impl Worker {
         match step {
             RefreshStep::ReplaceAll(keys) | RefreshStep::Replace(keys) => {
                 if self.sql.introduces_keys() {
-                    let statement = self.sql.delete(keys).map_err(bad_key)?;
-                    self.session.run(&statement).await?;
+                    let stale = self.sql.delete(keys).map_err(bad_key)?;
+                    let present = self.sql.delete_present(keys).map_err(bad_key)?;
+                    self.session.run(&stale).await?;
+                    self.session.run(&present).await?;
                 }
                 let statement = self.sql.replace(keys).map_err(bad_key)?;
                 let answer = self.session.run(&statement).await?;
@@ -239,9 +241,11 @@ impl Worker {
                 .say("commit", "COMMIT")
                 .await
                 .map(|_| RefreshAnswer::Ok),
-            RefreshStep::RollBack => {
-                self.session.say("roll back", "ROLLBACK").await.map(|_| RefreshAnswer::Ok)
-            }
+            RefreshStep::RollBack => self
+                .session
+                .say("roll back", "ROLLBACK")
+                .await
+                .map(|_| RefreshAnswer::Ok),
             RefreshStep::Done => Ok(RefreshAnswer::Ok),
         }
     }

@@ -164,13 +164,17 @@ pub async fn table(
     };
     Ok(Some(Table {
         name: text(&facts, 0, 0),
-        kind,
         engine: text(&facts, 0, 2),
         rows_estimate: facts.number(0, 3).unwrap_or_default(),
         row_bytes: facts.number(0, 4).unwrap_or_default(),
         columns: columns(session, &place).await?,
-        indexes: indexes(session, &place).await?,
+        indexes: if kind == "BASE TABLE" {
+            indexes(session, schema, name).await?
+        } else {
+            Vec::new()
+        },
         definition,
+        kind,
     }))
 }
 
@@ -192,7 +196,7 @@ async fn columns(session: &mut Session, place: &str) -> Result<Vec<Column>, Faul
                 "SELECT /* tableshift */ COLUMN_NAME, COLUMN_DEFAULT, IS_NULLABLE, DATA_TYPE, \
                  COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, \
                  COALESCE(DATETIME_PRECISION, 0), CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, \
-                 NUMERIC_SCALE FROM information_schema.COLUMNS WHERE {place} ORDER BY \
+                 NUMERIC_SCALE, COALESCE(GENERATION_EXPRESSION, '') FROM information_schema.COLUMNS WHERE {place} ORDER BY \
                  ORDINAL_POSITION"
             ),
         )
@@ -213,26 +217,27 @@ async fn columns(session: &mut Session, place: &str) -> Result<Vec<Column>, Faul
             .unwrap_or_default(),
         octet_length: answer.number(row, 9),
         decimal: answer.number(row, 10).zip(answer.number(row, 11)),
+        generation: text(&answer, row, 12),
     };
     Ok((0..answer.rows.len()).map(column).collect())
 }
 
-async fn indexes(session: &mut Session, place: &str) -> Result<Vec<Index>, Fault> {
+/// In the server's own order, which the catalogue's view doesn't keep.
+async fn indexes(session: &mut Session, schema: &str, name: &str) -> Result<Vec<Index>, Fault> {
+    let table = qualified(schema, name);
     let answer = session
         .say(
             "read the table's indexes",
-            &format!(
-                "SELECT /* tableshift */ INDEX_NAME, NON_UNIQUE, COLUMN_NAME, SUB_PART FROM \
-                 information_schema.STATISTICS WHERE {place} ORDER BY INDEX_NAME, SEQ_IN_INDEX"
-            ),
+            &format!("SHOW INDEX FROM {table}"),
         )
         .await?;
     let mut indexes: Vec<Index> = Vec::new();
     for row in 0..answer.rows.len() {
-        let name = text(&answer, row, 0);
+        let name = text(&answer, row, 2);
         let part = IndexPart {
-            column: answer.text(row, 2),
-            prefix: answer.text(row, 3).is_some(),
+            column: answer.text(row, 4),
+            prefix: answer.text(row, 7).is_some(),
+            expression: answer.text(row, 14),
         };
         match indexes.last_mut().filter(|index| index.name == name) {
             Some(index) => index.parts.push(part),

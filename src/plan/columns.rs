@@ -125,7 +125,10 @@ pub fn map_columns(
             }
             Some(_) => {}
             None if alter.added.iter().any(|name| same_name(name, &to.name)) => {
-                map.constant.extend(constant(to, now));
+                match added(to, now) {
+                    Ok(constant) => map.constant.extend(constant),
+                    Err(refusal) => refusals.push(refusal),
+                }
             }
             None => refusals.push(Refusal::new(
                 format!(
@@ -143,20 +146,64 @@ pub fn map_columns(
     }
 }
 
+/// What every row gets in an added column, when the column's default doesn't say so by itself.
+fn added(column: &Column, now: &str) -> Result<Option<ConstantColumn>, Refusal> {
+    if column.generated() {
+        return Ok(None);
+    }
+    if column.auto_increment() {
+        return Err(Refusal::new(
+            format!("the ALTER adds an AUTO_INCREMENT column `{}`", column.name),
+            "its numbers could not be those that a plain ALTER gives; use a plain ALTER",
+        ));
+    }
+    let literal = match &column.default {
+        Some(default) => by_clock(column, default, now),
+        None if column.nullable || column.extra.contains("DEFAULT_GENERATED") => None,
+        None => Some(implicit_default(column)?),
+    };
+    Ok(literal.map(|literal| ConstantColumn {
+        name: column.name.clone(),
+        literal,
+    }))
+}
+
 /// `CURRENT_TIMESTAMP(n)` as a default is the one moment of the migration.
-fn constant(column: &Column, now: &str) -> Option<ConstantColumn> {
-    let default = column.default.as_deref()?.to_ascii_uppercase();
-    let by_clock = default.starts_with("CURRENT_TIMESTAMP") || default.starts_with("NOW(");
-    if !by_clock || column.generated() {
+fn by_clock(column: &Column, default: &str, now: &str) -> Option<String> {
+    let default = default.to_ascii_uppercase();
+    if !default.starts_with("CURRENT_TIMESTAMP") && !default.starts_with("NOW(") {
         return None;
     }
     let digits = usize::from(column.fraction_digits);
     let length = if digits == 0 { 19 } else { 20 + digits };
     let text: String = now.chars().take(length).collect();
-    Some(ConstantColumn {
-        name: column.name.clone(),
-        literal: format!("TIMESTAMP'{text}'"),
-    })
+    Some(format!("TIMESTAMP'{text}'"))
+}
+
+/// A plain ALTER fills a new NOT NULL column without default with its type's zero (manual, "Data
+/// Type Default Values"); an INSERT that leaves it out fails, so it is given the same.
+fn implicit_default(column: &Column) -> Result<String, Refusal> {
+    let literal = match column.data_type.as_str() {
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float"
+        | "double" | "bit" | "year" => "0",
+        // The first member.
+        "enum" => "1",
+        "time" => "TIME'00:00:00'",
+        "char" | "varchar" | "binary" | "varbinary" | "tinytext" | "text" | "mediumtext"
+        | "longtext" | "tinyblob" | "blob" | "mediumblob" | "longblob" | "set" => "''",
+        "json" => "CAST('null' AS JSON)",
+        _ => {
+            return Err(Refusal::new(
+                format!(
+                    "the ALTER adds column `{}` ({}) as NOT NULL without a default, and this type \
+                     has no value for the rows that are there",
+                    column.name, column.data_type
+                ),
+                "give it a DEFAULT, or allow NULL",
+            ));
+        }
+    };
+    Ok(literal.to_owned())
 }
 
 #[cfg(test)]
@@ -171,6 +218,7 @@ mod tests {
             .map(|(ordinal, name)| Column {
                 name: (*name).into(),
                 ordinal,
+                nullable: true,
                 ..Column::default()
             })
             .collect();

@@ -55,6 +55,8 @@ pub struct Column {
     pub collation: Option<String>,
     /// The EXTRA field (`auto_increment`, `VIRTUAL GENERATED`, `INVISIBLE`, …).
     pub extra: String,
+    /// What a generated column is computed from.
+    pub generation: String,
     /// Digits of fractional seconds of a temporal.
     pub fraction_digits: u8,
     /// Length in bytes of a string type.
@@ -91,6 +93,8 @@ pub struct IndexPart {
     pub column: Option<String>,
     /// Only a prefix of the column is indexed.
     pub prefix: bool,
+    /// The expression, if it isn't a column.
+    pub expression: Option<String>,
 }
 
 /// One index of a table.
@@ -119,7 +123,7 @@ pub struct Table {
     pub row_bytes: u64,
     /// Its columns by position.
     pub columns: Vec<Column>,
-    /// Its indexes.
+    /// Its indexes, in the server's order: the first unique one without NULL is the clustered index.
     pub indexes: Vec<Index>,
     /// The whole definition, to notice changes made by somebody else.
     pub definition: String,

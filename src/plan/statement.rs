@@ -62,8 +62,9 @@ pub fn judge(text: &str, schema: &str, names: &Names, token: &str) -> Meaning {
     if !dml && about_programs(&words) {
         return Meaning::Harmless;
     }
+    let created = created_table(&words);
     for ours in [&names.original, &names.ghost, &names.changelog] {
-        if mentions(&words, schema, &names.schema, ours) {
+        if mentions(created.unwrap_or(&words), schema, &names.schema, ours) {
             return Meaning::Fatal(format!(
                 "another session ran {verb} on `{}`.`{ours}`",
                 names.schema
@@ -100,6 +101,33 @@ fn about_programs(words: &[Word]) -> bool {
         }
     }
     false
+}
+
+/// For CREATE TABLE, the words that matter: the new table's name, which may be one of ours. What it
+/// is made like or filled from stays as it is; a foreign key to us doesn't.
+fn created_table(words: &[Word]) -> Option<&[Word]> {
+    let table = words
+        .iter()
+        .take(3)
+        .position(|word| is_word(word, "TABLE", "TABLE"))?;
+    let refers = words
+        .iter()
+        .any(|word| is_word(word, "REFERENCES", "REFERENCES"));
+    if refers
+        || !words
+            .first()
+            .is_some_and(|word| is_word(word, "CREATE", "CREATE"))
+    {
+        return None;
+    }
+    let rest = words.get(table + 1..)?;
+    let named = rest.iter().take(4).position(|word| {
+        !["IF", "NOT", "EXISTS"]
+            .iter()
+            .any(|keyword| is_word(word, keyword, keyword))
+    })?;
+    let length = if rest.get(named)?.dot_follows { 2 } else { 1 };
+    rest.get(named..named + length)
 }
 
 /// Table names are compared without letter case: on servers where case matters this can only stop
@@ -244,6 +272,8 @@ mod tests {
             "UPDATE orders SET a = 1",
             "UPDATE some_view SET a = 1",
             "DROP DATABASE shop",
+            "CREATE TABLE child (a INT REFERENCES orders (id))",
+            "CREATE TABLE `shop`.`orders` (a INT)",
         ] {
             assert!(matches!(judged(text, "shop"), Meaning::Fatal(_)), "{text}");
         }
@@ -261,6 +291,8 @@ mod tests {
             "XA START X'6f7264657273',X'',1",
             "CREATE TABLE orders_copy (a INT COMMENT 'like orders')",
             "CREATE TABLE other.orders (a INT)",
+            "CREATE TABLE IF NOT EXISTS t2 LIKE orders",
+            "CREATE TABLE t3 AS SELECT * FROM orders",
             "GRANT SELECT ON shop.orders TO a@b",
             "ANALYZE TABLE orders",
             "CREATE DEFINER=`a`@`b` SQL SECURITY DEFINER VIEW v AS SELECT * FROM orders",

@@ -24,7 +24,8 @@ pub struct SharedKey {
 pub struct IntroducedKey {
     /// Name in the ghost.
     pub name: String,
-    /// Its columns in the ghost.
+    /// Its columns in the ghost; empty when it has prefixes or expressions, so that only the copy
+    /// itself can tell whether it holds.
     pub columns: Vec<String>,
 }
 
@@ -34,11 +35,12 @@ pub struct IntroducedKey {
 /// One line per unique key of the original with the reason against it; empty when it has none.
 pub fn choose(original: &Table, ghost: &Table, map: &ColumnMap) -> Result<SharedKey, Vec<String>> {
     let mut reasons = Vec::new();
-    let mut found: Option<((u8, u32, usize), SharedKey)> = None;
+    let mut found: Option<((bool, u32, usize), SharedKey)> = None;
+    let clustered = clustered(original);
     for index in original.indexes.iter().filter(|index| index.unique) {
         match candidate(index, original, ghost, map) {
             Ok(key) => {
-                let rank = rank(&key);
+                let rank = rank(&key, clustered);
                 if found.as_ref().is_none_or(|(best, _)| rank < *best) {
                     found = Some((rank, key));
                 }
@@ -49,9 +51,26 @@ pub fn choose(original: &Table, ghost: &Table, map: &ColumnMap) -> Result<Shared
     found.map(|(_, key)| key).ok_or(reasons)
 }
 
-/// Primary first (it is the clustered index), then few and narrow numeric columns.
-fn rank(key: &SharedKey) -> (u8, u32, usize) {
-    let primary = u8::from(key.original_index != "PRIMARY");
+/// The index in which InnoDB keeps the rows: the primary key, or else the first unique key without
+/// NULL (manual, "Clustered and Secondary Indexes"). Row events with minimal images have its columns.
+fn clustered(table: &Table) -> Option<&str> {
+    let without_null = |index: &&Index| {
+        index.unique
+            && index.parts.iter().all(|part| {
+                let column = part.column.as_deref().and_then(|name| table.column(name));
+                !part.prefix && column.is_some_and(|column| !column.nullable)
+            })
+    };
+    let indexes = &table.indexes;
+    let primary = indexes.iter().find(|index| index.name == "PRIMARY");
+    primary
+        .or_else(|| indexes.iter().find(without_null))
+        .map(|index| index.name.as_str())
+}
+
+/// The clustered index first, then few and narrow numeric columns.
+fn rank(key: &SharedKey, clustered: Option<&str>) -> (bool, u32, usize) {
+    let other = clustered != Some(key.original_index.as_str());
     let width = key
         .columns
         .iter()
@@ -62,7 +81,7 @@ fn rank(key: &SharedKey) -> (u8, u32, usize) {
             KeyKind::Bytes => 8,
         })
         .sum();
-    (primary, width, key.columns.len())
+    (other, width, key.columns.len())
 }
 
 fn candidate(
@@ -81,11 +100,10 @@ fn candidate(
         if column.nullable {
             return Err(format!("column `{}` accepts NULL", column.name));
         }
-        if column.generated() {
-            return Err(format!("column `{}` is generated", column.name));
-        }
-        let shared = map
-            .find(name)
+        let computed = same_computation(column, ghost);
+        let shared = computed
+            .as_ref()
+            .or_else(|| map.find(name))
             .ok_or_else(|| format!("column `{name}` is not in the altered table"))?;
         columns.push(key_column(shared)?);
         same_order &= shared.from.collation == shared.to.collation;
@@ -102,6 +120,22 @@ fn candidate(
         byte_comparable: columns.iter().all(KeyColumn::byte_comparable),
         columns,
         same_order,
+    })
+}
+
+/// A stored generated column isn't copied, but it has the same values on both sides when it is
+/// computed from the same expression.
+fn same_computation(column: &Column, ghost: &Table) -> Option<SharedColumn> {
+    let to = ghost.column(&column.name)?;
+    let stored = |column: &Column| {
+        column
+            .extra
+            .to_ascii_uppercase()
+            .contains("STORED GENERATED")
+    };
+    (stored(column) && stored(to) && column.generation == to.generation).then(|| SharedColumn {
+        from: column.clone(),
+        to: to.clone(),
     })
 }
 
@@ -261,7 +295,7 @@ pub fn introduced(original: &Table, ghost: &Table, map: &ColumnMap) -> Vec<Intro
     ghost
         .indexes
         .iter()
-        .filter(|index| index.unique && !enforced_before(index, original, map))
+        .filter(|index| index.unique && !enforced_before(index, original, ghost, map))
         .map(|index| IntroducedKey {
             name: index.name.clone(),
             columns: index
@@ -273,18 +307,21 @@ pub fn introduced(original: &Table, ghost: &Table, map: &ColumnMap) -> Vec<Intro
         .collect()
 }
 
-/// Some unique key of the original consists of columns of this one, compared the same way.
-fn enforced_before(index: &Index, original: &Table, map: &ColumnMap) -> bool {
-    let sources: Vec<&SharedColumn> = index
+/// Some unique key of the original consists of columns of this one, compared the same way, or has
+/// the very same expressions.
+fn enforced_before(index: &Index, original: &Table, ghost: &Table, map: &ColumnMap) -> bool {
+    if index.parts.iter().any(|part| part.column.is_none()) {
+        let same = |own: &Index| own.unique && own.parts == index.parts;
+        return map.shared.iter().all(compared_alike) && original.indexes.iter().any(same);
+    }
+    let computed = |name: &str| same_computation(original.column(name)?, ghost);
+    let sources: Vec<SharedColumn> = index
         .parts
         .iter()
         .filter(|part| !part.prefix)
-        .filter_map(|part| {
-            part.column
-                .as_deref()
-                .and_then(|name| map.original_of(name))
-        })
-        .filter(|shared| compared_alike(shared))
+        .filter_map(|part| part.column.as_deref())
+        .filter_map(|name| map.original_of(name).cloned().or_else(|| computed(name)))
+        .filter(compared_alike)
         .collect();
     original.indexes.iter().filter(|own| own.unique).any(|own| {
         own.parts.iter().all(|part| {
@@ -335,6 +372,7 @@ mod tests {
             .map(|column| IndexPart {
                 column: Some((*column).into()),
                 prefix: false,
+                expression: None,
             })
             .collect();
         Index {

@@ -20,20 +20,15 @@ impl Sql {
             Locking::NoWait => "NOWAIT",
             Locking::SkipLocked => "SKIP LOCKED",
         };
-        let first = self
-            .ghost
-            .columns
-            .first()
-            .map(|column| quoted(&column.name))
-            .unwrap_or_default();
         Ok(Statement::new(
             "copy chunk",
             format!(
                 "INSERT /* tableshift */ INTO {ghost} ({targets}) SELECT {sources} FROM {original} \
                  FORCE INDEX ({index}) WHERE {condition} FOR SHARE {wait} \
-                 ON DUPLICATE KEY UPDATE {ghost}.{first} = {ghost}.{first}",
+                 ON DUPLICATE KEY UPDATE {ghost}.{itself} = {ghost}.{itself}",
                 ghost = self.ghost.table,
                 targets = self.targets,
+                itself = self.itself,
                 sources = self.sources,
                 original = self.original.table,
                 index = self.original.index,

@@ -108,7 +108,7 @@ impl Sql {
                 Some((value, format!("{column} IS NOT NULL")))
             })
             .collect();
-        let expressions = expressions?;
+        let expressions = expressions.filter(|expressions| !expressions.is_empty())?;
         let values: Vec<&str> = expressions
             .iter()
             .map(|(value, _)| value.as_str())

@@ -63,7 +63,11 @@ impl Sql {
             format!(
                 "{} /* tableshift */ INTO {} ({}) SELECT {} FROM {} STRAIGHT_JOIN {} FORCE \
                  INDEX ({}) ON {} {locking}",
-                if self.introduces_keys { "INSERT" } else { "REPLACE" },
+                if self.introduces_keys {
+                    "INSERT"
+                } else {
+                    "REPLACE"
+                },
                 self.ghost.table,
                 self.targets,
                 self.sources,
@@ -71,6 +75,54 @@ impl Sql {
                 self.original.table,
                 self.original.index,
                 self.original_is_asked(),
+            ),
+        ))
+    }
+
+    /// One of these keys, by ordinal, for each row that they name: several spellings of a text key
+    /// are one row.
+    ///
+    /// # Errors
+    /// When a key doesn't fit the key's columns.
+    pub fn one_key_per_row(&self, keys: &[Key]) -> Result<Statement, KeyError> {
+        let columns: Vec<String> = self
+            .original
+            .columns
+            .iter()
+            .map(|column| self.original.column(column))
+            .collect();
+        Ok(Statement::new(
+            "look up rows",
+            format!(
+                "SELECT /* tableshift */ MIN(w.o) FROM {} STRAIGHT_JOIN {} FORCE INDEX ({}) ON {} \
+                 GROUP BY {}",
+                self.asked(keys)?,
+                self.original.table,
+                self.original.index,
+                self.original_is_asked(),
+                columns.join(", "),
+            ),
+        ))
+    }
+
+    /// Deletes the ghost's rows that have the present spelling of these keys: when the ghost tells
+    /// spellings apart that are one key in the original, [`Sql::delete`] alone would leave them.
+    ///
+    /// # Errors
+    /// When a key doesn't fit the key's columns.
+    pub fn delete_present(&self, keys: &[Key]) -> Result<Statement, KeyError> {
+        Ok(Statement::new(
+            "delete rows",
+            format!(
+                "DELETE /* tableshift */ {ghost} FROM {asked} STRAIGHT_JOIN {original} FORCE INDEX \
+                 ({original_index}) ON {there} STRAIGHT_JOIN {ghost} FORCE INDEX ({index}) ON {pairs}",
+                ghost = self.ghost.table,
+                asked = self.asked(keys)?,
+                original = self.original.table,
+                original_index = self.original.index,
+                there = self.original_is_asked(),
+                index = self.ghost.index,
+                pairs = self.paired(),
             ),
         ))
     }

@@ -104,13 +104,16 @@ fn converted(old: &Column, new: &Column, from: &str, to: &str) -> Option<Compari
             text(&format!("TRIM(TRAILING ' ' FROM {from})"))
         }
         (Kind::Text, Kind::Text) => text(from),
+        (Kind::ByNumber, Kind::ByNumber) if old.data_type == "set" && new.data_type == "set" => {
+            members(old, from, to)
+        }
         (Kind::ByNumber, Kind::Text | Kind::ByNumber)
             if matches!(old.data_type.as_str(), "enum" | "set")
                 && (after == Kind::Text || matches!(new.data_type.as_str(), "enum" | "set")) =>
         {
             text(&format!("CONCAT({from})"))
         }
-        (Kind::Integer | Kind::Decimal | Kind::Temporal, Kind::Text)
+        (Kind::Integer | Kind::Decimal | Kind::Temporal | Kind::Float, Kind::Text)
             if new.data_type != "char" && !old.column_type.contains("zerofill") =>
         {
             text(&format!("CAST({from} AS CHAR)"))
@@ -126,6 +129,23 @@ fn converted(old: &Column, new: &Column, from: &str, to: &str) -> Option<Compari
         }
         _ => None,
     }
+}
+
+/// Two SETs with their members in different orders: one flag for each old member.
+fn members(old: &Column, from: &str, to: &str) -> Option<Comparison> {
+    let list = old.column_type.strip_prefix("set('")?.strip_suffix("')")?;
+    let flags = |column: &str| {
+        let flags: Vec<String> = list
+            .split("','")
+            .map(|member| format!("FIND_IN_SET('{member}', {column}) > 0"))
+            .collect();
+        format!("CONCAT({})", flags.join(", "))
+    };
+    Some(Comparison {
+        from: flags(from),
+        to: flags(to),
+        shape: Shape::Plain,
+    })
 }
 
 fn temporal(old: &Column, new: &Column, from: &str, to: &str) -> Option<Comparison> {
