@@ -38,7 +38,8 @@ async fn server(session: &mut Session, names: &Names) -> Result<Server, Fault> {
             "SELECT /* tableshift */ @@version, @@version_comment, @@hostname, @@port, \
              @@server_uuid, @@log_bin, @@global.binlog_format, @@global.read_only OR \
              @@global.super_read_only, @@lower_case_table_names, @@global.sql_mode, \
-             @@global.time_zone, @@system_time_zone, @@performance_schema",
+             @@global.time_zone, @@system_time_zone, @@performance_schema, \
+             @@global.max_allowed_packet",
         )
         .await?;
     let version_text = format!("{} {}", text(&facts, 0, 0), text(&facts, 0, 1));
@@ -67,6 +68,7 @@ async fn server(session: &mut Session, names: &Names) -> Result<Server, Fault> {
         lower_case_table_names: facts.number(0, 8).map_or(0, |value| u8::from(value > 0)),
         metadata_locks_visible: facts.number(0, 12) == Some(1) && text(&instrument, 0, 0) == "YES",
         sql_mode: text(&facts, 0, 9),
+        max_allowed_packet: facts.number(0, 13).unwrap_or_default(),
         time_zone_is_utc: utc(&time_zone) || time_zone == "SYSTEM" && utc(&text(&facts, 0, 11)),
         time_zone,
         binlog_filtered: filtered(session, names).await?,

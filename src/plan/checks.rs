@@ -15,8 +15,10 @@ const OLDEST: Version = Version {
 
 type Check = fn(&Inspection, &Alter, &Names, &Wishes) -> Vec<Refusal>;
 
-const CHECKS: [Check; 14] = [
+const CHECKS: [Check; 16] = [
     version,
+    packet,
+    metadata_locks,
     binlog,
     stream_filter,
     role,
@@ -58,6 +60,34 @@ fn version(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal>
             facts.server.version
         ),
         "upgrade the server, or use gh-ost for this one",
+    )]
+}
+
+/// A row's values without its long ones take at most 64 KiB (manual, "Row Size Limits"), three times
+/// that after a change of character set; a concatenation beyond the packet would be NULL and hide
+/// the row from verification.
+const PACKET_MIN: u64 = 1 << 20;
+
+fn packet(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
+    let bytes = facts.server.max_allowed_packet;
+    if bytes >= PACKET_MIN {
+        return vec![];
+    }
+    vec![Refusal::new(
+        format!("max_allowed_packet is {bytes} bytes"),
+        format!("SET GLOBAL max_allowed_packet to {PACKET_MIN} or more"),
+    )]
+}
+
+fn metadata_locks(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
+    if facts.server.metadata_locks_visible {
+        return vec![];
+    }
+    vec![Refusal::new(
+        "metadata locks can't be seen (performance_schema or its instrument \
+         wait/lock/metadata/sql/mdl is off)",
+        "UPDATE performance_schema.setup_instruments SET ENABLED='YES' WHERE \
+         NAME='wait/lock/metadata/sql/mdl'; the start of a migration has to see open transactions",
     )]
 }
 

@@ -181,6 +181,8 @@ pub struct Server {
     pub lower_case_table_names: u8,
     /// `@@performance_schema` and its metadata lock instrument are on.
     pub metadata_locks_visible: bool,
+    /// `@@global.max_allowed_packet`, in bytes.
+    pub max_allowed_packet: u64,
     /// `@@global.sql_mode`.
     pub sql_mode: String,
     /// The global time zone is UTC at all times.

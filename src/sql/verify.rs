@@ -2,9 +2,11 @@
 //!
 //! Every statement here reads both tables in one statement, hence in one read view: no table
 //! lock, no snapshot that outlives the statement. A row's hash is SHA2(…, 256) over its values
-//! with lengths and null markers that no value can imitate; ranges compare the count, the XOR of
-//! the whole hashes and the sum of their CRCs. The key is part of each row's hash, so equal
-//! damage in an even number of rows doesn't cancel.
+//! with lengths and null markers that no value can imitate; ranges compare the count and the XOR
+//! of the whole hashes. The key is part of each row's hash, so no two rows of a table have the
+//! same one, and equal damage in an even number of rows doesn't cancel as it does with CRCs. (A
+//! sum beside the XOR doubles the time, because the server computes the hash once for each
+//! aggregate: 0.40 against 0.85 s for 500 000 rows of 190 bytes, MySQL 9.7.4.)
 
 use super::{Sql, Statement, Walk, quoted, range};
 use crate::core::chunk::Chunk;
@@ -58,7 +60,8 @@ fn comparison(shared: &SharedColumn, from: &str, to: &str) -> Option<Comparison>
             }
             Kind::Float => both(|c| format!("CAST({c} AS DOUBLE)"), Shape::Plain),
             Kind::ByNumber => both(|c| format!("{c}+0"), Shape::Plain),
-            Kind::Text => both(|c| format!("CAST({c} AS BINARY)"), shape_of(old)),
+            // The separator is binary, so text counts by its bytes and not by its collation.
+            Kind::Text => both(str::to_owned, shape_of(old)),
             Kind::Binary => both(str::to_owned, shape_of(old)),
             Kind::Json => both(
                 |c| format!("CAST(CAST({c} AS CHAR) AS BINARY)"),
@@ -83,8 +86,8 @@ fn converted(old: &Column, new: &Column, from: &str, to: &str) -> Option<Compari
     let text = |expression: &str| {
         let charset = new.charset.as_deref()?;
         Some(Comparison {
-            from: format!("CAST(CONVERT({expression} USING {charset}) AS BINARY)"),
-            to: format!("CAST(CONVERT(CONCAT({to}) USING {charset}) AS BINARY)"),
+            from: format!("CONVERT({expression} USING {charset})"),
+            to: format!("CONVERT(CONCAT({to}) USING {charset})"),
             shape: shape_of(new),
         })
     };
@@ -206,18 +209,16 @@ fn shape_of(column: &Column) -> Shape {
 
 /// One column's contribution to its row's hash.
 fn part(expression: &str, shape: Shape, nullable: bool) -> String {
-    let text = match shape {
-        Shape::Plain => expression.to_owned(),
-        Shape::Bytes => format!("LENGTH({expression}), {expression}"),
-        Shape::Long => format!("SHA2({expression}, 256)"),
-    };
     match (shape, nullable) {
-        (_, false) => text,
-        // '~' is in no number, temporal or digest.
-        (Shape::Plain | Shape::Long, true) => format!("IFNULL({text}, '~')"),
+        (Shape::Plain, false) => expression.to_owned(),
+        (Shape::Bytes, false) => format!("LENGTH({expression}), {expression}"),
+        (Shape::Long, false) => format!("SHA2({expression}, 256)"),
+        // '~' is in no number, temporal, length or digest.
+        (Shape::Plain, true) => format!("IFNULL({expression}, '~')"),
         (Shape::Bytes, true) => {
             format!("IFNULL(LENGTH({expression}), '~'), IFNULL({expression}, '')")
         }
+        (Shape::Long, true) => format!("IFNULL(SHA2({expression}, 256), '~')"),
     }
 }
 
@@ -234,12 +235,11 @@ impl Sql {
         for shared in &self.shared {
             let from = format!("{}.{}", self.original.table, quoted(&shared.from.name));
             let to = format!("{}.{}", self.ghost.table, quoted(&shared.to.name));
-            // Rows are also looked at beside a row that isn't there, so nothing counts as
-            // never NULL: an absent row must not make the whole hash shorter.
+            let nullable = shared.from.nullable || shared.to.nullable;
             match comparison(shared, &from, &to) {
                 Some(compare) => {
-                    original.push(part(&compare.from, compare.shape, true));
-                    ghost.push(part(&compare.to, compare.shape, true));
+                    original.push(part(&compare.from, compare.shape, nullable));
+                    ghost.push(part(&compare.to, compare.shape, nullable));
                 }
                 None => {
                     original.push(format!("ISNULL({from})"));
@@ -247,7 +247,8 @@ impl Sql {
                 }
             }
         }
-        let hash = |parts: Vec<String>| format!("SHA2(CONCAT_WS(',', {}), 256)", parts.join(", "));
+        let hash =
+            |parts: Vec<String>| format!("SHA2(CONCAT_WS(_binary',', {}), 256)", parts.join(", "));
         RowHash {
             original: hash(original),
             ghost: hash(ghost),
@@ -263,8 +264,8 @@ impl Sql {
         let hash = self.row_hash();
         let side = |walk: &Walk, hash: &str| -> Result<String, KeyError> {
             Ok(format!(
-                "(SELECT COUNT(*) AS n, COUNT(h) AS m, BIT_XOR(UNHEX(h)) AS x, SUM(CRC32(h)) AS s \
-                 FROM (SELECT {hash} AS h FROM {} FORCE INDEX ({}) WHERE {}) AS d)",
+                "(SELECT COUNT(*) AS n, BIT_XOR(UNHEX({hash})) AS x FROM {} FORCE INDEX ({}) WHERE \
+                 {})",
                 walk.table,
                 walk.index,
                 range::condition(walk, chunk)?,
@@ -273,8 +274,7 @@ impl Sql {
         Ok(Statement::new(
             "compare chunk",
             format!(
-                "SELECT /* tableshift */ o.n, o.n = g.n AND o.n = o.m AND g.n = g.m AND o.x <=> g.x \
-                 AND o.s <=> g.s FROM {} AS o, {} AS g",
+                "SELECT /* tableshift */ o.n, o.n = g.n AND o.x <=> g.x FROM {} AS o, {} AS g",
                 side(&self.original, &hash.original)?,
                 side(&self.ghost_in_original_order(), &hash.ghost)?,
             ),
