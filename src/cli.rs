@@ -372,41 +372,7 @@ fn two_dashes(argument: &str) -> String {
 }
 
 fn config(flags: Flags, notes: Vec<String>, problems: &mut Vec<String>) -> Option<Config> {
-    if flags.alter.trim().is_empty() {
-        problems.push("--alter must be provided and statement must not be empty".into());
-    }
-    let alter = match alter::parse(&flags.alter) {
-        Ok(alter) => alter,
-        Err(error) => {
-            if !flags.alter.trim().is_empty() {
-                problems.push(format!("--alter can't be read: {error}"));
-            }
-            alter::Alter::default()
-        }
-    };
-    let or_from_alter = |given: String, named: Option<String>| {
-        if given.is_empty() {
-            named.unwrap_or_default()
-        } else {
-            given
-        }
-    };
-    let database = or_from_alter(flags.database, alter.schema);
-    let table = or_from_alter(flags.table, alter.table);
-    if database.is_empty() {
-        problems.push(
-            "--database must be provided and database name must not be empty, or --alter must \
-             specify database name"
-                .into(),
-        );
-    }
-    if table.is_empty() {
-        problems.push(
-            "--table must be provided and table name must not be empty, or --alter must specify \
-             table name"
-                .into(),
-        );
-    }
+    let (database, table) = which_table(&flags, problems);
     if flags.password.len() > 214 {
         problems.push("passwords longer than 214 bytes need TLS, which this version lacks".into());
     }
@@ -443,6 +409,43 @@ fn config(flags: Flags, notes: Vec<String>, problems: &mut Vec<String>) -> Optio
         level: level(flags.quiet, flags.debug),
         notes,
     })
+}
+
+/// Schema and table, from their flags or from the ALTER.
+fn which_table(flags: &Flags, problems: &mut Vec<String>) -> (String, String) {
+    let alter = if flags.alter.trim().is_empty() {
+        problems.push("--alter must be provided and statement must not be empty".into());
+        alter::Alter::default()
+    } else {
+        alter::parse(&flags.alter).unwrap_or_else(|error| {
+            problems.push(format!("--alter can't be read: {error}"));
+            alter::Alter::default()
+        })
+    };
+    let or_from_alter = |given: &str, named: Option<String>| {
+        if given.is_empty() {
+            named.unwrap_or_default()
+        } else {
+            given.to_owned()
+        }
+    };
+    let database = or_from_alter(&flags.database, alter.schema);
+    let table = or_from_alter(&flags.table, alter.table);
+    if database.is_empty() {
+        problems.push(
+            "--database must be provided and database name must not be empty, or --alter must \
+             specify database name"
+                .into(),
+        );
+    }
+    if table.is_empty() {
+        problems.push(
+            "--table must be provided and table name must not be empty, or --alter must specify \
+             table name"
+                .into(),
+        );
+    }
+    (database, table)
 }
 
 fn level(quiet: bool, debug: bool) -> Level {

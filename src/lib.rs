@@ -11,6 +11,8 @@
 //!
 //! Decisions are made in `plan`, `sql` and `core`, which do no I/O and read no clock.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 pub mod cli;
 pub mod config;
 pub mod control;

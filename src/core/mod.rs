@@ -12,6 +12,11 @@
 //! Under the cut-over's lock nothing can change any more, and everything dirty up to a marker
 //! written under that lock is refreshed before the rename.
 
+#![deny(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_wildcard_for_single_variants
+)]
+
 pub mod chunk;
 pub mod copy;
 mod cutover;
@@ -29,7 +34,7 @@ use copy::CopyJob;
 use cutover::Attempt;
 use dirty::DirtySet;
 use event::{Command, Event, Failure, Marker, Outcome, Scan, Side};
-use refresh::RefreshJob;
+use refresh::{RefreshJob, RefreshOutcome};
 use rules::{Rule, Rules};
 use verify::{Pass, Verification};
 
@@ -216,22 +221,7 @@ impl Core {
                 self.marker_seen_in_attempt(marker, commands);
             }
             Event::HeartbeatSeen(age_ms) => self.lag_ms = Some(age_ms),
-            Event::Refreshed(outcome) => {
-                self.counters.keys_refreshed += outcome.replaced + outcome.deleted;
-                self.careful_jobs = if outcome.detour {
-                    CAREFUL_JOBS
-                } else {
-                    self.careful_jobs.saturating_sub(1)
-                };
-                self.dirty.give_back(outcome.id, outcome.stayed);
-                if outcome.conflicts > 0 && self.dirty.held() > limits::CUT_OVER_DIRTY_MAX {
-                    let what = "more rows than a cut-over can settle have the same value in a \
-                                unique key that the ALTER introduces";
-                    let next = "remove the duplicates that the application writes, or leave the \
-                                key out";
-                    self.stop(Outcome::Failed(Failure::new(what, next)), commands);
-                }
-            }
+            Event::Refreshed(outcome) => self.refreshed(outcome, commands),
             Event::Compared(chunk, rows, suspects, took_ms) => {
                 self.counters.chunks_verified += 1;
                 self.verification.compared(chunk, rows, suspects, took_ms);
@@ -257,6 +247,22 @@ impl Core {
             | Event::RenameLost
             | Event::OwnershipRead(_)
             | Event::Unlocked) => self.attempt_event(event, commands),
+        }
+    }
+
+    fn refreshed(&mut self, outcome: RefreshOutcome, commands: &mut VecDeque<Command>) {
+        self.counters.keys_refreshed += outcome.replaced + outcome.deleted;
+        self.careful_jobs = if outcome.detour {
+            CAREFUL_JOBS
+        } else {
+            self.careful_jobs.saturating_sub(1)
+        };
+        self.dirty.give_back(outcome.id, outcome.stayed);
+        if outcome.conflicts > 0 && self.dirty.held() > limits::CUT_OVER_DIRTY_MAX {
+            let what = "more rows than a cut-over can settle have the same value in a unique key \
+                        that the ALTER introduces";
+            let next = "remove the duplicates that the application writes, or leave the key out";
+            self.stop(Outcome::Failed(Failure::new(what, next)), commands);
         }
     }
 
@@ -324,11 +330,10 @@ impl Core {
         }
         if self.phase == Phase::Verifying || self.phase == Phase::Gate {
             let dirty = &self.dirty;
-            if self.small_batch_due {
-                if let Some((check, keys)) = self.verification.take_suspects(|k| dirty.contains(k))
-                {
-                    commands.push_back(Command::Check(check, keys));
-                }
+            if self.small_batch_due
+                && let Some((check, keys)) = self.verification.take_suspects(|k| dirty.contains(k))
+            {
+                commands.push_back(Command::Check(check, keys));
             }
         }
         self.small_batch_due = false;

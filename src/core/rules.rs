@@ -55,10 +55,6 @@ impl Rules {
 
     /// Whether the rule is in force.
     #[must_use]
-    #[cfg_attr(
-        not(test),
-        expect(clippy::unused_self, reason = "only tests remove a rule")
-    )]
     pub fn has(self, rule: Rule) -> bool {
         #[cfg(test)]
         {

@@ -107,11 +107,11 @@ impl Verification {
             self.chunker.done(chunk, rows, took_ms);
             self.rows += rows;
         }
-        if self.chunker.finished() {
-            if let Some((pass, chunker)) = self.passes_left.pop_front() {
-                self.pass = pass;
-                self.chunker = chunker;
-            }
+        if self.chunker.finished()
+            && let Some((pass, chunker)) = self.passes_left.pop_front()
+        {
+            self.pass = pass;
+            self.chunker = chunker;
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::clock::heartbeat_now;
+use super::workers::Done;
 use crate::core::event::{Event, Marker};
 use crate::limits;
 use crate::mysql::classify::{Fault, FaultKind};
@@ -36,35 +37,43 @@ pub fn marker_of(token: &str, text: &str) -> Option<Marker> {
     number.parse().ok().map(Marker)
 }
 
-/// Writes markers as they are asked for, and heartbeats in between.
-pub async fn run(
-    mut session: Session,
-    sql: Arc<Sql>,
-    token: String,
-    interval: Duration,
-    mut markers: mpsc::Receiver<Marker>,
-    done: mpsc::Sender<super::workers::Done>,
-) {
-    let mut beats = tokio::time::interval(interval);
-    beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        let statement = tokio::select! {
-            marker = markers.recv() => match marker {
-                Some(marker) => {
-                    sql.changelog_row(2, HINT_MARKER, &marker_text(&token, marker))
+/// The writer of the changelog.
+pub struct Clerk {
+    /// Its connection.
+    pub session: Session,
+    /// The statements.
+    pub sql: Arc<Sql>,
+    /// This run's mark.
+    pub token: String,
+    /// Time between two heartbeats.
+    pub interval: Duration,
+}
+
+impl Clerk {
+    /// Writes markers as they are asked for, and heartbeats in between, until nobody asks.
+    pub async fn run(mut self, mut markers: mpsc::Receiver<Marker>, done: mpsc::Sender<Done>) {
+        let mut beats = tokio::time::interval(self.interval);
+        beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let statement = tokio::select! {
+                marker = markers.recv() => match marker {
+                    Some(marker) => {
+                        let text = marker_text(&self.token, marker);
+                        self.sql.changelog_row(2, HINT_MARKER, &text)
+                    }
+                    None => return,
+                },
+                _ = beats.tick() => self.sql.changelog_row(1, HINT_HEARTBEAT, &heartbeat_now()),
+            };
+            let mut tries = 0;
+            while let Err(fault) = self.session.run(&statement).await {
+                tries += 1;
+                if let Err(fault) = recover(&mut self.session, fault, tries).await {
+                    let _ = done
+                        .send((usize::MAX, Event::Broken(fault.failure())))
+                        .await;
+                    return;
                 }
-                None => return,
-            },
-            _ = beats.tick() => sql.changelog_row(1, HINT_HEARTBEAT, &heartbeat_now()),
-        };
-        let mut tries = 0;
-        while let Err(fault) = session.run(&statement).await {
-            tries += 1;
-            if let Err(fault) = recover(&mut session, fault, tries).await {
-                let _ = done
-                    .send((usize::MAX, Event::Broken(fault.failure())))
-                    .await;
-                return;
             }
         }
     }

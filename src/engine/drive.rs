@@ -6,10 +6,11 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::clerk::{self, Clerk};
 use super::clock::{Clock, unlike_others};
 use super::locker::Locker;
 use super::workers::{Done, Worker};
-use super::{barrier, clerk, keeper, open, usual, writing_mode};
+use super::{barrier, keeper, open, usual, writing_mode};
 use crate::config::Config;
 use crate::control::Wish;
 use crate::control::files::{self, Files};
@@ -121,6 +122,7 @@ pub(super) async fn drive(
                 watch.delivered(delivery, &address.token)
             }
             wish = wish_queue.recv() => wish.map(|wish| wished(wish, reporter)),
+            ended = crew.tasks.join_next() => died(ended),
             _ = ticks.tick() => Some(Event::Tick(clock.elapsed_ms())),
         };
         commands = match event {
@@ -181,7 +183,6 @@ async fn assemble(run: &Run<'_>, done: mpsc::Sender<Done>) -> Result<Crew, Fault
         plan,
         address,
         clock,
-        reporter,
         ..
     } = run;
     let legacy = plan.legacy_dates_pass;
@@ -207,32 +208,14 @@ async fn assemble(run: &Run<'_>, done: mpsc::Sender<Done>) -> Result<Crew, Fault
         done.clone(),
     ));
     let (markers, marker_queue) = mpsc::channel(16);
-    let clerk = open(address, "clerk", legacy).await?;
-    let token = address.token.clone();
-    let beat = config.heartbeat;
-    tasks.spawn(clerk::run(
-        clerk,
-        Arc::clone(&sql),
-        token,
-        beat,
-        marker_queue,
-        done.clone(),
-    ));
-    let locker = Locker {
-        address: (*address).clone(),
-        setup: Setup {
-            role: "locker",
-            sql_mode: writing_mode(legacy),
-            // The watchdog ends the wait earlier; this is for when it can't.
-            lock_wait_seconds: u32::try_from(config.lock_held_max.as_secs()).unwrap_or(3),
-            idle_seconds: limits::LOCKER_IDLE_SECONDS,
-        },
-        control: Session::open(address, usual("control", writing_mode(legacy))).await?,
-        sql,
-        plan: Arc::clone(plan),
-        reporter: (*reporter).clone(),
-        holder: None,
+    let clerk = Clerk {
+        session: open(address, "clerk", legacy).await?,
+        sql: Arc::clone(&sql),
+        token: address.token.clone(),
+        interval: config.heartbeat,
     };
+    tasks.spawn(clerk.run(marker_queue, done.clone()));
+    let locker = locker(run, sql).await?;
     let (locks, lock_queue) = mpsc::channel(4);
     tasks.spawn(locker.run(lock_queue, done.clone()));
     let barrier = Some(open(address, "barrier", legacy).await?);
@@ -248,6 +231,26 @@ async fn assemble(run: &Run<'_>, done: mpsc::Sender<Done>) -> Result<Crew, Fault
         barrier,
         done,
         tasks,
+    })
+}
+
+async fn locker(run: &Run<'_>, sql: Arc<Sql>) -> Result<Locker, Fault> {
+    let mode = writing_mode(run.plan.legacy_dates_pass);
+    let lock_held_max = run.config.lock_held_max.as_secs();
+    Ok(Locker {
+        address: run.address.clone(),
+        setup: Setup {
+            role: "locker",
+            sql_mode: mode.clone(),
+            // The watchdog ends the wait earlier; this is for when it can't.
+            lock_wait_seconds: u32::try_from(lock_held_max).unwrap_or(3),
+            idle_seconds: limits::LOCKER_IDLE_SECONDS,
+        },
+        control: Session::open(run.address, usual("control", mode)).await?,
+        sql,
+        plan: Arc::clone(&run.plan),
+        reporter: run.reporter.clone(),
+        holder: None,
     })
 }
 
@@ -334,6 +337,17 @@ impl Crew {
         if tokio::time::timeout(limits::STOP_WAIT, all).await.is_err() {
             reporter.warn("a statement is still running; its connection is given up");
         }
+    }
+}
+
+/// Tasks end when their work is done; one that panicked leaves a job undone.
+fn died(ended: Option<Result<(), tokio::task::JoinError>>) -> Option<Event> {
+    match ended {
+        Some(Err(error)) if error.is_panic() => Some(Event::Broken(Failure::new(
+            "a part of the program broke one of its own rules",
+            "report it with the lines above",
+        ))),
+        Some(_) | None => None,
     }
 }
 

@@ -21,26 +21,26 @@ use crate::sql::{Sql, Statement};
 const LOCKED_BATCH: usize = 2_000;
 
 /// The cut-over's worker.
-pub struct Locker {
+pub(super) struct Locker {
     /// The server.
-    pub address: Address,
+    pub(super) address: Address,
     /// Settings of the locking connection.
-    pub setup: Setup,
+    pub(super) setup: Setup,
     /// Looks and limits; never holds a lock.
-    pub control: Session,
+    pub(super) control: Session,
     /// The statements.
-    pub sql: Arc<Sql>,
+    pub(super) sql: Arc<Sql>,
     /// The migration.
-    pub plan: Arc<Plan>,
+    pub(super) plan: Arc<Plan>,
     /// Where to report.
-    pub reporter: Reporter,
+    pub(super) reporter: Reporter,
     /// The connection that holds the lock, while there is one.
-    pub holder: Option<Session>,
+    pub(super) holder: Option<Session>,
 }
 
 impl Locker {
     /// Carries out the cut-over's commands until there are no more to come.
-    pub async fn run(mut self, mut jobs: mpsc::Receiver<Command>, done: mpsc::Sender<Done>) {
+    pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Command>, done: mpsc::Sender<Done>) {
         while let Some(job) = jobs.recv().await {
             let event = self.work(job).await;
             if done.send((usize::MAX, event)).await.is_err() {

@@ -263,64 +263,26 @@ impl Follower {
         let header = event.header();
         let end = u64::from(header.log_pos());
         let Some(data) = event.read_data().map_err(unreadable)? else {
-            // 0x80: the server says that it can be ignored.
-            if header.flags_raw() & 0x80 != 0 {
-                return Ok(None);
-            }
-            return Err(Failure::new(
-                format!(
-                    "event type {} in the binary log is not known",
-                    header.event_type_raw()
-                ),
-                "this server is newer than this version of tableshift",
-            ));
+            return unknown(header.event_type_raw(), header.flags_raw());
         };
         match data {
-            EventData::RowsEvent(rows) => {
-                let table = table
-                    .and_then(|id| self.readers.get(&id))
-                    .and_then(Option::as_ref);
-                let changelog = read_rows(table, &rows, &mut self.keys)?;
-                for (id, value) in changelog {
-                    // Keys logged before the marker come before it.
-                    if !self.flush().await || !self.send(Delivery::Changelog(id, value)).await {
-                        return Ok(Some(End::Closed));
-                    }
-                }
-                if self.keys.len() >= limits::STREAM_BATCH_KEYS && !self.flush().await {
-                    return Ok(Some(End::Closed));
-                }
-            }
-            EventData::XidEvent(_) => return self.commit(end).await,
+            EventData::RowsEvent(rows) => self.rows(&rows, table).await,
+            EventData::XidEvent(_) | EventData::XaPrepareLogEvent(_) => self.commit(end).await,
             EventData::QueryEvent(query) => {
-                let names = &self.source.names;
-                let token = &self.source.address.token;
-                match judge(&query.query(), &query.schema(), names, token) {
-                    // Our own rename: what follows are rows of another shape.
-                    Meaning::Harmless
-                        if query.query().starts_with("RENAME") && query.query().contains(token) =>
-                    {
-                        return Ok(Some(End::Closed));
-                    }
-                    Meaning::Harmless => {}
-                    Meaning::Commit => return self.commit(end).await,
-                    Meaning::Fatal(what) => {
-                        return Err(Failure::new(
-                            what,
-                            "start the migration again once this can't happen",
-                        ));
-                    }
-                }
+                self.statement(&query.query(), &query.schema(), end).await
             }
             EventData::RotateEvent(rotate) => {
-                if end != 0 || self.at.file.is_empty() {
+                // The first one of a connection repeats what was asked for.
+                if end != 0 {
                     self.at = Position {
                         file: rotate.name().into_owned(),
                         offset: rotate.position(),
                     };
                 }
+                Ok(None)
             }
             EventData::TransactionPayloadEvent(payload) => {
+                // The library passes over a payload that it can't decompress.
                 let readable = payload
                     .decompressed()
                     .and_then(|mut inner| inner.has_data_left());
@@ -331,18 +293,81 @@ impl Follower {
                     ));
                 }
                 self.payload_end = end;
+                Ok(None)
             }
-            EventData::XaPrepareLogEvent(_) => return self.commit(end).await,
-            EventData::IncidentEvent(_) => {
-                return Err(Failure::new(
-                    "the server logged an incident: the binary log has a gap",
-                    "start the migration again",
-                ));
-            }
-            // Frames, positions and kinds that carry no rows.
-            _ => {}
+            EventData::IncidentEvent(_) => Err(Failure::new(
+                "the server logged an incident: the binary log has a gap",
+                "start the migration again",
+            )),
+            EventData::LoadEvent(_)
+            | EventData::CreateFileEvent(_)
+            | EventData::AppendBlockEvent(_)
+            | EventData::ExecLoadEvent(_)
+            | EventData::DeleteFileEvent(_)
+            | EventData::NewLoadEvent(_)
+            | EventData::BeginLoadQueryEvent(_)
+            | EventData::ExecuteLoadQueryEvent(_)
+            | EventData::PreGaWriteRowsEvent(_)
+            | EventData::PreGaUpdateRowsEvent(_)
+            | EventData::PreGaDeleteRowsEvent(_)
+            | EventData::UnknownEvent => unknown(header.event_type_raw(), header.flags_raw()),
+            EventData::StartEventV3(_)
+            | EventData::StopEvent
+            | EventData::IntvarEvent(_)
+            | EventData::SlaveEvent
+            | EventData::RandEvent(_)
+            | EventData::UserVarEvent(_)
+            | EventData::FormatDescriptionEvent(_)
+            | EventData::TableMapEvent(_)
+            | EventData::HeartbeatEvent
+            | EventData::IgnorableEvent(_)
+            | EventData::RowsQueryEvent(_)
+            | EventData::GtidEvent(_)
+            | EventData::AnonymousGtidEvent(_)
+            | EventData::PreviousGtidsEvent(_)
+            | EventData::TransactionContextEvent(_)
+            | EventData::ViewChangeEvent(_) => Ok(None),
         }
-        Ok(None)
+    }
+
+    async fn rows(
+        &mut self,
+        rows: &RowsEventData<'_>,
+        table: Option<u64>,
+    ) -> Result<Option<End>, Failure> {
+        let table = table
+            .and_then(|id| self.readers.get(&id))
+            .and_then(Option::as_ref);
+        let changelog = read_rows(table, rows, &mut self.keys)?;
+        for (id, value) in changelog {
+            // Keys logged before the marker come before it.
+            if !self.flush().await || !self.send(Delivery::Changelog(id, value)).await {
+                return Ok(Some(End::Closed));
+            }
+        }
+        let full = self.keys.len() >= limits::STREAM_BATCH_KEYS;
+        Ok((full && !self.flush().await).then_some(End::Closed))
+    }
+
+    async fn statement(
+        &mut self,
+        text: &str,
+        schema: &str,
+        end: u64,
+    ) -> Result<Option<End>, Failure> {
+        let token = &self.source.address.token;
+        match judge(text, schema, &self.source.names, token) {
+            // Our own rename: what follows are rows of another shape.
+            Meaning::Harmless if text.starts_with("RENAME") && text.contains(token) => {
+                Ok(Some(End::Closed))
+            }
+            Meaning::Harmless => Ok(None),
+            Meaning::Commit => self.commit(end).await,
+            Meaning::Fatal(what) => Err(Failure::new(
+                what,
+                "start the migration again once this can't happen",
+            )),
+        }
     }
 
     /// The end of a transaction: everything it changed is delivered, and a resume begins here.
@@ -381,6 +406,19 @@ impl Follower {
 const REPORT: &str =
     "run the command again; if it happens again, report it with the server's version";
 const CHANGELOG_COLUMNS: usize = 4;
+
+/// An event that may carry changes in a form that isn't understood. 0x80 is the server's word that
+/// it can be ignored (manual, "LOG_EVENT_IGNORABLE_F").
+fn unknown(event_type: u8, flags: u16) -> Result<Option<End>, Failure> {
+    if flags & 0x80 != 0 {
+        return Ok(None);
+    }
+    Err(Failure::new(
+        format!("event type {event_type} in the binary log is not understood"),
+        "if a session loads data with binlog_format=STATEMENT, let it use ROW; otherwise this \
+         server is newer than this version of tableshift",
+    ))
+}
 
 fn unreadable(error: std::io::Error) -> Failure {
     Failure::new(

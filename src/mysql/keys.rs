@@ -497,7 +497,7 @@ mod tests {
 
     #[test]
     fn decimals_take_the_bytes_the_server_packs() {
-        assert_eq!(decimal_bytes(20, 4), 8 + 0 + 2);
+        assert_eq!(decimal_bytes(20, 4), 8 + 2);
         assert_eq!(decimal_bytes(65, 30), 16 + 14);
         assert_eq!(decimal_bytes(9, 0), 4);
     }

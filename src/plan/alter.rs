@@ -887,6 +887,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn the_head_is_taken_off() {
         let cases = [
             ("ADD x INT", None, None, "ADD x INT"),
@@ -1016,6 +1017,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of cases")]
     fn errors_are_precise() {
         let cases = [
             (

@@ -36,7 +36,12 @@ const CHECKS: [Check; 16] = [
 
 /// Everything that speaks against this migration before the ghost exists.
 #[must_use]
-pub fn run(facts: &Inspection, alter: &Alter, names: &Names, wishes: &Wishes) -> Vec<Refusal> {
+pub(super) fn run(
+    facts: &Inspection,
+    alter: &Alter,
+    names: &Names,
+    wishes: &Wishes,
+) -> Vec<Refusal> {
     CHECKS
         .iter()
         .flat_map(|check| check(facts, alter, names, wishes))

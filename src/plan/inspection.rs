@@ -1,6 +1,6 @@
 //! What the server said, as plain data without opinion.
 //!
-//! Filled by `mysql::inspect`, read by the checks and by [`super::plan`].
+//! Filled by `mysql::inspect`, read by the checks and by [`super::make`].
 
 /// Version of a MySQL server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -81,9 +81,8 @@ fn message(snapshot: &Snapshot, done: u64) -> String {
         Some(lag) => text.push_str(&format!(", lag {lag} ms")),
         None => text.push_str(", lag not known yet"),
     }
-    match (snapshot.eta_ms, snapshot.copy_done) {
-        (Some(eta), false) => text.push_str(&format!(", {} left", clock(eta / 1_000))),
-        (_, _) => {}
+    if let (Some(eta), false) = (snapshot.eta_ms, snapshot.copy_done) {
+        text.push_str(&format!(", {} left", clock(eta / 1_000)));
     }
     if snapshot.state != "migrating" {
         text.push_str(&format!(", {}", snapshot.state));
@@ -96,7 +95,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position) % 3 == 0 {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
             text.push(' ');
         }
         text.push(digit);
