@@ -14,12 +14,6 @@
 //! It ends when the stop file appears, after the given seconds, or on SIGINT or SIGTERM, and then prints
 //! a summary of `key=value` lines. An error is printed at once and counted; it does not end the load.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a program whose output is for scripts"
-)]
-
 use std::{
     collections::HashSet,
     env,

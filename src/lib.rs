@@ -11,6 +11,7 @@
 //!
 //! Decisions are made in `plan`, `sql` and `core`, which do no I/O and read no clock.
 
+#![deny(unreachable_pub, clippy::print_stdout, clippy::print_stderr)]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
 
 pub mod cli;

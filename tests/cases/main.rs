@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use folder::Case;
 use support::server::Server;
 
+/// What a step of a case gives, or why it can't.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Cases that run at the same time; the server is the bottleneck.

@@ -1,0 +1,399 @@
+//! Everything that can happen next.
+
+use super::server::{Fate, Ran};
+use super::world::{Broken, Item, LockerJob, Op, Sim, Stage};
+use super::{Fault, Setup};
+use crate::core::event::{Event, Failure};
+
+/// Something that happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    /// The application begins a transaction and writes.
+    Begin(Op),
+    /// A transaction's commit is logged.
+    Log(u8),
+    /// An XA transaction is prepared, which logs it.
+    Prepare(u8),
+    /// A logged or decided transaction becomes visible and lets its locks go.
+    Visible(u8),
+    /// A transaction that isn't logged, or an XA one that is prepared, is rolled back.
+    RollBack(u8),
+    /// The start barrier is passed.
+    Barrier,
+    Lookup,
+    /// The stream delivers its next item.
+    Deliver,
+    CopyStep,
+    ReportCopied,
+    RefreshStep(u8),
+    ReportRefreshed(u8),
+    Compare,
+    ReportCompared,
+    Check,
+    ReportChecked,
+    WriteMarker,
+    Locker(Fate),
+    LockerAnswer,
+    Tick,
+    /// A tick after so long a time that every pause and the lock's time are over.
+    Leap,
+    Stop,
+    Break,
+    /// Throttled or postponed, or not any more.
+    Throttle,
+    Postpone,
+    /// A refresh worker is the victim of a deadlock among our own.
+    Victim(u8),
+    /// A worker's connection is lost and made anew, its statement done or not.
+    RefreshLost(u8, bool),
+    CopyLost,
+    /// The locking connection is lost, and the lock with it.
+    LockLost,
+    /// What goes on in the server for a client that is gone.
+    DeadDelete,
+    DeadRename,
+}
+
+/// What a leap of time adds: more than every pause and the lock's time.
+const LEAP_MS: u64 = 60_000;
+
+impl Sim {
+    /// Everything that may be possible now; [`Sim::apply`] says what is.
+    pub(super) fn actions(&self, setup: &Setup) -> Vec<Action> {
+        let world = &self.world;
+        let mut actions = Vec::with_capacity(24);
+        self.server_actions(&mut actions);
+        if world.transactions_left > 0 && !world.locked && !world.swapped {
+            actions.extend(setup.ops.iter().map(|op| Action::Begin(*op)));
+        }
+        for (number, tx) in (0..).zip(&world.transactions) {
+            if tx.stage == Stage::Open {
+                actions.push(Action::Log(number));
+                if setup.xa {
+                    actions.push(Action::Prepare(number));
+                }
+            } else {
+                actions.push(Action::Visible(number));
+            }
+            if tx.stage != Stage::Logged {
+                actions.push(Action::RollBack(number));
+            }
+        }
+        if world.stops_left > 0 {
+            actions.extend([Action::Stop, Action::Break]);
+        }
+        if world.pauses_left > 0 || world.paused {
+            actions.extend([Action::Throttle, Action::Postpone]);
+        }
+        actions.extend([Action::Tick, Action::Leap]);
+        if world.faults_left > 0 {
+            self.fault_actions(setup, &mut actions);
+        }
+        actions
+    }
+
+    /// What the server and our own connections can do without anything going wrong.
+    fn server_actions(&self, actions: &mut Vec<Action>) {
+        let world = &self.world;
+        let mut when = |possible: bool, action: Action| {
+            if possible {
+                actions.push(action);
+            }
+        };
+        when(world.barrier_asked, Action::Barrier);
+        when(!world.lookups.is_empty(), Action::Lookup);
+        when(
+            !world.stream.is_empty() && self.core.wants_changes(),
+            Action::Deliver,
+        );
+        when(world.copy.is_some(), Action::CopyStep);
+        when(world.copy.is_some(), Action::ReportCopied);
+        for slot in 0..2 {
+            if world.refresh[usize::from(slot)].is_some() {
+                when(true, Action::RefreshStep(slot));
+                when(true, Action::ReportRefreshed(slot));
+                when(
+                    world.ghost_lock.iter().any(Option::is_some),
+                    Action::Victim(slot),
+                );
+            }
+        }
+        let compare = world.compare.as_ref().map(|look| look.found.is_some());
+        when(compare == Some(false), Action::Compare);
+        when(compare == Some(true), Action::ReportCompared);
+        let check = world.check.as_ref().map(|look| look.found.is_some());
+        when(check == Some(false), Action::Check);
+        when(check == Some(true), Action::ReportChecked);
+        when(!world.to_write.is_empty(), Action::WriteMarker);
+        when(!world.locker.is_empty(), Action::Locker(Fate::Well));
+        when(!world.answers.is_empty(), Action::LockerAnswer);
+        when(!world.delete_lingers.is_empty(), Action::DeadDelete);
+        when(world.rename_lingers, Action::DeadRename);
+        // A lock that isn't wanted any more is called off.
+        let off = world.locker.len() > 1 && world.locker[0] == LockerJob::Lock;
+        when(off, Action::Locker(Fate::Refused));
+    }
+
+    fn fault_actions(&self, setup: &Setup, actions: &mut Vec<Action>) {
+        for fault in setup.fault_kinds {
+            match fault {
+                Fault::Locker => {
+                    let fates = [Fate::Refused, Fate::LostDone, Fate::LostUndone];
+                    actions.extend(fates.map(Action::Locker));
+                }
+                Fault::LockLost if self.world.locked => actions.push(Action::LockLost),
+                Fault::Workers => {
+                    for slot in [0, 1] {
+                        let lost = [true, false].map(|done| Action::RefreshLost(slot, done));
+                        actions.extend(lost);
+                    }
+                    actions.push(Action::CopyLost);
+                }
+                Fault::LockLost | Fault::LockTime => {}
+            }
+        }
+    }
+
+    /// Makes it happen; `false` when it isn't possible now.
+    ///
+    /// # Errors
+    /// When a property is broken.
+    pub(super) fn apply(&mut self, setup: &Setup, action: Action) -> Result<bool, Broken> {
+        match action {
+            Action::Begin(op) => Ok(self.begin(setup, op)),
+            Action::Log(tx) => Ok(self.log(tx, Stage::Logged)),
+            Action::Prepare(tx) => Ok(self.log(tx, Stage::Prepared)),
+            Action::Visible(tx) => Ok(self.end(tx, true)),
+            Action::RollBack(tx) => Ok(self.end(tx, false)),
+            Action::Barrier => self.barrier(setup),
+            Action::Lookup => self.lookup(setup),
+            Action::Deliver => self.deliver(setup),
+            Action::CopyStep => match self.world.copy_step(setup, true) {
+                Ran::Blocked => Ok(false),
+                Ran::Done if !setup.reports_late => self.report_copied(setup),
+                Ran::More | Ran::Done => Ok(true),
+            },
+            Action::ReportCopied => {
+                let done = crate::core::copy::CopyStep::Done;
+                let ready = self
+                    .world
+                    .copy
+                    .as_ref()
+                    .is_some_and(|work| work.job.next() == done);
+                if ready {
+                    self.report_copied(setup)
+                } else {
+                    Ok(false)
+                }
+            }
+            Action::RefreshStep(slot) => {
+                match self.world.refresh_step(setup, usize::from(slot), true) {
+                    Ran::Blocked => Ok(false),
+                    Ran::Done if !setup.reports_late => {
+                        self.report_refreshed(setup, usize::from(slot))
+                    }
+                    Ran::More | Ran::Done => Ok(true),
+                }
+            }
+            Action::ReportRefreshed(slot) => {
+                let done = crate::core::refresh::RefreshStep::Done;
+                let work = self.world.refresh[usize::from(slot)].as_ref();
+                let ready = work.is_some_and(|work| *work.job.next() == done);
+                if ready {
+                    self.report_refreshed(setup, usize::from(slot))
+                } else {
+                    Ok(false)
+                }
+            }
+            Action::Compare => Ok(self.world.look_at_chunk(setup)),
+            Action::ReportCompared => self.report_compared(setup),
+            Action::Check => Ok(self.world.look_at_suspects(setup)),
+            Action::ReportChecked => self.report_checked(setup),
+            Action::WriteMarker => Ok(self.write_marker()),
+            Action::Locker(fate) => self.locker(setup, fate),
+            Action::LockerAnswer => self.locker_answer(setup),
+            Action::Tick => self
+                .tell(setup, Event::Tick(self.world.now_ms))
+                .map(|()| true),
+            Action::Leap => self.leap(setup),
+            Action::Stop | Action::Break | Action::Throttle | Action::Postpone => {
+                self.operator(setup, action)
+            }
+            Action::Victim(_)
+            | Action::RefreshLost(..)
+            | Action::CopyLost
+            | Action::LockLost
+            | Action::DeadDelete
+            | Action::DeadRename => Ok(self.mishap(setup, action)),
+        }
+    }
+
+    fn begin(&mut self, setup: &Setup, op: Op) -> bool {
+        let Some(tx) = self.world.begin(setup, op) else {
+            return false;
+        };
+        self.world.transactions.push(tx);
+        self.world.transactions.sort_unstable();
+        self.world.transactions_left -= 1;
+        true
+    }
+
+    fn log(&mut self, tx: u8, stage: Stage) -> bool {
+        let world = &mut self.world;
+        let tx = &mut world.transactions[usize::from(tx)];
+        tx.stage = stage;
+        if tx.keys != 0 {
+            world.stream.push_back(Item::Keys(tx.keys));
+        }
+        world.transactions.sort_unstable();
+        true
+    }
+
+    fn end(&mut self, tx: u8, commit: bool) -> bool {
+        let tx = self.world.transactions.remove(usize::from(tx));
+        for (place, new) in tx.writes.into_iter().enumerate() {
+            if let Some(row) = new.filter(|_| commit) {
+                self.world.original[place] = row;
+            }
+        }
+        true
+    }
+
+    fn barrier(&mut self, setup: &Setup) -> Result<bool, Broken> {
+        let asked = std::mem::take(&mut self.world.barrier_asked);
+        if !asked || self.world.transactions.iter().any(|tx| tx.before) {
+            return Ok(false);
+        }
+        self.tell(setup, Event::BarrierPassed).map(|()| true)
+    }
+
+    fn lookup(&mut self, setup: &Setup) -> Result<bool, Broken> {
+        let Some((scan, side, after, rows)) = self.world.lookups.pop_front() else {
+            return Ok(false);
+        };
+        let end = self.world.chunk_end(setup, side, after.as_ref(), rows);
+        self.tell(setup, Event::ChunkEndFound(scan, end))
+            .map(|()| true)
+    }
+
+    fn deliver(&mut self, setup: &Setup) -> Result<bool, Broken> {
+        let event = match self.world.stream.pop_front() {
+            None => return Ok(false),
+            Some(Item::Marker(marker)) => Event::MarkerSeen(marker),
+            Some(Item::Keys(bits)) => Event::Changed(
+                (0..super::world::KEYS)
+                    .filter(|number| bits & (1 << number) != 0)
+                    .map(super::world::key)
+                    .collect(),
+            ),
+        };
+        self.tell(setup, event).map(|()| true)
+    }
+
+    fn write_marker(&mut self) -> bool {
+        let Some(marker) = self.world.to_write.pop_front() else {
+            return false;
+        };
+        self.world.stream.push_back(Item::Marker(marker));
+        true
+    }
+
+    fn locker(&mut self, setup: &Setup, fate: Fate) -> Result<bool, Broken> {
+        let called_off = self.world.locker.len() > 1 && self.world.locker[0] == LockerJob::Lock;
+        if fate != Fate::Well && !called_off {
+            if self.world.faults_left == 0 {
+                return Ok(false);
+            }
+            self.world.faults_left -= 1;
+        }
+        self.locker_step(setup, fate)
+    }
+
+    /// A leap of time is of use after a failed attempt, or as the lock's time running out.
+    fn leap(&mut self, setup: &Setup) -> Result<bool, Broken> {
+        let world = &mut self.world;
+        if !std::mem::take(&mut world.pause) {
+            if !world.locked
+                || world.faults_left == 0
+                || !setup.fault_kinds.contains(&Fault::LockTime)
+            {
+                return Ok(false);
+            }
+            world.faults_left -= 1;
+        }
+        world.now_ms += LEAP_MS;
+        let now_ms = world.now_ms;
+        self.tell(setup, Event::Tick(now_ms)).map(|()| true)
+    }
+
+    fn operator(&mut self, setup: &Setup, action: Action) -> Result<bool, Broken> {
+        let event = match action {
+            Action::Stop => Event::Stop,
+            Action::Break => Event::Broken(Failure::new("broken", "")),
+            Action::Throttle | Action::Postpone => {
+                self.world.paused ^= true;
+                if self.world.paused {
+                    self.world.pauses_left -= 1;
+                }
+                match (action, self.world.paused) {
+                    (_, false) => {
+                        self.tell(setup, Event::Postponed(false))?;
+                        Event::Throttled(None)
+                    }
+                    (Action::Throttle, true) => Event::Throttled(Some("busy".into())),
+                    (_, true) => Event::Postponed(true),
+                }
+            }
+            _ => return Ok(false),
+        };
+        if matches!(action, Action::Stop | Action::Break) {
+            self.world.stops_left -= 1;
+        }
+        self.tell(setup, event).map(|()| true)
+    }
+
+    fn mishap(&mut self, setup: &Setup, action: Action) -> bool {
+        let world = &mut self.world;
+        match action {
+            Action::Victim(slot) => {
+                let slot = usize::from(slot);
+                let blocked = world
+                    .waits_for(setup, slot)
+                    .is_some_and(|other| match other {
+                        0 => world.clone().copy_step(setup, true) == Ran::Blocked,
+                        other => world.waits_for(setup, usize::from(other - 1)).is_some(),
+                    });
+                if blocked {
+                    world.roll_back(setup, slot);
+                }
+                return blocked;
+            }
+            Action::DeadDelete => return world.dead_delete(setup),
+            Action::DeadRename => {
+                world.swapped |= world.rename_lingers;
+                return std::mem::take(&mut world.rename_lingers);
+            }
+            Action::RefreshLost(slot, done) => {
+                let slot = usize::from(slot);
+                let under_way = world.refresh[slot].as_ref().is_some_and(|work| {
+                    *work.job.next() != crate::core::refresh::RefreshStep::Done
+                });
+                if !under_way || (done && world.refresh_step(setup, slot, false) == Ran::Blocked) {
+                    return false;
+                }
+                world.roll_back(setup, slot);
+            }
+            Action::CopyLost => {
+                if world.copy_step(setup, false) == Ran::Blocked {
+                    return false;
+                }
+            }
+            Action::LockLost => {
+                world.locked = false;
+            }
+            _ => return false,
+        }
+        world.faults_left -= 1;
+        true
+    }
+}

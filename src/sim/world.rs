@@ -1,0 +1,525 @@
+//! The world around the core: a fake server with two rows, the application, and our connections.
+//!
+//! What the world does, and where it is from:
+//! - A transaction of the application takes its row locks when it writes, is LOGGED (its event is
+//!   in the stream) and only later VISIBLE, when its locks go (`docs/design/protocol.md`; the gap
+//!   is real and semi-sync stretches it). XA is logged at PREPARE and decided later. A transaction
+//!   that isn't logged yet may roll back.
+//! - `NOWAIT` fails on a row that a transaction holds, `SKIP LOCKED` passes it over, READ COMMITTED
+//!   locks no gaps: an absent row is locked by nobody but the transaction that inserts it (probed
+//!   on 9.7: 3572 on uncommitted and prepared inserts and deletes, empty without error otherwise).
+//! - A row that we hold FOR SHARE can't be written by the application until we let go.
+//! - `LOCK TABLES` is granted when no transaction (a prepared XA counts) and none of our workers
+//!   has used the tables; after it nobody else reads or writes them.
+//! - The tool never writes to the original: there is no action that could, so a crash at any
+//!   moment before the rename leaves it as it was, and crashes need no actions of their own.
+
+use std::collections::VecDeque;
+
+use super::Setup;
+use crate::core::Core;
+use crate::core::chunk::Chunk;
+use crate::core::copy::CopyJob;
+use crate::core::event::{Command, Event, Marker, Outcome, Scan, Side};
+use crate::core::refresh::RefreshJob;
+use crate::core::verify::Pass;
+use crate::plan::key::Key;
+
+/// The keys of the world, by number.
+pub(super) const KEYS: u8 = 2;
+
+/// A key by its number; the bytes sort like the numbers.
+pub(super) fn key(number: u8) -> Key {
+    Key::from_bytes(&[number])
+}
+
+/// The number of a key.
+pub(super) fn number(of: &Key) -> u8 {
+    (0..KEYS)
+        .find(|number| key(*number) == *of)
+        .expect("a key of this world")
+}
+
+/// How keys relate to rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// Each key is a row of its own.
+    Plain,
+    /// Both keys are spellings of one row.
+    Collated,
+    /// Both keys are spellings of one row of the original, but two rows of the ghost.
+    FinerGhost,
+    /// Two rows of the original, but spellings of one row of the ghost.
+    CoarserGhost,
+}
+
+/// Where values are unique.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unique {
+    /// Nowhere.
+    No,
+    /// In both tables.
+    Both,
+    /// In the ghost only: the ALTER adds the unique key.
+    Added,
+}
+
+/// A row: the spelling of its key, and its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Row {
+    pub(super) key: u8,
+    pub(super) value: u8,
+}
+
+/// The places where rows can be.
+pub(super) type Rows = [Option<Row>; 2];
+
+/// How far a transaction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Stage {
+    /// It has written and holds its locks.
+    Open,
+    /// It is in the binlog, not visible, and holds its locks.
+    Logged,
+    /// XA, in the binlog, and undecided.
+    Prepared,
+}
+
+/// A transaction of the application.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Tx {
+    pub(super) stage: Stage,
+    /// Logged before the position: no event, and the start barrier has to wait for it.
+    pub(super) before: bool,
+    /// What each place will hold.
+    pub(super) writes: [Option<Option<Row>>; 2],
+    /// Values that nobody else may take meanwhile.
+    pub(super) values: u8,
+    /// Keys of its events, as bits.
+    pub(super) keys: u8,
+}
+
+/// What a transaction does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Op {
+    Insert(u8, u8),
+    Update(u8),
+    Delete(u8),
+    /// The row of this place gets another key.
+    Move(u8, u8),
+}
+
+/// What the stream carries.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Item {
+    Keys(u8),
+    Marker(Marker),
+}
+
+/// A copy worker's job.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct CopyWork {
+    pub(super) job: CopyJob,
+    /// The place that a statement under way reads next; 0 before it begins.
+    pub(super) at: u8,
+    pub(super) read: u64,
+    pub(super) placed: u64,
+    /// What a read without locks saw before the statement writes (only if the setup lies so).
+    pub(super) read_before: Option<Rows>,
+}
+
+/// A refresh worker's job.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct RefreshWork {
+    pub(super) job: RefreshJob,
+    pub(super) in_transaction: bool,
+}
+
+/// A comparison or check, and its answer once it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Look<T> {
+    pub(super) what: T,
+    pub(super) found: Option<Vec<Key>>,
+}
+
+/// What the locking connection has to do.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum LockerJob {
+    Lock,
+    Refresh(Vec<Key>, Vec<Key>),
+    Rename,
+    Unlock,
+    ReadOwnership,
+}
+
+/// The server, the application and our connections.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct World {
+    /// What a plain read of the original sees.
+    pub(super) original: Rows,
+    /// The ghost with what our workers have not committed.
+    pub(super) ghost: Rows,
+    /// What others see of the ghost.
+    pub(super) ghost_seen: Rows,
+    /// The worker that has written to a place of the ghost and not committed.
+    pub(super) ghost_lock: [Option<u8>; 2],
+    /// Our share locks on places of the original, a bit for each worker.
+    pub(super) share: [u8; 2],
+    pub(super) transactions: Vec<Tx>,
+    pub(super) transactions_left: u8,
+    pub(super) stream: VecDeque<Item>,
+    pub(super) to_write: VecDeque<Marker>,
+    pub(super) barrier_asked: bool,
+    pub(super) lookups: VecDeque<(Scan, Side, Option<Key>, u64)>,
+    pub(super) copy: Option<CopyWork>,
+    pub(super) refresh: [Option<RefreshWork>; 2],
+    pub(super) compare: Option<Look<(Pass, Chunk)>>,
+    pub(super) check: Option<Look<(u64, Vec<Key>)>>,
+    pub(super) locker: VecDeque<LockerJob>,
+    pub(super) answers: VecDeque<Event>,
+    /// The tables are locked by the locking connection.
+    pub(super) locked: bool,
+    /// A rename whose connection is lost goes on in the server (only if the setup lies so).
+    pub(super) rename_lingers: bool,
+    /// A DELETE whose connection is lost goes on in the server (only if the setup lies so).
+    pub(super) delete_lingers: Vec<Key>,
+    pub(super) swapped: bool,
+    pub(super) unknown: bool,
+    /// An attempt has failed since time last leapt.
+    pub(super) pause: bool,
+    pub(super) now_ms: u64,
+    pub(super) faults_left: u8,
+    pub(super) stops_left: u8,
+    pub(super) pauses_left: u8,
+    pub(super) paused: bool,
+}
+
+/// The core in its world.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Sim {
+    pub(super) core: Core,
+    pub(super) world: World,
+}
+
+/// Why a story is a bad one.
+pub(super) type Broken = String;
+
+/// The time a chunk takes: the target, so that chunks keep their size.
+const CHUNK_MS: u64 = 50;
+const COMPARE_MS: u64 = 150;
+
+impl Sim {
+    /// A migration at its beginning with these rows in the original.
+    pub(super) fn new(setup: &Setup, original: Rows, before: Option<Tx>) -> Result<Self, Broken> {
+        let world = World {
+            original,
+            ghost: [None; 2],
+            ghost_seen: [None; 2],
+            ghost_lock: [None; 2],
+            share: [0; 2],
+            transactions_left: setup.transactions - u8::from(before.is_some()),
+            transactions: before.into_iter().collect(),
+            stream: VecDeque::new(),
+            to_write: VecDeque::new(),
+            barrier_asked: false,
+            lookups: VecDeque::new(),
+            copy: None,
+            refresh: [None, None],
+            compare: None,
+            check: None,
+            locker: VecDeque::new(),
+            answers: VecDeque::new(),
+            locked: false,
+            rename_lingers: false,
+            delete_lingers: Vec::new(),
+            swapped: false,
+            unknown: false,
+            pause: false,
+            now_ms: 0,
+            faults_left: setup.faults,
+            stops_left: setup.stops,
+            pauses_left: setup.pauses,
+            paused: false,
+        };
+        let mut sim = Self {
+            core: Core::new(setup.settings.clone()),
+            world,
+        };
+        let commands = sim.core.start();
+        let mut more = sim.carry_out(setup, commands);
+        more.push_back(Event::HeartbeatSeen(0));
+        for event in more {
+            sim.tell(setup, event)?;
+        }
+        Ok(sim)
+    }
+
+    /// Tells the core something, carries out what follows, and looks at how it ended.
+    pub(super) fn tell(&mut self, setup: &Setup, event: Event) -> Result<(), Broken> {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let ended = self.core.outcome().is_some();
+            let commands = self.core.step(event.clone());
+            if ended && !commands.is_empty() {
+                return Err(format!("ended, but {event:?} made it ask for {commands:?}"));
+            }
+            events.extend(self.carry_out(setup, commands));
+        }
+        let world = &self.world;
+        let in_stream = world
+            .stream
+            .iter()
+            .any(|item| matches!(item, Item::Marker(_)));
+        self.core.canonical(in_stream || !world.to_write.is_empty());
+        self.check_end(setup)
+    }
+
+    /// Puts commands where they belong; what is answered at once comes back as events.
+    fn carry_out(&mut self, setup: &Setup, commands: Vec<Command>) -> VecDeque<Event> {
+        let mut events = VecDeque::new();
+        let world = &mut self.world;
+        for command in commands {
+            match command {
+                Command::WaitForBarrier => world.barrier_asked = true,
+                Command::FindChunkEnd {
+                    scan,
+                    side,
+                    after,
+                    rows,
+                } => {
+                    if setup.lookups_at_once || (setup.blind && scan == Scan::Verify) {
+                        let end = world.chunk_end(setup, side, after.as_ref(), rows);
+                        events.push_back(Event::ChunkEndFound(scan, end));
+                    } else {
+                        world.lookups.push_back((scan, side, after, rows));
+                    }
+                }
+                Command::Copy(job) => {
+                    assert!(world.copy.is_none(), "one copy worker");
+                    world.copy = Some(CopyWork {
+                        job,
+                        at: 0,
+                        read: 0,
+                        placed: 0,
+                        read_before: None,
+                    });
+                }
+                Command::Refresh(job) => {
+                    let free = world.refresh.iter_mut().find(|work| work.is_none());
+                    *free.expect("a free refresh worker") = Some(RefreshWork {
+                        job,
+                        in_transaction: false,
+                    });
+                }
+                Command::Compare(_, chunk) if setup.blind => {
+                    events.push_back(Event::Compared(chunk.id, 0, Vec::new(), COMPARE_MS));
+                }
+                Command::Compare(pass, chunk) => {
+                    world.compare = Some(Look {
+                        what: (pass, chunk),
+                        found: None,
+                    });
+                }
+                Command::Check(check, keys) => {
+                    world.check = Some(Look {
+                        what: (check, keys),
+                        found: None,
+                    });
+                }
+                Command::WriteMarker(marker) => world.to_write.push_back(marker),
+                Command::Lock { .. } => world.locker.push_back(LockerJob::Lock),
+                Command::RefreshLocked { keys, suspects } => {
+                    world.locker.push_back(LockerJob::Refresh(keys, suspects));
+                }
+                Command::Rename => world.locker.push_back(LockerJob::Rename),
+                Command::Unlock => world.locker.push_back(LockerJob::Unlock),
+                Command::ReadOwnership => world.locker.push_back(LockerJob::ReadOwnership),
+            }
+        }
+        events
+    }
+
+    /// Gives the answers of finished statements to the core.
+    pub(super) fn report_compared(&mut self, setup: &Setup) -> Result<bool, Broken> {
+        match self.world.compare.take() {
+            Some(Look {
+                what: (_, chunk),
+                found: Some(keys),
+            }) => {
+                let rows = self.world.original.iter().flatten().count() as u64;
+                self.tell(setup, Event::Compared(chunk.id, rows, keys, COMPARE_MS))
+                    .map(|()| true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    pub(super) fn report_checked(&mut self, setup: &Setup) -> Result<bool, Broken> {
+        match self.world.check.take() {
+            Some(Look {
+                what: (check, _),
+                found: Some(keys),
+            }) => self.tell(setup, Event::Checked(check, keys)).map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
+    pub(super) fn report_copied(&mut self, setup: &Setup) -> Result<bool, Broken> {
+        let Some(work) = self.world.copy.take() else {
+            return Ok(false);
+        };
+        self.tell(setup, Event::Copied(work.job.outcome(), CHUNK_MS))
+            .map(|()| true)
+    }
+
+    pub(super) fn report_refreshed(&mut self, setup: &Setup, who: usize) -> Result<bool, Broken> {
+        let Some(work) = self.world.refresh[who].take() else {
+            return Ok(false);
+        };
+        self.tell(setup, Event::Refreshed(work.job.outcome()))
+            .map(|()| true)
+    }
+
+    /// What the end must be like.
+    fn check_end(&self, setup: &Setup) -> Result<(), Broken> {
+        let world = &self.world;
+        match self.core.outcome() {
+            None => Ok(()),
+            Some(Outcome::Completed) if world.swapped => Ok(()),
+            Some(Outcome::Completed) => Err("completed, but the tables are not swapped".into()),
+            Some(Outcome::Unknown) if world.unknown => Ok(()),
+            Some(Outcome::Unknown) => Err("unknown, though the catalogue could be read".into()),
+            Some(outcome) if world.swapped => {
+                Err(format!("{outcome:?}, but the tables are swapped"))
+            }
+            Some(outcome) if world.locked => Err(format!("{outcome:?}, but the tables are locked")),
+            Some(Outcome::Mismatch(_)) if !setup.mismatch_is_due() => {
+                Err("a mismatch, though nothing was damaged".into())
+            }
+            Some(Outcome::Mismatch(_) | Outcome::Stopped | Outcome::Failed(_)) => Ok(()),
+        }
+    }
+}
+
+impl World {
+    /// The promise: at the rename the ghost holds exactly what the original holds.
+    pub(super) fn swap(&mut self) -> Result<(), Broken> {
+        if !self.transactions.is_empty() {
+            return Err("renamed while a transaction is undecided or not visible".into());
+        }
+        let sorted = |rows: Rows| {
+            let mut rows: Vec<Row> = rows.into_iter().flatten().collect();
+            rows.sort_unstable();
+            rows
+        };
+        let (original, ghost) = (sorted(self.original), sorted(self.ghost));
+        if original != ghost {
+            return Err(format!(
+                "swapped with original {original:?} and ghost {ghost:?}"
+            ));
+        }
+        self.swapped = true;
+        Ok(())
+    }
+
+    /// A transaction of the application holds this place.
+    pub(super) fn held(&self, place: u8) -> bool {
+        self.transactions
+            .iter()
+            .any(|tx| tx.writes[usize::from(place)].is_some())
+    }
+
+    /// The transaction that this operation makes, if the server lets it write now.
+    pub(super) fn begin(&self, setup: &Setup, op: Op) -> Option<Tx> {
+        let mut writes = [None; 2];
+        let keys = match op {
+            Op::Insert(key, value) => {
+                let place = setup.place(key);
+                if self.original[usize::from(place)].is_some() {
+                    return None;
+                }
+                writes[usize::from(place)] = Some(Some(Row { key, value }));
+                1 << key
+            }
+            Op::Update(place) => {
+                let row = self.original[usize::from(place)]?;
+                writes[usize::from(place)] = Some(Some(Row {
+                    value: 3 - row.value,
+                    ..row
+                }));
+                1 << row.key
+            }
+            Op::Delete(place) => {
+                let row = self.original[usize::from(place)]?;
+                writes[usize::from(place)] = Some(None);
+                1 << row.key
+            }
+            Op::Move(place, key) => {
+                let row = self.original[usize::from(place)]?;
+                let target = setup.place(key);
+                if row.key == key
+                    || (target != place && self.original[usize::from(target)].is_some())
+                {
+                    return None;
+                }
+                writes[usize::from(place)] = Some(None);
+                writes[usize::from(target)] = Some(Some(Row { key, ..row }));
+                setup.reported_keys(row.key, key)
+            }
+        };
+        let taken = |place: usize| self.share[place] != 0 || self.held(u8::from(place == 1));
+        if (0..2).any(|place| writes[place].is_some() && taken(place)) {
+            return None;
+        }
+        let values = self.values_of(setup, &writes)?;
+        Some(Tx {
+            stage: Stage::Open,
+            before: false,
+            writes,
+            values,
+            keys,
+        })
+    }
+
+    /// The unique values that a transaction holds, if nobody else has those it wants.
+    fn values_of(&self, setup: &Setup, writes: &[Option<Option<Row>>; 2]) -> Option<u8> {
+        if setup.unique != Unique::Both {
+            return Some(0);
+        }
+        let mut values = 0;
+        for (new, old) in writes.iter().zip(&self.original) {
+            let Some(new) = new else { continue };
+            values |= old.map_or(0, |row| 1 << row.value);
+            values |= new.map_or(0, |row| 1 << row.value);
+        }
+        let others = (0..2)
+            .filter(|place| writes[*place].is_none())
+            .filter_map(|place| self.original[place])
+            .fold(0, |bits, row| bits | 1 << row.value);
+        let held = self
+            .transactions
+            .iter()
+            .fold(0, |bits, tx| bits | tx.values);
+        (values & (others | held) == 0).then_some(values)
+    }
+
+    /// The end of the chunk that begins after this key.
+    pub(super) fn chunk_end(
+        &self,
+        setup: &Setup,
+        side: Side,
+        after: Option<&Key>,
+        rows: u64,
+    ) -> Option<(Key, usize)> {
+        let (table, place): (&Rows, fn(&Setup, u8) -> u8) = match side {
+            Side::Original => (&self.original, Setup::place),
+            Side::Ghost => (&self.ghost_seen, Setup::ghost_place),
+        };
+        let first = after.map_or(0, |key| place(setup, number(key)) + 1);
+        let found = table[usize::from(first)..]
+            .iter()
+            .flatten()
+            .nth(usize::try_from(rows).ok()? - 1);
+        found.map(|row| (key(row.key), 0))
+    }
+}
