@@ -102,6 +102,10 @@ impl Core {
             self.give_up(None, commands);
             return;
         }
+        // Cleaned now and not by the answer: an event that overtakes the answer (the lock is lost
+        // with its connection, and the application goes on) must mark its key again for good.
+        // Every other way out of `Refreshing` ends the run.
+        self.dirty.clear();
         let keys = if self.rules().has(Rule::DrainBeforeRename) {
             keys
         } else {
@@ -137,7 +141,6 @@ impl Core {
             }
             (Attempt::Refreshing, Event::LockedRefreshed(different)) => {
                 if different.is_empty() {
-                    self.dirty.clear();
                     self.phase = Phase::CutOver(Attempt::Renaming);
                     commands.push_back(Command::Rename);
                 } else {

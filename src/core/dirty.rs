@@ -148,6 +148,18 @@ impl DirtySet {
         self.ready.append(&mut self.held);
     }
 
+    /// See [`super::Core::canonical`]: job numbers begin at the lowest free one, and where the
+    /// last batch ended doesn't matter when every key fits into one.
+    #[cfg(test)]
+    pub(super) fn canonical(&mut self, most: usize) {
+        self.next_job = (0..)
+            .find(|job| !self.in_hand.contains_key(job))
+            .unwrap_or_default();
+        if most > 1 {
+            self.cursor = None;
+        }
+    }
+
     /// Every dirty key, for the refresh under the lock; none may be in a worker's hands.
     #[must_use]
     pub fn all(&self) -> Vec<Key> {

@@ -29,6 +29,7 @@ pub mod verify;
 use std::collections::VecDeque;
 
 use crate::limits;
+use crate::plan::key::Key;
 use chunk::Chunker;
 use copy::CopyJob;
 use cutover::Attempt;
@@ -153,6 +154,7 @@ impl Core {
             dirty: DirtySet::new(!settings.byte_comparable, rules),
             verification: Verification::new(
                 settings.same_order,
+                settings.byte_comparable,
                 settings.chunk_rows,
                 settings.chunk_rows_max,
                 rules,
@@ -188,6 +190,10 @@ impl Core {
         self.take_in(event, &mut commands);
         self.advance(&mut commands);
         self.dispatch(&mut commands);
+        // A late report (a check that came back) must not start anything after the end.
+        if matches!(self.phase, Phase::Ended(_)) {
+            commands.clear();
+        }
         commands.into()
     }
 
@@ -329,9 +335,17 @@ impl Core {
             self.dispatch_comparisons(scanners, commands);
         }
         if self.phase == Phase::Verifying || self.phase == Phase::Gate {
-            let dirty = &self.dirty;
+            let (dirty, exact) = (&self.dirty, self.settings.byte_comparable);
+            // A dirty key may be another spelling of the suspect.
+            let due = |key: &Key| {
+                if exact {
+                    dirty.contains(key)
+                } else {
+                    !dirty.is_empty()
+                }
+            };
             if self.small_batch_due
-                && let Some((check, keys)) = self.verification.take_suspects(|k| dirty.contains(k))
+                && let Some((check, keys)) = self.verification.take_suspects(due)
             {
                 commands.push_back(Command::Check(check, keys));
             }
@@ -411,7 +425,10 @@ impl Core {
     /// Whether the stream may deliver more: there is memory for its keys.
     #[must_use]
     pub fn wants_changes(&self) -> bool {
-        !self.dirty.is_full(self.settings.dirty_bytes_max)
+        // Under the lock nothing is added but what is still on its way, and the marker behind it
+        // is what everybody waits for.
+        let marking = matches!(self.phase, Phase::CutOver(Attempt::Marking { .. }));
+        marking || !self.dirty.is_full(self.settings.dirty_bytes_max)
     }
 
     /// How it ended, once it has.
@@ -459,6 +476,19 @@ impl Core {
             suspects: self.verification.suspect_count(),
             lag_ms: self.lag_ms,
             chunk_rows: self.chunker.rows(),
+        }
+    }
+
+    /// For the explorer: forgets what only grows and decides nothing, so that states that behave
+    /// alike are alike. With no marker on its way their numbers begin again.
+    #[cfg(test)]
+    pub(crate) fn canonical(&mut self, markers_out: bool) {
+        self.counters = Counters::default();
+        self.careful_jobs = self.careful_jobs.min(1);
+        self.dirty.canonical(self.settings.refresh_keys);
+        self.verification.canonical();
+        if !markers_out {
+            self.next_marker = 1;
         }
     }
 
