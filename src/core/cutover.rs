@@ -11,6 +11,7 @@ use super::event::{Command, Event, Marker, Outcome, Ownership};
 use super::rules::Rule;
 use super::{Core, Phase, millis};
 use crate::limits;
+use crate::plan::key::Key;
 
 /// Where an attempt stands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,8 +22,8 @@ pub(super) enum Attempt {
     Locking,
     /// The tables are locked; waiting for this attempt's marker.
     Marking { marker: Marker, locked_ms: u64 },
-    /// The last dirty keys are being refreshed under the lock.
-    Refreshing,
+    /// These last dirty keys are being refreshed under the lock.
+    Refreshing(Vec<Key>),
     /// The rename is sent.
     Renaming,
     /// The rename's answer was lost; the catalogue is being read.
@@ -35,7 +36,7 @@ impl Core {
     /// Everything that must hold before the lock is asked for.
     pub(super) fn gate_open(&self) -> bool {
         let lag_known_and_small = self
-            .lag_ms
+            .lag_now_ms()
             .is_some_and(|lag| lag <= self.settings.lag_max_ms);
         self.throttled.is_none()
             && !self.postponed
@@ -55,6 +56,10 @@ impl Core {
     /// Asks for the lock once no worker has a job: a worker's statement would wait for the lock,
     /// or go on writing to the ghost after it.
     fn settle(&mut self, commands: &mut VecDeque<Command>) {
+        if self.postponed || self.throttled.is_some() {
+            self.phase = Phase::Gate;
+            return;
+        }
         let idle = self.dirty.jobs() == 0 && self.verification.idle();
         if idle || !self.rules().has(Rule::WorkersIdleBeforeLock) {
             self.phase = Phase::CutOver(Attempt::Locking);
@@ -104,14 +109,14 @@ impl Core {
         }
         // Cleaned now and not by the answer: an event that overtakes the answer (the lock is lost
         // with its connection, and the application goes on) must mark its key again for good.
-        // Every other way out of `Refreshing` ends the run.
+        // Until then the phase remembers the keys, should the lock be lost on the way.
         self.dirty.clear();
         let keys = if self.rules().has(Rule::DrainBeforeRename) {
             keys
         } else {
             Vec::new()
         };
-        self.phase = Phase::CutOver(Attempt::Refreshing);
+        self.phase = Phase::CutOver(Attempt::Refreshing(keys.clone()));
         commands.push_back(Command::RefreshLocked {
             keys,
             suspects: self.verification.suspects(),
@@ -139,13 +144,17 @@ impl Core {
                 self.lock_wait_ms = (self.lock_wait_ms * 2).min(self.settings.lock_held_max_ms);
                 self.back_to_gate();
             }
-            (Attempt::Refreshing, Event::LockedRefreshed(different)) => {
+            (Attempt::Refreshing(_), Event::LockedRefreshed(different)) => {
                 if different.is_empty() {
                     self.phase = Phase::CutOver(Attempt::Renaming);
                     commands.push_back(Command::Rename);
                 } else {
                     self.give_up(Some(Outcome::Mismatch(different.len())), commands);
                 }
+            }
+            (Attempt::Refreshing(keys), Event::LockLost) => {
+                keys.into_iter().for_each(|key| self.dirty.mark(key));
+                self.back_to_gate();
             }
             (Attempt::Renaming, Event::Renamed) => self.phase = Phase::Ended(Outcome::Completed),
             (Attempt::Renaming, Event::NotRenamed) => self.give_up(None, commands),
@@ -168,7 +177,7 @@ impl Core {
                 Attempt::Settling
                 | Attempt::Locking
                 | Attempt::Marking { .. }
-                | Attempt::Refreshing
+                | Attempt::Refreshing(_)
                 | Attempt::Renaming
                 | Attempt::Settlement
                 | Attempt::Unlocking(_),
@@ -220,11 +229,13 @@ impl Core {
                 self.stopping = true;
                 self.phase = Phase::Ended(outcome);
             }
-            Attempt::Locking | Attempt::Marking { .. } | Attempt::Refreshing => {
+            Attempt::Locking | Attempt::Marking { .. } | Attempt::Refreshing(_) => {
                 self.stopping = true;
                 self.give_up(Some(outcome), commands);
             }
-            Attempt::Unlocking(_) => {
+            // What was decided first stays: a mismatch is no less one for being stopped.
+            Attempt::Unlocking(Some(_)) => self.stopping = true,
+            Attempt::Unlocking(None) => {
                 self.stopping = true;
                 self.phase = Phase::CutOver(Attempt::Unlocking(Some(outcome)));
             }

@@ -122,18 +122,19 @@ impl DirtySet {
     }
 
     /// A refresh is over; `stayed` are those of its keys that are still dirty. Never overwrites
-    /// a newer mark.
-    pub fn give_back(&mut self, job: u64, stayed: Vec<Key>) {
-        for key in self.in_hand.remove(&job).unwrap_or_default() {
-            if let Some(count) = self.keys_in_hand.get_mut(&key) {
+    /// a newer mark. Returns the keys the job had.
+    pub fn give_back(&mut self, job: u64, stayed: Vec<Key>) -> Vec<Key> {
+        let keys = self.in_hand.remove(&job).unwrap_or_default();
+        for key in &keys {
+            if let Some(count) = self.keys_in_hand.get_mut(key) {
                 *count -= 1;
                 if *count == 0 {
-                    self.keys_in_hand.remove(&key);
+                    self.keys_in_hand.remove(key);
                 }
             }
         }
         if !self.rules.has(Rule::HeldStaysDirty) {
-            return;
+            return keys;
         }
         for key in stayed {
             let cost = cost(&key);
@@ -141,6 +142,7 @@ impl DirtySet {
                 self.bytes += cost;
             }
         }
+        keys
     }
 
     /// Lets the held keys be tried again.

@@ -64,6 +64,8 @@ pub enum Event {
     Locked,
     /// The lock was not granted in time.
     NotLocked,
+    /// The locking connection went away before everything was refreshed, and the lock with it.
+    LockLost,
     /// Everything dirty was refreshed under the lock, and these suspects differ even now.
     LockedRefreshed(Vec<Key>),
     /// The tables are swapped.

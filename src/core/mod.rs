@@ -26,7 +26,7 @@ pub mod refresh;
 pub mod rules;
 pub mod verify;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::limits;
 use crate::plan::key::Key;
@@ -122,7 +122,11 @@ pub struct Core {
     stopping: bool,
     /// How to end if the rename under way turns out not to have happened.
     wish: Option<Outcome>,
+    /// Keys that have no place in the ghost as long as another row has their unique value.
+    conflicting: BTreeSet<Key>,
+    /// Age of the last heartbeat when it was seen, and when that was.
     lag_ms: Option<u64>,
+    lag_seen_ms: u64,
     now_ms: u64,
     /// A tick has passed since the last small batch, so a small batch may go.
     small_batch_due: bool,
@@ -164,7 +168,9 @@ impl Core {
             postponed: false,
             stopping: false,
             wish: None,
+            conflicting: BTreeSet::new(),
             lag_ms: None,
+            lag_seen_ms: 0,
             now_ms: 0,
             small_batch_due: true,
             careful_jobs: 0,
@@ -226,7 +232,10 @@ impl Core {
                 self.verification.marker_seen(marker);
                 self.marker_seen_in_attempt(marker, commands);
             }
-            Event::HeartbeatSeen(age_ms) => self.lag_ms = Some(age_ms),
+            Event::HeartbeatSeen(age_ms) => {
+                self.lag_ms = Some(age_ms);
+                self.lag_seen_ms = self.now_ms;
+            }
             Event::Refreshed(outcome) => self.refreshed(outcome, commands),
             Event::Compared(chunk, rows, suspects, took_ms) => {
                 self.counters.chunks_verified += 1;
@@ -246,6 +255,7 @@ impl Core {
             Event::Stop => self.stop(Outcome::Stopped, commands),
             Event::Broken(failure) => self.stop(Outcome::Failed(failure), commands),
             event @ (Event::Locked
+            | Event::LockLost
             | Event::NotLocked
             | Event::LockedRefreshed(_)
             | Event::Renamed
@@ -263,8 +273,11 @@ impl Core {
         } else {
             self.careful_jobs.saturating_sub(1)
         };
-        self.dirty.give_back(outcome.id, outcome.stayed);
-        if outcome.conflicts > 0 && self.dirty.held() > limits::CUT_OVER_DIRTY_MAX {
+        for key in self.dirty.give_back(outcome.id, outcome.stayed) {
+            self.conflicting.remove(&key);
+        }
+        self.conflicting.extend(outcome.conflicts);
+        if self.conflicting.len() > limits::CUT_OVER_DIRTY_MAX {
             let what = "more rows than a cut-over can settle have the same value in a unique key \
                         that the ALTER introduces";
             let next = "remove the duplicates that the application writes, or leave the key out";
@@ -444,6 +457,12 @@ impl Core {
         }
     }
 
+    /// How far the stream is behind: the last heartbeat's age, which grows while none comes.
+    fn lag_now_ms(&self) -> Option<u64> {
+        let since = self.now_ms.saturating_sub(self.lag_seen_ms);
+        self.lag_ms.map(|age| age.saturating_add(since))
+    }
+
     /// Numbers for people.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -474,7 +493,7 @@ impl Core {
             dirty: self.dirty.len(),
             held: self.dirty.held(),
             suspects: self.verification.suspect_count(),
-            lag_ms: self.lag_ms,
+            lag_ms: self.lag_now_ms(),
             chunk_rows: self.chunker.rows(),
         }
     }

@@ -82,8 +82,8 @@ pub struct RefreshOutcome {
     pub deleted: u64,
     /// Keys that stay dirty because somebody holds their rows, or because of a conflict.
     pub stayed: Vec<Key>,
-    /// How many of them stay because of a conflict under a unique key that the ALTER introduces.
-    pub conflicts: usize,
+    /// Those of them that stay because of a conflict under a unique key that the ALTER introduces.
+    pub conflicts: Vec<Key>,
     /// The short way was tried in vain.
     pub detour: bool,
 }
@@ -166,7 +166,11 @@ impl RefreshJob {
             (RefreshStep::RollBack, RefreshAnswer::Ok) => self.next_group(),
             (step, answer) => {
                 debug_assert!(false, "answer {answer:?} to step {step:?}");
-                RefreshStep::Done
+                // Nothing is known for certain, so everything stays dirty.
+                let keys = std::mem::take(&mut self.keys);
+                self.outcome.stayed.extend(keys);
+                self.outcome.stayed.extend(self.groups.drain(..).flatten());
+                RefreshStep::RollBack
             }
         };
     }
@@ -208,7 +212,7 @@ impl RefreshJob {
     fn one_by_one(&mut self) -> RefreshStep {
         let keys = std::mem::take(&mut self.keys);
         if keys.len() == 1 {
-            self.outcome.conflicts += 1;
+            self.outcome.conflicts.extend(keys.iter().cloned());
             self.outcome.stayed.extend(keys);
         } else {
             self.groups.extend(keys.into_iter().map(|key| vec![key]));
@@ -359,7 +363,7 @@ mod tests {
         job.answer(RefreshAnswer::Ok);
         assert_eq!(job.next(), &RefreshStep::Done);
         let outcome = job.outcome();
-        assert_eq!((outcome.replaced, outcome.conflicts), (1, 1));
+        assert_eq!((outcome.replaced, outcome.conflicts), (1, keys(&[2])));
         assert_eq!(outcome.stayed, keys(&[2]));
     }
 }

@@ -58,6 +58,8 @@ pub struct Verification {
     /// Keys can be told apart by their bytes; otherwise an event for any key may be one for any
     /// suspect, under another spelling.
     byte_comparable: bool,
+    /// Every suspect is marked as touched already.
+    all_touched: bool,
     rules: Rules,
 }
 
@@ -89,6 +91,7 @@ impl Verification {
             definite: Vec::new(),
             rows: 0,
             byte_comparable,
+            all_touched: false,
             rules,
         }
     }
@@ -104,6 +107,7 @@ impl Verification {
     /// A chunk was compared.
     pub fn compared(&mut self, chunk: u64, rows: u64, suspects: Vec<Key>, took_ms: u64) {
         let overflow = suspects.len() >= limits::VERIFY_DIFFERENCES_MAX;
+        self.all_touched = false;
         for key in suspects {
             self.suspects.entry(key).or_insert(Suspect {
                 state: State::Waiting,
@@ -135,9 +139,13 @@ impl Verification {
     /// An event marked this key dirty.
     pub fn touch(&mut self, key: &Key) {
         if !self.byte_comparable {
-            self.suspects
-                .values_mut()
-                .for_each(|suspect| suspect.touched = true);
+            // Once is enough until the next check begins.
+            if !self.all_touched {
+                self.suspects
+                    .values_mut()
+                    .for_each(|suspect| suspect.touched = true);
+                self.all_touched = true;
+            }
         } else if let Some(suspect) = self.suspects.get_mut(key) {
             suspect.touched = true;
         }
@@ -158,6 +166,7 @@ impl Verification {
         if keys.is_empty() {
             return None;
         }
+        self.all_touched = false;
         for key in &keys {
             if let Some(suspect) = self.suspects.get_mut(key) {
                 suspect.state = State::InCheck;

@@ -69,7 +69,14 @@ impl Locker {
                     Ok(different) => Event::LockedRefreshed(different),
                     Err(fault) => {
                         self.release().await;
-                        Event::Broken(fault.failure())
+                        match fault.kind {
+                            FaultKind::Lost | FaultKind::TimedOut | FaultKind::Conflict => {
+                                self.reporter
+                                    .warn(format!("cut-over attempt given up: {fault}"));
+                                Event::LockLost
+                            }
+                            FaultKind::Held | FaultKind::Definite => Event::Broken(fault.failure()),
+                        }
                     }
                 }
             }
@@ -242,10 +249,12 @@ impl Locker {
         }
         holder.say("commit", "COMMIT").await?;
         for batch in suspects.chunks(limits::RECHECK_KEYS) {
-            let answer = holder
+            let differing = holder
                 .run(&sql.differing_keys(batch).map_err(bad_key)?)
                 .await?;
-            different.extend(pick(batch, &answer));
+            different.extend(pick(batch, &differing));
+            let extra = holder.run(&sql.extra_keys(batch).map_err(bad_key)?).await?;
+            different.extend(pick(batch, &extra));
         }
         let original = holder.run(&sql.show_original()).await?;
         let ghost = holder.run(&sql.show_ghost()).await?;

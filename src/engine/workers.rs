@@ -77,9 +77,11 @@ impl Worker {
                 ))
             }
             Command::Check(check, keys) => {
-                let statement = self.sql.differing_keys(&keys).map_err(bad_key)?;
-                let answer = self.again(&statement).await?;
-                Ok(Event::Checked(check, pick(&keys, &answer)))
+                let differing = self.sql.differing_keys(&keys).map_err(bad_key)?;
+                let extra = self.sql.extra_keys(&keys).map_err(bad_key)?;
+                let mut different = pick(&keys, &self.again(&differing).await?);
+                different.extend(pick(&keys, &self.again(&extra).await?));
+                Ok(Event::Checked(check, different))
             }
             Command::FindChunkEnd {
                 scan,

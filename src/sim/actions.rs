@@ -323,7 +323,9 @@ impl Sim {
         }
         world.now_ms += LEAP_MS;
         let now_ms = world.now_ms;
-        self.tell(setup, Event::Tick(now_ms)).map(|()| true)
+        self.tell(setup, Event::Tick(now_ms))?;
+        // Heartbeats go on all the time; without them the gate stays closed.
+        self.tell(setup, Event::HeartbeatSeen(0)).map(|()| true)
     }
 
     fn operator(&mut self, setup: &Setup, action: Action) -> Result<bool, Broken> {

@@ -212,23 +212,20 @@ impl Sql {
         })
     }
 
+    /// Equal as the ghost compares, which finds the row by index, and as the original compares: with
+    /// another collation on one side, two keys may be one in the ghost and two in the original, or
+    /// the other way round, and neither may take the other's row.
     fn pair_with(&self, mut value: impl FnMut(&KeyColumn) -> String) -> String {
-        let ghost_table = &self.ghost.table;
-        let pairs: Vec<String> = self
-            .original
-            .columns
-            .iter()
-            .map(|column| {
-                let mut value = value(column);
-                if let Some((charset, collation)) = &column.ghost_text {
-                    if column.charset.as_ref() != Some(charset) {
-                        value = format!("CONVERT({value} USING {charset})");
-                    }
-                    value = format!("{value} COLLATE {collation}");
-                }
-                format!("{ghost_table}.{} = {value}", quoted(&column.ghost_name))
-            })
-            .collect();
+        let mut pairs = Vec::new();
+        for column in &self.original.columns {
+            let value = value(column);
+            let ghost = format!("{}.{}", self.ghost.table, quoted(&column.ghost_name));
+            pairs.push(format!("{ghost} = {}", as_ghost_text(&value, column)));
+            if compared_differently(column) {
+                let ghost = as_original_text(&ghost, column);
+                pairs.push(format!("{ghost} = {value}"));
+            }
+        }
         pairs.join(" AND ")
     }
 
@@ -284,6 +281,40 @@ fn source(shared: &SharedColumn, column: String) -> String {
         return format!("CAST({column} AS CHAR)");
     }
     column
+}
+
+/// Whether the two tables disagree about which values of a text key column are equal.
+fn compared_differently(column: &KeyColumn) -> bool {
+    column
+        .ghost_text
+        .as_ref()
+        .is_some_and(|(_, collation)| column.collation.as_ref() != Some(collation))
+}
+
+/// A value of the original as the ghost holds and compares it.
+fn as_ghost_text(value: &str, column: &KeyColumn) -> String {
+    match &column.ghost_text {
+        Some((charset, collation)) if column.charset.as_ref() == Some(charset) => {
+            format!("{value} COLLATE {collation}")
+        }
+        Some((charset, collation)) => {
+            format!("CONVERT({value} USING {charset}) COLLATE {collation}")
+        }
+        None => value.to_owned(),
+    }
+}
+
+/// A value of the ghost as the original holds and compares it.
+fn as_original_text(value: &str, column: &KeyColumn) -> String {
+    match (&column.charset, &column.collation, &column.ghost_text) {
+        (Some(charset), Some(collation), Some((other, _))) if charset == other => {
+            format!("{value} COLLATE {collation}")
+        }
+        (Some(charset), Some(collation), _) => {
+            format!("CONVERT({value} USING {charset}) COLLATE {collation}")
+        }
+        _ => value.to_owned(),
+    }
 }
 
 /// The ghost walked by its own index: the same columns, in the index's order, with the ghost's
