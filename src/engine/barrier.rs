@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use super::clock::Clock;
 use crate::limits;
-use crate::mysql::classify::Fault;
+use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::session::{Answer, Session};
 use crate::plan::names::Names;
 use crate::report::Reporter;
@@ -31,11 +31,11 @@ pub async fn wait(
     reporter: &Reporter,
 ) -> Result<(), Fault> {
     let started = clock.elapsed_ms();
-    let mut open = locks(&session.run(&writers_now(names)).await?);
+    let mut open = look(session, names).await?;
     let mut told_ms = started;
     while !open.is_empty() {
         tokio::time::sleep(limits::BARRIER_PAUSE).await;
-        let now = locks(&session.run(&writers_now(names)).await?);
+        let now = look(session, names).await?;
         open.retain(|lock| now.contains(lock));
         let elapsed = clock.elapsed_ms();
         if elapsed > told_ms + 5_000 && !open.is_empty() {
@@ -54,6 +54,22 @@ pub async fn wait(
         }
     }
     Ok(())
+}
+
+/// The locks held now; a lost connection is replaced, because the answer needs no memory.
+async fn look(session: &mut Session, names: &Names) -> Result<BTreeSet<Lock>, Fault> {
+    let mut last = Fault::lost("look for open transactions");
+    for _ in 0..limits::RECONNECTS {
+        match session.run(&writers_now(names)).await {
+            Ok(answer) => return Ok(locks(&answer)),
+            Err(fault) if matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut) => {
+                last = fault;
+                session.reopen().await?;
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    Err(last)
 }
 
 fn locks(answer: &Answer) -> BTreeSet<Lock> {

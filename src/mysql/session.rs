@@ -213,14 +213,17 @@ impl Session {
             if attempt > 0 {
                 tokio::time::sleep(limits::RECONNECT_PAUSE).await;
             }
-            match self.connect().await {
-                Ok(()) => {
-                    fence(&self.address, before).await?;
-                    return Ok(());
-                }
+            let again = match self.connect().await {
+                // The fence has a connection of its own, which can be lost as well.
+                Ok(()) => fence(&self.address, before).await,
+                Err(fault) => Err(fault),
+            };
+            match again {
+                Ok(()) => return Ok(()),
                 Err(fault) if fault.kind == FaultKind::Definite => return Err(fault),
                 Err(fault) => last = fault,
             }
+            self.conn = None;
         }
         Err(last)
     }

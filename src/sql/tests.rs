@@ -1,1 +1,230 @@
+//! The statements as text, read in review like any other code.
 
+use super::*;
+use crate::core::chunk::Chunk;
+use crate::core::copy::Locking;
+use crate::plan::columns::{ColumnMap, ConstantColumn};
+use crate::plan::inspection::{Column, Index, IndexPart, Table};
+use crate::plan::key::{KeyValue, encode};
+use crate::plan::names::Names;
+use crate::plan::unique_key;
+
+fn column(name: &str, ordinal: usize, column_type: &str, text: Option<(&str, &str)>) -> Column {
+    let data_type = column_type
+        .chars()
+        .take_while(char::is_ascii_alphabetic)
+        .collect();
+    Column {
+        name: name.into(),
+        ordinal,
+        column_type: column_type.into(),
+        data_type,
+        charset: text.map(|(charset, _)| charset.into()),
+        collation: text.map(|(_, collation)| collation.into()),
+        octet_length: text.map(|_| 20),
+        ..Column::default()
+    }
+}
+
+fn table(columns: Vec<Column>, key: &[&str]) -> Table {
+    let part = |name: &&str| IndexPart {
+        column: Some((*name).into()),
+        prefix: false,
+        expression: None,
+    };
+    let index = Index {
+        name: "PRIMARY".into(),
+        unique: true,
+        parts: key.iter().map(part).collect(),
+    };
+    Table {
+        columns,
+        indexes: vec![index],
+        ..Table::default()
+    }
+}
+
+fn sql(original: Table, ghost: Table) -> Sql {
+    let shared = original
+        .columns
+        .iter()
+        .zip(&ghost.columns)
+        .map(|(from, to)| SharedColumn {
+            from: from.clone(),
+            to: to.clone(),
+        })
+        .collect();
+    let constant = vec![ConstantColumn {
+        name: "at".into(),
+        literal: "TIMESTAMP'2026-11-21 10:11:12'".into(),
+    }];
+    let columns = ColumnMap { shared, constant };
+    let key = unique_key::choose(&original, &ghost, &columns).expect("a key");
+    let introduced_keys = unique_key::introduced(&original, &ghost, &columns);
+    Sql::new(&Plan {
+        names: Names::new("s", "t`x", None, None),
+        key,
+        introduced_keys,
+        other_unique_keys: false,
+        legacy_dates_pass: true,
+        auto_increment_given: false,
+        columns,
+        original,
+        ghost,
+    })
+}
+
+fn numbers() -> Sql {
+    let columns = vec![column("id", 0, "int", None), column("v", 1, "int", None)];
+    sql(table(columns.clone(), &["id"]), table(columns, &["id"]))
+}
+
+fn chunk(after: &[i64], upto: &[i64], common_columns: usize) -> Chunk {
+    let key = |numbers: &[i64]| {
+        let values: Vec<KeyValue> = numbers.iter().map(|n| KeyValue::Int(*n)).collect();
+        (!values.is_empty()).then(|| encode(&values))
+    };
+    Chunk {
+        id: 0,
+        after: key(after),
+        upto: key(upto),
+        common_columns,
+    }
+}
+
+#[test]
+fn a_chunk_is_copied_by_one_statement() {
+    let statement = numbers()
+        .copy_chunk(&chunk(&[5], &[9], 0), Locking::NoWait)
+        .expect("a chunk");
+    assert_eq!(
+        statement.text,
+        "INSERT /* tableshift */ INTO `s`.`_t``x_gho` (`id`, `v`, `at`) SELECT `s`.`t``x`.`id`, \
+         `s`.`t``x`.`v`, TIMESTAMP'2026-11-21 10:11:12' FROM `s`.`t``x` FORCE INDEX (`PRIMARY`) WHERE \
+         ((`s`.`t``x`.`id` > 5 AND `s`.`t``x`.`id` <= 9)) FOR SHARE NOWAIT ON DUPLICATE KEY UPDATE \
+         `s`.`_t``x_gho`.`id` = `s`.`_t``x_gho`.`id`"
+    );
+}
+
+#[test]
+fn a_refresh_names_its_rows_by_ordinal_and_never_waits() {
+    let keys = [encode(&[KeyValue::Int(7)]), encode(&[KeyValue::Int(-8)])];
+    let statement = numbers()
+        .lock_present(&keys, Locking::SkipLocked)
+        .expect("keys");
+    assert_eq!(
+        statement.text,
+        "SELECT /* tableshift */ w.o FROM (VALUES ROW(0, 7), ROW(1, -8)) AS w(o, k1) STRAIGHT_JOIN \
+         `s`.`t``x` FORCE INDEX (`PRIMARY`) ON `s`.`t``x`.`id` = w.k1 FOR SHARE OF `t``x` SKIP LOCKED"
+    );
+    assert!(
+        numbers()
+            .replace(&keys)
+            .expect("keys")
+            .text
+            .ends_with("FOR SHARE OF `t``x` NOWAIT")
+    );
+    assert!(
+        !numbers()
+            .replace_locked(&keys)
+            .expect("keys")
+            .text
+            .contains("FOR SHARE")
+    );
+}
+
+#[test]
+fn composite_ranges_are_disjoint_pieces() {
+    let columns: Vec<Column> = ["a", "b", "c"]
+        .iter()
+        .zip(0..)
+        .map(|(name, n)| column(name, n, "int", None))
+        .collect();
+    let key = ["a", "b", "c"];
+    let sql = sql(table(columns.clone(), &key), table(columns, &key));
+    let text = |after: &[i64], upto: &[i64], common| {
+        let text = range::condition(sql.original(), &chunk(after, upto, common)).expect("a chunk");
+        text.replace("`s`.`t``x`.", "").replace('`', "")
+    };
+    assert_eq!(
+        text(&[1, 2, 3], &[4, 5, 6], 0),
+        "((a = 1 AND b = 2 AND c > 3) OR (a = 1 AND b > 2) OR (a > 1 AND a < 4) OR (a = 4 AND b < 5) \
+         OR (a = 4 AND b = 5 AND c <= 6))"
+    );
+    assert_eq!(
+        text(&[1, 2, 3], &[1, 5, 6], 1),
+        "((a = 1 AND b = 2 AND c > 3) OR (a = 1 AND b > 2 AND b < 5) OR (a = 1 AND b = 5 AND c <= 6))"
+    );
+    assert_eq!(
+        text(&[1, 2, 3], &[1, 2, 6], 2),
+        "((a = 1 AND b = 2 AND c > 3 AND c <= 6))"
+    );
+    assert_eq!(
+        text(&[], &[1, 2, 3], 0),
+        "((a < 1) OR (a = 1 AND b < 2) OR (a = 1 AND b = 2 AND c <= 3))"
+    );
+    assert_eq!(text(&[], &[], 0), "TRUE");
+}
+
+#[test]
+fn the_end_of_a_chunk_is_looked_up_piece_by_piece() {
+    let columns: Vec<Column> = ["a", "b"]
+        .iter()
+        .zip(0..)
+        .map(|(name, n)| column(name, n, "int", None))
+        .collect();
+    let sql = sql(
+        table(columns.clone(), &["a", "b"]),
+        table(columns, &["a", "b"]),
+    );
+    let after = encode(&[KeyValue::Int(1), KeyValue::Int(2)]);
+    let probes = Sql::boundary(sql.original(), Some(&after), 100).expect("a key");
+    let common: Vec<usize> = probes.iter().map(|probe| probe.common_columns).collect();
+    assert_eq!(common, [1, 0]);
+    assert!(
+        probes[0].statement.text.contains("`a` = 1 AND "),
+        "{}",
+        probes[0].statement.text
+    );
+    assert!(probes[1].statement.text.ends_with("LIMIT 1 OFFSET 99"));
+}
+
+#[test]
+fn text_keys_are_equal_only_if_both_tables_say_so() {
+    let before = Some(("latin1", "latin1_bin"));
+    let after = Some(("utf8mb4", "utf8mb4_0900_ai_ci"));
+    let sql = sql(
+        table(vec![column("k", 0, "varchar(20)", before)], &["k"]),
+        table(vec![column("k", 0, "varchar(20)", after)], &["k"]),
+    );
+    let key = [encode(&[KeyValue::Bytes(vec![0xe9])])];
+    assert_eq!(
+        sql.delete(&key).expect("a key").text,
+        "DELETE /* tableshift */ `s`.`_t``x_gho` FROM (VALUES ROW(0, _latin1 x'E9')) AS w(o, k1) \
+         STRAIGHT_JOIN `s`.`_t``x_gho` FORCE INDEX (`PRIMARY`) ON `s`.`_t``x_gho`.`k` = CONVERT(w.k1 \
+         USING utf8mb4) COLLATE utf8mb4_0900_ai_ci AND CONVERT(`s`.`_t``x_gho`.`k` USING latin1) \
+         COLLATE latin1_bin = w.k1"
+    );
+    // A unique key that compares otherwise may have no room for a row, so nothing is displaced.
+    assert!(sql.introduces_keys());
+    assert!(sql.replace(&key).expect("a key").text.starts_with("INSERT"));
+}
+
+#[test]
+fn a_row_s_hash_can_t_be_imitated_by_other_values() {
+    let columns = vec![
+        column("id", 0, "int", None),
+        column("a", 1, "varchar(20)", Some(("latin1", "latin1_bin"))),
+    ];
+    let sql = sql(table(columns.clone(), &["id"]), table(columns, &["id"]));
+    let text = sql
+        .compare_chunk(&chunk(&[], &[], 0))
+        .expect("a chunk")
+        .text;
+    assert!(
+        text.contains(
+            "SHA2(CONCAT_WS(_binary',', `s`.`t``x`.`id`, LENGTH(`s`.`t``x`.`a`), `s`.`t``x`.`a`), 256)"
+        ),
+        "{text}"
+    );
+}

@@ -1,0 +1,461 @@
+//! How runs end and what they leave: clean stops, refusals, pauses, blockers, lost connections and
+//! commits that are logged long before they are visible. In every case the original is as it was, or
+//! the new table is exactly right.
+
+#[cfg(test)]
+mod support;
+
+use std::path::PathBuf;
+use std::process::{Child, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use support::server::Server;
+use support::{tableshift_command, wait_until};
+
+/// Far more than any step here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+const ALTER: &str = "ADD COLUMN note VARCHAR(100) NOT NULL DEFAULT ''";
+
+/// One server for all tests but those that change its global settings.
+fn shared() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| Server::start(&[]))
+}
+
+/// A schema with a table `t` of `rows` rows.
+async fn schema(server: &Server, name: &str, rows: u32) -> Conn {
+    let mut conn = server.conn(None).await;
+    for statement in [
+        format!("CREATE DATABASE {name}"),
+        format!("USE {name}"),
+        "CREATE TABLE t (id INT PRIMARY KEY, v INT NOT NULL)".into(),
+        "SET SESSION cte_max_recursion_depth = 1000000".into(),
+        format!(
+            "INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \
+             {rows}) SELECT i, i * 7 FROM n"
+        ),
+    ] {
+        conn.query_drop(statement).await.expect("a fresh schema");
+    }
+    conn
+}
+
+async fn tables(conn: &mut Conn) -> Vec<String> {
+    conn.query("SHOW TABLES").await.expect("tables")
+}
+
+async fn content(conn: &mut Conn, columns: &str) -> Vec<(i32, i32)> {
+    let query = format!("SELECT {columns} FROM t ORDER BY 1");
+    conn.query(query).await.expect("the table's rows")
+}
+
+/// A running migration of `t`, held before its cut-over by a flag file.
+struct Running {
+    child: Child,
+    hold: PathBuf,
+}
+
+impl Running {
+    fn start(server: &Server, schema: &str, flags: &[&str]) -> Self {
+        let hold = std::env::temp_dir().join(format!(
+            "tableshift-{}-{schema}.postpone",
+            std::process::id()
+        ));
+        let child = tableshift_command(server, schema, "t", ALTER)
+            .args(["--execute", "--postpone-cut-over-flag-file"])
+            .arg(&hold)
+            .args(flags)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program");
+        Self { child, hold }
+    }
+
+    /// Waits until the ghost has all rows that the original has.
+    async fn copied(&self, conn: &mut Conn, rows: u64) {
+        wait_until(PATIENCE, "the copy is complete", async || {
+            let count: Result<Option<u64>, _> =
+                conn.query_first("SELECT COUNT(*) FROM _t_gho").await;
+            matches!(count, Ok(Some(count)) if count == rows)
+        })
+        .await;
+    }
+
+    fn release(&self) {
+        std::fs::remove_file(&self.hold).expect("the flag file");
+    }
+
+    fn terminate(&self) {
+        let sent = std::process::Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status()
+            .expect("kill");
+        assert!(sent.success());
+    }
+
+    fn end(self) -> Output {
+        let output = self.child.wait_with_output().expect("the program's end");
+        let _ = std::fs::remove_file(&self.hold);
+        output
+    }
+}
+
+fn assert_code(output: &Output, code: i32, fragments: &[&str]) {
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    for fragment in fragments {
+        assert!(text.contains(fragment), "no {fragment:?} in:\n{text}");
+    }
+}
+
+fn assert_done(output: &Output) {
+    assert_code(output, 0, &[]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text.lines().last(), Some("# Done"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminated_run_leaves_the_original_and_nothing_else() {
+    let mut conn = schema(shared(), "ended", 3_000).await;
+    let before = content(&mut conn, "id, v").await;
+    let running = Running::start(shared(), "ended", &[]);
+    running.copied(&mut conn, 3_000).await;
+    running.terminate();
+    assert_code(
+        &running.end(),
+        4,
+        &["  data:  `ended`.`t` is in place", "  next:  "],
+    );
+    assert_eq!(tables(&mut conn).await, ["t"]);
+    assert_eq!(content(&mut conn, "id, v").await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_panic_file_ends_a_run() {
+    let mut conn = schema(shared(), "panicked", 100).await;
+    let panic = std::env::temp_dir().join(format!("tableshift-{}.panic", std::process::id()));
+    let flag = panic.to_string_lossy().into_owned();
+    let running = Running::start(shared(), "panicked", &["--panic-flag-file", &flag]);
+    running.copied(&mut conn, 100).await;
+    std::fs::write(&panic, "").expect("the panic file");
+    assert_code(&running.end(), 4, &["panic flag file"]);
+    std::fs::remove_file(&panic).expect("the panic file");
+    assert_eq!(tables(&mut conn).await, ["t"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_run_on_the_same_table_is_refused() {
+    let mut conn = schema(shared(), "twice", 100).await;
+    let running = Running::start(shared(), "twice", &[]);
+    running.copied(&mut conn, 100).await;
+    let second = tableshift_command(shared(), "twice", "t", ALTER)
+        .args(["--execute", "--initially-drop-ghost-table"])
+        .output()
+        .expect("the program");
+    assert_code(&second, 3, &["another migration", "advisory lock"]);
+    running.release();
+    assert_done(&running.end());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_leaves_nothing() {
+    let mut conn = schema(shared(), "dry", 100).await;
+    let output = tableshift_command(shared(), "dry", "t", ALTER)
+        .output()
+        .expect("the program");
+    assert_done(&output);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(shown.contains("`note` varchar(100)"), "{shown}");
+    assert_eq!(tables(&mut conn).await, ["t"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_refusals_come_at_once_and_before_the_first_write() {
+    let mut conn = schema(shared(), "refused", 10).await;
+    for statement in [
+        "CREATE TABLE child (id INT PRIMARY KEY, t INT, CONSTRAINT to_t FOREIGN KEY (t) REFERENCES t (id))",
+        "CREATE TRIGGER watch BEFORE INSERT ON t FOR EACH ROW SET NEW.v = NEW.v",
+        "CREATE TABLE _t_gho (id INT PRIMARY KEY)",
+    ] {
+        conn.query_drop(statement).await.expect("an obstacle");
+    }
+    let output = tableshift_command(shared(), "refused", "t", "RENAME TO u, ADD c INT")
+        .arg("--execute")
+        .output()
+        .expect("the program");
+    assert_code(
+        &output,
+        3,
+        &[
+            "to_t",
+            "watch",
+            "_t_gho",
+            "--initially-drop-ghost-table",
+            "`u`",
+            "nothing has been written",
+        ],
+    );
+    assert_eq!(tables(&mut conn).await, ["_t_gho", "child", "t"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_copied_while_the_throttle_file_is_there() {
+    let mut conn = schema(shared(), "throttled", 2_000).await;
+    let file = std::env::temp_dir().join(format!("tableshift-{}.throttle", std::process::id()));
+    std::fs::write(&file, "").expect("the throttle file");
+    let flag = file.to_string_lossy().into_owned();
+    let running = Running::start(shared(), "throttled", &["--throttle-flag-file", &flag]);
+    // A heartbeat shows that the run is under way: the changelog is written while it is throttled.
+    wait_until(PATIENCE, "the run is under way", async || {
+        let beats: Result<Option<u64>, _> = conn
+            .query_first("SELECT COUNT(*) FROM _t_ghc WHERE hint = 'heartbeat'")
+            .await;
+        matches!(beats, Ok(Some(1)))
+    })
+    .await;
+    conn.query_drop("UPDATE t SET v = v + 1 WHERE id <= 100")
+        .await
+        .expect("a change");
+    let copied: Option<u64> = conn
+        .query_first("SELECT COUNT(*) FROM _t_gho")
+        .await
+        .expect("the ghost");
+    assert_eq!(copied, Some(0));
+    std::fs::remove_file(&file).expect("the throttle file");
+    running.copied(&mut conn, 2_000).await;
+    running.release();
+    assert_done(&running.end());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_old_table_goes_only_when_that_is_allowed() {
+    let mut conn = schema(shared(), "dropped", 100).await;
+    let running = Running::start(shared(), "dropped", &["--ok-to-drop-table"]);
+    running.copied(&mut conn, 100).await;
+    running.release();
+    assert_done(&running.end());
+    assert_eq!(tables(&mut conn).await, ["t"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_in_the_way_is_named_and_waited_for() {
+    // A server of its own: the looks for blockers are counted below.
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "blocked", 100).await;
+    let mut reader = server.conn(Some("blocked")).await;
+    let running = Running::start(&server, "blocked", &[]);
+    running.copied(&mut conn, 100).await;
+    reader
+        .query_drop("START TRANSACTION")
+        .await
+        .expect("a transaction");
+    reader
+        .query_drop("SELECT * FROM t LIMIT 1")
+        .await
+        .expect("a read");
+    // Long enough ago to be worth naming.
+    wait_until(
+        PATIENCE,
+        "the transaction is some seconds old",
+        async || {
+            let age: Option<u64> = conn
+                .query_first(
+                    "SELECT MAX(TIMESTAMPDIFF(SECOND, trx_started, NOW())) FROM \
+                 information_schema.INNODB_TRX",
+                )
+                .await
+                .expect("its age");
+            age >= Some(3)
+        },
+    )
+    .await;
+    running.release();
+    // The tool looks for blockers before it asks for the lock, so no LOCK is ever pending here.
+    wait_until(PATIENCE, "the tool has seen the reader", async || {
+        let looks: Option<u64> = conn
+            .query_first(
+                "SELECT CAST(COALESCE(SUM(COUNT_STAR), 0) AS UNSIGNED) FROM \
+                 performance_schema.events_statements_summary_by_digest WHERE DIGEST_TEXT LIKE \
+                 '%PROCESSLIST_ID%metadata_locks%INNODB_TRX%'",
+            )
+            .await
+            .expect("statement counts");
+        looks >= Some(1)
+    })
+    .await;
+    conn.query_drop("UPDATE t SET v = -1 WHERE id = 1")
+        .await
+        .expect("writers go on meanwhile");
+    reader
+        .query_drop("COMMIT")
+        .await
+        .expect("the end of the reader");
+    let output = running.end();
+    assert_done(&output);
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        log.contains(&format!("cut-over waits: connection {}", reader.id())),
+        "{log}"
+    );
+    assert_eq!(content(&mut conn, "id, v").await[0], (1, -1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_connections_lose_nothing() {
+    // A server of its own: the kills below take every connection of the tool they find.
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "killed", 5_000).await;
+    let running = Running::start(&server, "killed", &["--chunk-size=100"]);
+    wait_until(PATIENCE, "the ghost is there", async || {
+        tables(&mut conn)
+            .await
+            .iter()
+            .any(|table| table == "_t_gho")
+    })
+    .await;
+    for round in 1..=8 {
+        // Everything but the holder of the advisory lock, whose loss ends a run on purpose.
+        let ids: Vec<u64> = conn
+            .query(
+                "SELECT DISTINCT PROCESSLIST_ID FROM performance_schema.session_connect_attrs WHERE \
+                 ATTR_NAME = 'tableshift_run' AND PROCESSLIST_ID <> \
+                 COALESCE(IS_USED_LOCK('gh-ost::killed.t'), 0)",
+            )
+            .await
+            .expect("the tool's connections");
+        for id in ids {
+            // It may have ended meanwhile.
+            let _ = conn.query_drop(format!("KILL {id}")).await;
+        }
+        for statement in [
+            format!("UPDATE t SET v = v + {round} WHERE id % 8 = {}", round % 8),
+            format!("DELETE FROM t WHERE id % 100 = {round}"),
+            format!("INSERT INTO t VALUES ({}, {round})", 10_000 + round),
+            format!(
+                "UPDATE t SET id = id + 20000 WHERE id % 200 = {}",
+                100 + round
+            ),
+        ] {
+            conn.query_drop(statement).await.expect("a write");
+        }
+    }
+    let before = content(&mut conn, "id, v").await;
+    running.release();
+    let output = running.end();
+    assert_done(&output);
+    assert_eq!(content(&mut conn, "id, v").await, before);
+    let gained: Vec<String> = conn
+        .query("SELECT DISTINCT note FROM t")
+        .await
+        .expect("the new column");
+    assert_eq!(gained, [""]);
+}
+
+/// With semi-synchronous replication and no replica, a commit is logged, and delivered to whoever
+/// reads the log, seconds before it is visible.
+async fn stall_commits(conn: &mut Conn) {
+    for statement in [
+        "SET GLOBAL rpl_semi_sync_source_enabled = OFF",
+        "SET GLOBAL rpl_semi_sync_source_timeout = 1500",
+        "SET GLOBAL rpl_semi_sync_source_enabled = ON",
+    ] {
+        conn.query_drop(statement).await.expect("a setting");
+    }
+}
+
+async fn semi_sync_server() -> Server {
+    let server = Server::start(&[]);
+    let mut conn = server.conn(None).await;
+    conn.query_drop("INSTALL PLUGIN rpl_semi_sync_source SONAME 'semisync_source.so'")
+        .await
+        .expect("the plugin");
+    server
+}
+
+/// Waits until a commit waits for the acknowledgement that will never come.
+async fn someone_waits(conn: &mut Conn) {
+    wait_until(PATIENCE, "a commit is logged and waits", async || {
+        let waiting: Option<u64> = conn
+            .query_first(
+                "SELECT COUNT(*) FROM performance_schema.threads WHERE PROCESSLIST_STATE LIKE \
+                 'Waiting for semi-sync ACK%'",
+            )
+            .await
+            .expect("sessions");
+        waiting >= Some(1)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_delivered_before_they_are_visible_are_not_lost() {
+    let server = semi_sync_server().await;
+    let mut conn = schema(&server, "stalled", 500).await;
+    let running = Running::start(&server, "stalled", &["--chunk-size=100"]);
+    running.copied(&mut conn, 500).await;
+    for statement in [
+        "INSERT INTO t VALUES (9001, 1)",
+        "UPDATE t SET v = -5 WHERE id = 5",
+        "DELETE FROM t WHERE id = 6",
+        "UPDATE t SET id = 9007 WHERE id = 7",
+    ] {
+        stall_commits(&mut conn).await;
+        conn.query_drop(statement)
+            .await
+            .expect("a write whose commit is stalled");
+    }
+    let before = content(&mut conn, "id, v").await;
+    running.release();
+    assert_done(&running.end());
+    assert_eq!(content(&mut conn, "id, v").await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_start_barrier_outlasts_a_commit_that_is_logged_but_not_visible() {
+    use tableshift::engine::{barrier, clock::Clock};
+    use tableshift::mysql::session::{Address, Session, Setup};
+    use tableshift::plan::names::Names;
+    use tableshift::report::{Level, Reporter};
+
+    let server = semi_sync_server().await;
+    let mut conn = schema(&server, "barrier", 10).await;
+    stall_commits(&mut conn).await;
+    let mut writer = server.conn(Some("barrier")).await;
+    let write = tokio::spawn(async move {
+        writer
+            .query_drop("INSERT INTO t VALUES (100, 1)")
+            .await
+            .expect("a stalled write");
+    });
+    someone_waits(&mut conn).await;
+    let visible = "SELECT COUNT(*) FROM t WHERE id = 100";
+    let before: Option<u64> = conn.query_first(visible).await.expect("a count");
+    assert_eq!(before, Some(0), "logged, but not visible");
+
+    let address = Address {
+        host: server.host.clone(),
+        port: server.port,
+        user: support::server::USER.into(),
+        password: support::server::PASSWORD.into(),
+        token: "tableshift-test".into(),
+    };
+    let setup = Setup {
+        role: "test",
+        sql_mode: String::new(),
+        lock_wait_seconds: 5,
+        idle_seconds: 60,
+    };
+    let mut session = Session::open(&address, setup).await.expect("a session");
+    let (reporter, _thread) = Reporter::start(Level::Error).expect("a reporter");
+    let names = Names::new("barrier", "t", None, None);
+    barrier::wait(&mut session, &names, Clock::start(), &reporter)
+        .await
+        .expect("the barrier");
+    let after: Option<u64> = conn.query_first(visible).await.expect("a count");
+    assert_eq!(after, Some(1), "behind the barrier it is visible");
+    write.await.expect("the writer");
+}
