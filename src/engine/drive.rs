@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::clerk::{self, Clerk};
 use super::clock::{Clock, unlike_others};
-use super::locker::Locker;
+use super::locker::{Locker, Timeline};
 use super::workers::{Done, Worker};
 use super::{barrier, keeper, open, usual, writing_mode};
 use crate::config::Config;
@@ -251,6 +251,8 @@ async fn locker(run: &Run<'_>, sql: Arc<Sql>) -> Result<Locker, Fault> {
         plan: Arc::clone(&run.plan),
         reporter: run.reporter.clone(),
         holder: None,
+        clock: run.clock,
+        timeline: Timeline::default(),
     })
 }
 

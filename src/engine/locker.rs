@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::clock::Clock;
 use super::workers::{Done, bad_key, pick};
 use crate::core::event::{Command, Event, Ownership};
 use crate::limits;
@@ -36,6 +37,21 @@ pub(super) struct Locker {
     pub(super) reporter: Reporter,
     /// The connection that holds the lock, while there is one.
     pub(super) holder: Option<Session>,
+    /// The run's clock.
+    pub(super) clock: Clock,
+    /// When the steps of the present attempt were done.
+    pub(super) timeline: Timeline,
+}
+
+/// Moments of one attempt, in milliseconds since the start of the run; told at its end, because the
+/// time that writers wait is what operators ask about first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Timeline {
+    asked: u64,
+    locked: u64,
+    marked: u64,
+    refreshed: u64,
+    keys: usize,
 }
 
 impl Locker {
@@ -65,8 +81,13 @@ impl Locker {
                 }
             },
             Command::RefreshLocked { keys, suspects } => {
+                self.timeline.marked = self.clock.elapsed_ms();
+                self.timeline.keys = keys.len();
                 match self.refresh_locked(&keys, &suspects).await {
-                    Ok(different) => Event::LockedRefreshed(different),
+                    Ok(different) => {
+                        self.timeline.refreshed = self.clock.elapsed_ms();
+                        Event::LockedRefreshed(different)
+                    }
                     Err(fault) => {
                         self.release().await;
                         match fault.kind {
@@ -120,7 +141,9 @@ impl Locker {
         let mut holder = Session::open(&self.address, self.setup.clone()).await?;
         let (granted, cancelled) = oneshot::channel();
         let watchdog = tokio::spawn(watch(self.address.clone(), holder.id(), wait_ms, cancelled));
+        self.timeline.asked = self.clock.elapsed_ms();
         let answer = holder.run(&self.sql.lock_tables()).await;
+        self.timeline.locked = self.clock.elapsed_ms();
         // The watchdog has either been told in time or its kill has been answered: it can't hit
         // a later statement.
         let _ = granted.send(());
@@ -287,6 +310,17 @@ impl Locker {
                     self.release().await;
                 }
                 self.holder = None;
+                let (line, now) = (self.timeline, self.clock.elapsed_ms());
+                self.reporter.info(format!(
+                    "swapped locked_ms={} (marker {}, refresh of {} keys {}, rename {}) \
+                     lock_wait_ms={}",
+                    now - line.locked,
+                    line.marked - line.locked,
+                    line.keys,
+                    line.refreshed - line.marked,
+                    now - line.refreshed,
+                    line.locked - line.asked,
+                ));
                 Event::Renamed
             }
             Err(fault) if matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut) => {
