@@ -203,6 +203,49 @@ async fn all_refusals_come_at_once_and_before_the_first_write() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_documented_privileges_suffice_and_missing_ones_are_named() {
+    let mut conn = schema(shared(), "limited", 50).await;
+    for statement in [
+        "CREATE USER limited@'%' IDENTIFIED BY 'limited'",
+        "GRANT ALTER, CREATE, DELETE, DROP, INDEX, INSERT, SELECT, UPDATE ON limited.* TO limited@'%'",
+        "GRANT REPLICATION SLAVE ON *.* TO limited@'%'",
+    ] {
+        conn.query_drop(statement).await.expect("an account");
+    }
+    let run = || {
+        std::process::Command::new(env!("CARGO_BIN_EXE_tableshift"))
+            .args([
+                "--host",
+                &shared().host,
+                "--port",
+                &shared().port.to_string(),
+            ])
+            .args(["--user", "limited", "--password", "limited", "--execute"])
+            .args(["--alter", &format!("ALTER TABLE limited.t {ALTER}")])
+            .output()
+            .expect("the program")
+    };
+    let output = run();
+    assert_code(
+        &output,
+        3,
+        &[
+            "GRANT LOCK TABLES ON `limited`.* TO 'limited'@'%';",
+            "GRANT REPLICATION CLIENT ON *.* TO 'limited'@'%';",
+            "GRANT SELECT ON performance_schema.* TO 'limited'@'%';",
+        ],
+    );
+    for statement in [
+        "GRANT LOCK TABLES ON limited.* TO limited@'%'",
+        "GRANT REPLICATION CLIENT ON *.* TO limited@'%'",
+        "GRANT SELECT ON performance_schema.* TO limited@'%'",
+    ] {
+        conn.query_drop(statement).await.expect("a grant");
+    }
+    assert_done(&run());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_copied_while_the_throttle_file_is_there() {
     let mut conn = schema(shared(), "throttled", 2_000).await;
     let file = std::env::temp_dir().join(format!("tableshift-{}.throttle", std::process::id()));
@@ -280,7 +323,7 @@ async fn a_reader_in_the_way_is_named_and_waited_for() {
             .query_first(
                 "SELECT CAST(COALESCE(SUM(COUNT_STAR), 0) AS UNSIGNED) FROM \
                  performance_schema.events_statements_summary_by_digest WHERE DIGEST_TEXT LIKE \
-                 '%PROCESSLIST_ID%metadata_locks%INNODB_TRX%'",
+                 '%PROCESSLIST_ID%metadata_locks%events_transactions_current%'",
             )
             .await
             .expect("statement counts");

@@ -45,13 +45,8 @@ async fn server(session: &mut Session, names: &Names) -> Result<Server, Fault> {
     let version_text = format!("{} {}", text(&facts, 0, 0), text(&facts, 0, 1));
     let time_zone = text(&facts, 0, 10);
     let utc = |zone: &str| matches!(zone, "UTC" | "+00:00" | "-00:00" | "Etc/UTC" | "GMT");
-    let instrument = session
-        .say(
-            "read the server's instruments",
-            "SELECT /* tableshift */ ENABLED FROM performance_schema.setup_instruments WHERE \
-             NAME='wait/lock/metadata/sql/mdl'",
-        )
-        .await?;
+    let performance_schema = facts.number(0, 12) == Some(1);
+    let metadata_locks_visible = performance_schema && instrumented(session).await?;
     Ok(Server {
         version: Version::parse(&text(&facts, 0, 0)),
         version_text,
@@ -66,13 +61,24 @@ async fn server(session: &mut Session, names: &Names) -> Result<Server, Fault> {
         read_only: facts.number(0, 7) != Some(0),
         is_replica: is_replica(session).await?,
         lower_case_table_names: facts.number(0, 8).map_or(0, |value| u8::from(value > 0)),
-        metadata_locks_visible: facts.number(0, 12) == Some(1) && text(&instrument, 0, 0) == "YES",
+        metadata_locks_visible,
         sql_mode: text(&facts, 0, 9),
         max_allowed_packet: facts.number(0, 13).unwrap_or_default(),
         time_zone_is_utc: utc(&time_zone) || time_zone == "SYSTEM" && utc(&text(&facts, 0, 11)),
         time_zone,
         binlog_filtered: filtered(session, names).await?,
     })
+}
+
+/// Whether metadata locks are recorded. Without the privilege to look, the privilege check speaks.
+async fn instrumented(session: &mut Session) -> Result<bool, Fault> {
+    let question = "SELECT /* tableshift */ ENABLED FROM performance_schema.setup_instruments WHERE \
+                    NAME='wait/lock/metadata/sql/mdl'";
+    match session.say("read the server's instruments", question).await {
+        Ok(answer) => Ok(text(&answer, 0, 0) == "YES"),
+        Err(fault) if fault.code == Some(1142) => Ok(true),
+        Err(fault) => Err(fault),
+    }
 }
 
 /// Needs REPLICATION CLIENT; when that is missing the privilege check says so.
@@ -356,6 +362,7 @@ async fn privileges(session: &mut Session, names: &Names) -> Result<Privileges, 
 fn missing(lines: &[String], names: &Names) -> Vec<String> {
     let mut global: BTreeSet<String> = BTreeSet::new();
     let mut on_schema: BTreeSet<String> = BTreeSet::new();
+    let mut on_instruments: BTreeSet<String> = BTreeSet::new();
     for line in lines {
         let Some((given, rest)) = line
             .strip_prefix("GRANT ")
@@ -371,8 +378,13 @@ fn missing(lines: &[String], names: &Names) -> Vec<String> {
             .map(|privilege| privilege.trim().to_ascii_uppercase());
         if level == "*.*" {
             global.extend(given);
-        } else if schema_level(level).is_some_and(|pattern| like(&pattern, &names.schema)) {
-            on_schema.extend(given);
+        } else if let Some(pattern) = schema_level(level) {
+            if like(&pattern, "performance_schema") {
+                on_instruments.extend(given.clone());
+            }
+            if like(&pattern, &names.schema) {
+                on_schema.extend(given);
+            }
         }
     }
     let everything = |set: &BTreeSet<String>| set.contains("ALL PRIVILEGES");
@@ -399,6 +411,10 @@ fn missing(lines: &[String], names: &Names) -> Vec<String> {
         .collect();
     if !lacking.is_empty() {
         missing.push(format!("{} ON *.*", lacking.join(", ")));
+    }
+    let sees = |set: &BTreeSet<String>| everything(set) || set.contains("SELECT");
+    if !sees(&global) && !sees(&on_instruments) {
+        missing.push("SELECT ON performance_schema.*".into());
     }
     missing
 }
@@ -450,6 +466,7 @@ mod tests {
             lacking(&[
                 "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO `a`@`%`",
                 "GRANT ALL PRIVILEGES ON `shop\\_%`.* TO `a`@`%`",
+                "GRANT SELECT ON `performance_schema`.* TO `a`@`%`",
             ])
             .is_empty()
         );

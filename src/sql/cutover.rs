@@ -91,12 +91,13 @@ pub fn blockers(names: &Names) -> Statement {
         "look for blockers",
         format!(
             "SELECT /* tableshift */ t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST, \
-             MAX(COALESCE(TIMESTAMPDIFF(SECOND, x.trx_started, NOW()), t.PROCESSLIST_TIME, 0)), \
+             CAST(MAX(COALESCE(x.TIMER_WAIT DIV 1000000000000, t.PROCESSLIST_TIME, 0)) AS UNSIGNED), \
              LEFT(MAX(COALESCE(t.PROCESSLIST_INFO, t.PROCESSLIST_STATE, '')), 120), \
              MAX(t.PROCESSLIST_COMMAND) \
              FROM performance_schema.metadata_locks AS m \
              LEFT JOIN performance_schema.threads AS t ON t.THREAD_ID = m.OWNER_THREAD_ID \
-             LEFT JOIN information_schema.INNODB_TRX AS x ON x.trx_mysql_thread_id = t.PROCESSLIST_ID \
+             LEFT JOIN performance_schema.events_transactions_current AS x ON x.THREAD_ID = \
+             m.OWNER_THREAD_ID AND x.STATE = 'ACTIVE' \
              WHERE m.OBJECT_TYPE = 'TABLE' AND m.LOCK_STATUS = 'GRANTED' AND m.OBJECT_SCHEMA = {} AND \
              m.OBJECT_NAME IN ({}, {}) AND (t.PROCESSLIST_ID IS NULL OR t.PROCESSLIST_ID <> \
              CONNECTION_ID()) GROUP BY t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST \
