@@ -251,6 +251,7 @@ async fn locker(run: &Run<'_>, sql: Arc<Sql>) -> Result<Locker, Fault> {
         plan: Arc::clone(&run.plan),
         reporter: run.reporter.clone(),
         holder: None,
+        analyzed: false,
         clock: run.clock,
         timeline: Timeline::default(),
     })

@@ -37,6 +37,8 @@ pub(super) struct Locker {
     pub(super) reporter: Reporter,
     /// The connection that holds the lock, while there is one.
     pub(super) holder: Option<Session>,
+    /// The ghost's statistics are fresh.
+    pub(super) analyzed: bool,
     /// The run's clock.
     pub(super) clock: Clock,
     /// When the steps of the present attempt were done.
@@ -137,6 +139,7 @@ impl Locker {
         if self.blocked_for_long(wait_ms).await? {
             return Ok(false);
         }
+        self.analyze_once().await?;
         self.carry_auto_increment_early().await?;
         let mut holder = Session::open(&self.address, self.setup.clone()).await?;
         let (granted, cancelled) = oneshot::channel();
@@ -205,6 +208,22 @@ impl Locker {
             }
         }
         Ok(found)
+    }
+
+    /// Before the first attempt; without fresh statistics the swap is no less right, so trouble here
+    /// only makes for a warning.
+    async fn analyze_once(&mut self) -> Result<(), Fault> {
+        if std::mem::replace(&mut self.analyzed, true) {
+            return Ok(());
+        }
+        match self.control.run(&self.sql.analyze_ghost()).await {
+            Err(fault) if matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut) => Err(fault),
+            Err(fault) => {
+                self.reporter.warn(fault.to_string());
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+        }
     }
 
     /// Brings the ghost's counter up before the lock, so that it seldom has to be done under it.

@@ -75,17 +75,31 @@ async fn instrumented(session: &mut Session) -> Result<bool, Fault> {
     let question = "SELECT /* tableshift */ ENABLED FROM performance_schema.setup_instruments WHERE \
                     NAME='wait/lock/metadata/sql/mdl'";
     match session.say("read the server's instruments", question).await {
-        Ok(answer) => Ok(text(&answer, 0, 0) == "YES"),
-        Err(fault) if fault.code == Some(1142) => Ok(true),
-        Err(fault) => Err(fault),
+        Ok(answer) if text(&answer, 0, 0) != "YES" => return Ok(false),
+        Ok(_) => {}
+        Err(fault) if fault.code == Some(1142) => return Ok(true),
+        Err(fault) => return Err(fault),
     }
+    // Locks for which there was no room are in no row.
+    let lost = session
+        .say(
+            "read a status variable",
+            "SHOW GLOBAL STATUS LIKE 'Performance_schema_metadata_lock_lost'",
+        )
+        .await?;
+    Ok(lost.number(0, 1) == Some(0))
 }
 
 /// Needs REPLICATION CLIENT; when that is missing the privilege check says so.
 async fn is_replica(session: &mut Session) -> Result<bool, Fault> {
-    let status = session
-        .say("read the replication status", "SHOW REPLICA STATUS")
-        .await;
+    let name = "read the replication status";
+    let mut status = session.say(name, "SHOW REPLICA STATUS").await;
+    // The statement has this name since 8.0.22 (manual, "SHOW REPLICA STATUS Statement").
+    if let Err(fault) = &status
+        && fault.code == Some(1064)
+    {
+        status = session.say(name, "SHOW SLAVE STATUS").await;
+    }
     match status {
         Ok(answer) => Ok(!answer.rows.is_empty()),
         Err(fault) if fault.code == Some(1227) => Ok(false),

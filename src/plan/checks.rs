@@ -90,7 +90,7 @@ fn metadata_locks(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<R
     }
     vec![Refusal::new(
         "metadata locks can't be seen (performance_schema or its instrument \
-         wait/lock/metadata/sql/mdl is off)",
+         wait/lock/metadata/sql/mdl is off, or performance_schema_max_metadata_locks was exceeded)",
         "UPDATE performance_schema.setup_instruments SET ENABLED='YES' WHERE \
          NAME='wait/lock/metadata/sql/mdl'; the start of a migration has to see open transactions",
     )]

@@ -52,6 +52,15 @@ impl Sql {
         )
     }
 
+    /// Fresh statistics for the ghost: the optimizer goes by them from the moment of the swap.
+    #[must_use]
+    pub fn analyze_ghost(&self) -> Statement {
+        Statement::new(
+            "analyze the ghost table",
+            format!("ANALYZE /* tableshift */ TABLE {}", self.ghost.table),
+        )
+    }
+
     /// Carries the next AUTO_INCREMENT value over.
     #[must_use]
     pub fn set_auto_increment(&self, next: u64) -> Statement {
