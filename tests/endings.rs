@@ -348,6 +348,40 @@ async fn a_reader_in_the_way_is_named_and_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_old_snapshot_gets_an_error_and_never_an_empty_table() {
+    let mut conn = schema(shared(), "snapshot", 300).await;
+    let running = Running::start(shared(), "snapshot", &[]);
+    wait_until(PATIENCE, "the ghost is there", async || {
+        tables(&mut conn)
+            .await
+            .iter()
+            .any(|table| table == "_t_gho")
+    })
+    .await;
+    // A consistent backup that begins now and comes to this table after the swap.
+    let mut backup = shared().conn(Some("snapshot")).await;
+    for statement in [
+        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "START TRANSACTION WITH CONSISTENT SNAPSHOT",
+    ] {
+        backup.query_drop(statement).await.expect("a snapshot");
+    }
+    running.copied(&mut conn, 300).await;
+    running.release();
+    assert_done(&running.end());
+    let read: Result<Vec<i32>, _> = backup.query("SELECT id FROM t").await;
+    match read {
+        Err(mysql_async::Error::Server(error)) => assert_eq!(error.code, 1412, "{error}"),
+        other => panic!("{other:?}"),
+    }
+    let definition: Option<(String, String)> = conn
+        .query_first("SHOW CREATE TABLE t")
+        .await
+        .expect("the definition");
+    assert!(!definition.expect("one row").1.contains("snapshot_guard"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn killed_connections_lose_nothing() {
     // A server of its own: the kills below take every connection of the tool they find.
     let server = Server::start(&[]);

@@ -304,7 +304,41 @@ impl Locker {
             let statement = self.marked(sql.set_auto_increment(next));
             self.holder()?.run(&statement).await?;
         }
+        if self.plan.guards_snapshots && different.is_empty() {
+            self.guard_snapshots().await?;
+        }
         Ok(different)
+    }
+
+    /// Not every table can be changed instantly (full-text indexes, compression); then old snapshots
+    /// read what they read. Once the column is there it has to go again, come what may.
+    async fn guard_snapshots(&mut self) -> Result<(), Fault> {
+        let [add, drop] = self.sql.guard_snapshots().map(|half| self.marked(half));
+        let holder = self.holder()?;
+        match holder.run(&add).await {
+            Ok(_) => {}
+            // Left by an attempt whose connection was lost half-way.
+            Err(fault) if fault.code == Some(1060) => {}
+            Err(fault) if fault.kind == FaultKind::Definite => {
+                self.reporter.warn(format!(
+                    "transactions older than the swap may read the new table as it was at their \
+                     start: {fault}"
+                ));
+                return Ok(());
+            }
+            Err(fault) => return Err(fault),
+        }
+        holder
+            .run(&drop)
+            .await
+            .map(|_| ())
+            .map_err(|fault| match fault.kind {
+                FaultKind::Lost | FaultKind::TimedOut => fault,
+                FaultKind::Held | FaultKind::Conflict | FaultKind::Definite => Fault {
+                    kind: FaultKind::Definite,
+                    ..fault
+                },
+            })
     }
 
     fn holder(&mut self) -> Result<&mut Session, Fault> {

@@ -15,7 +15,7 @@ pub mod unique_key;
 
 use alter::Alter;
 use columns::{ColumnMap, SharedColumn};
-use inspection::{Inspection, Table};
+use inspection::{Inspection, Table, Version};
 use names::Names;
 use unique_key::{IntroducedKey, SharedKey};
 
@@ -69,7 +69,18 @@ pub struct Plan {
     pub legacy_dates_pass: bool,
     /// The ALTER sets AUTO_INCREMENT itself.
     pub auto_increment_given: bool,
+    /// The server can be trusted with an instant change of the ghost, which keeps old snapshots
+    /// from reading it.
+    pub guards_snapshots: bool,
 }
+
+/// From here on instant ADD and DROP COLUMN are relied on; releases between 8.0.29, which brought
+/// them, and this one had bugs that damaged tables (release notes of 8.0.30 to 8.0.33).
+const INSTANT_TRUSTED: Version = Version {
+    major: 8,
+    minor: 0,
+    patch: 33,
+};
 
 /// Checks what can be checked before anything is written.
 ///
@@ -130,6 +141,7 @@ pub fn make(
         introduced_keys,
         other_unique_keys: unique > 1,
         auto_increment_given: alter.auto_increment.is_some(),
+        guards_snapshots: facts.server.version >= INSTANT_TRUSTED,
         names,
         original,
         ghost,

@@ -68,6 +68,7 @@ fn sql(original: Table, ghost: Table) -> Sql {
         other_unique_keys: false,
         legacy_dates_pass: true,
         auto_increment_given: false,
+        guards_snapshots: true,
         columns,
         original,
         ghost,
