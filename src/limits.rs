@@ -66,6 +66,8 @@ pub const CUT_OVER_DIRTY_LOCKED_MAX: usize = 10_000;
 /// Time the first attempt's LOCK TABLES may wait; every new statement on the table queues behind
 /// it meanwhile. Each attempt that fails doubles it, up to `--cut-over-lock-timeout-seconds`.
 pub const LOCK_WAIT_FIRST: Duration = Duration::from_millis(400);
+/// Looks for a moment without readers before the lock is asked for anyway (a quarter of a second).
+pub const READER_LOOKS: u32 = 50;
 /// First pause between cut-over attempts; doubles up to [`CUT_OVER_PAUSE_MAX`].
 pub const CUT_OVER_PAUSE_FIRST: Duration = Duration::from_millis(500);
 /// Longest pause between cut-over attempts.
@@ -97,7 +99,7 @@ pub const BINLOG_SILENCE: Duration = Duration::from_secs(10);
 /// Longest wait of the start barrier for transactions that were open when the position was taken.
 pub const BARRIER_WAIT: Duration = Duration::from_secs(3_600);
 /// Pause between two looks of the start barrier.
-pub const BARRIER_PAUSE: Duration = Duration::from_millis(20);
+pub const BARRIER_PAUSE: Duration = Duration::from_millis(5);
 /// Interval of the ping that keeps the advisory lock's connection alive and checks the lock.
 pub const ADVISORY_PING: Duration = Duration::from_secs(30);
 /// Time a clean stop may take before the process ends anyway.

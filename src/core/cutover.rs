@@ -157,7 +157,9 @@ impl Core {
                 self.back_to_gate();
             }
             (Attempt::Renaming, Event::Renamed) => self.phase = Phase::Ended(Outcome::Completed),
-            (Attempt::Renaming, Event::NotRenamed) => self.give_up(None, commands),
+            (Attempt::Renaming, Event::NotRenamed(why)) => {
+                self.give_up(why.map(Outcome::Failed), commands);
+            }
             (Attempt::Renaming, Event::RenameLost) => {
                 if self.rules().has(Rule::LostAnswerIsRead) {
                     self.phase = Phase::CutOver(Attempt::Settlement);

@@ -70,8 +70,9 @@ pub enum Event {
     LockedRefreshed(Vec<Key>),
     /// The tables are swapped.
     Renamed,
-    /// The server refused the rename: nothing happened, the lock is still held.
-    NotRenamed,
+    /// The server refused the rename: nothing happened, the lock is still held. With a reason that
+    /// would be the same next time, the run is over.
+    NotRenamed(Option<Failure>),
     /// The answer to the rename was lost.
     RenameLost,
     /// What the catalogue says after a lost answer.

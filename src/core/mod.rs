@@ -259,7 +259,7 @@ impl Core {
             | Event::NotLocked
             | Event::LockedRefreshed(_)
             | Event::Renamed
-            | Event::NotRenamed
+            | Event::NotRenamed(_)
             | Event::RenameLost
             | Event::OwnershipRead(_)
             | Event::Unlocked) => self.attempt_event(event, commands),

@@ -2,9 +2,12 @@
 //!
 //! A transaction that was logged before the position but isn't visible yet is in no event, and a
 //! read that passes over locks doesn't see it: its rows would be lost. Such a transaction still
-//! holds its metadata lock on the table, because that is given up after the engine's commit. So
-//! the write locks on the table are read *after* the position was taken, and the copy begins when
-//! each of these very locks is gone. New transactions don't matter: they are logged later.
+//! holds a metadata lock on the table, because that is given up after the engine's commit. So the
+//! write locks on the table are read *after* the position was taken, and the copy begins when each of
+//! their owners has been seen without one. (Not: when that very lock is gone. A prepared XA
+//! transaction that is detached from its session gets a new lock for the same change.) A prepared
+//! transaction whose session has ended has a lock without a thread; while there is one, the copy
+//! waits. New transactions of others don't matter: they are logged later.
 //! (A marker seen in the stream would prove nothing; one committed would need
 //! `binlog_order_commits` and no XA.)
 
@@ -18,7 +21,14 @@ use crate::plan::names::Names;
 use crate::report::Reporter;
 use crate::sql::cutover::writers_now;
 
-type Lock = (u64, u64, u64);
+/// Who holds a write lock on the table.
+#[derive(Debug, Default)]
+struct Writers {
+    /// Threads with a session.
+    threads: BTreeSet<u64>,
+    /// Somebody without one.
+    detached: bool,
+}
 
 /// Returns when every transaction that could have been logged before now is decided and visible.
 ///
@@ -31,18 +41,25 @@ pub async fn wait(
     reporter: &Reporter,
 ) -> Result<(), Fault> {
     let started = clock.elapsed_ms();
-    let mut open = look(session, names).await?;
+    let first = look(session, names).await?;
+    let (mut open, mut detached) = (first.threads, first.detached);
     let mut told_ms = started;
-    while !open.is_empty() {
+    while !open.is_empty() || detached {
         tokio::time::sleep(limits::BARRIER_PAUSE).await;
         let now = look(session, names).await?;
-        open.retain(|lock| now.contains(lock));
+        open.retain(|thread| now.threads.contains(thread));
+        detached = now.detached;
         let elapsed = clock.elapsed_ms();
-        if elapsed > told_ms + 5_000 && !open.is_empty() {
+        if elapsed > told_ms + 5_000 {
             told_ms = elapsed;
             reporter.info(format!(
-                "waiting for transactions that were open at the start: {} on this table since {} s",
+                "waiting for transactions that were open at the start: {} sessions{} since {} s",
                 open.len(),
+                if detached {
+                    " and a prepared XA transaction (see XA RECOVER)"
+                } else {
+                    ""
+                },
                 (elapsed - started) / 1_000
             ));
         }
@@ -57,11 +74,11 @@ pub async fn wait(
 }
 
 /// The locks held now; a lost connection is replaced, because the answer needs no memory.
-async fn look(session: &mut Session, names: &Names) -> Result<BTreeSet<Lock>, Fault> {
+async fn look(session: &mut Session, names: &Names) -> Result<Writers, Fault> {
     let mut last = Fault::lost("look for open transactions");
     for _ in 0..limits::RECONNECTS {
         match session.run(&writers_now(names)).await {
-            Ok(answer) => return Ok(locks(&answer)),
+            Ok(answer) => return Ok(writers(&answer)),
             Err(fault) if matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut) => {
                 last = fault;
                 session.reopen().await?;
@@ -72,14 +89,14 @@ async fn look(session: &mut Session, names: &Names) -> Result<BTreeSet<Lock>, Fa
     Err(last)
 }
 
-fn locks(answer: &Answer) -> BTreeSet<Lock> {
-    (0..answer.rows.len())
-        .filter_map(|row| {
-            Some((
-                answer.number(row, 0)?,
-                answer.number(row, 1)?,
-                answer.number(row, 2)?,
-            ))
-        })
-        .collect()
+fn writers(answer: &Answer) -> Writers {
+    let mut writers = Writers::default();
+    for row in 0..answer.rows.len() {
+        if answer.number(row, 1) == Some(0) {
+            writers.threads.extend(answer.number(row, 0));
+        } else {
+            writers.detached = true;
+        }
+    }
+    writers
 }

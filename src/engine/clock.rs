@@ -34,13 +34,6 @@ fn since_epoch() -> Duration {
         .unwrap_or_default()
 }
 
-/// This moment in UTC with microseconds, as SQL writes it.
-#[must_use]
-pub fn sql_now() -> String {
-    let now = since_epoch();
-    format!("{}.{:06}", utc(now.as_secs()), now.subsec_micros())
-}
-
 /// `YYYYMMDDhhmmss`, for `--timestamp-old-table`.
 #[must_use]
 pub fn stamp() -> String {

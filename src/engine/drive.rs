@@ -10,7 +10,7 @@ use super::clerk::{self, Clerk};
 use super::clock::{Clock, unlike_others};
 use super::locker::{Locker, Timeline};
 use super::workers::{Done, Worker};
-use super::{barrier, keeper, open, usual, writing_mode};
+use super::{barrier, keeper, open, prepare, usual, writing_mode};
 use crate::config::Config;
 use crate::control::Wish;
 use crate::control::files::{self, Files};
@@ -86,6 +86,10 @@ pub(super) async fn drive(
         None => Position::default(),
     };
     reporter.info(format!("following the binary log from {position}"));
+    // What is altered from here on is in the log; what was altered before must not have been.
+    if let Some(session) = &mut crew.barrier {
+        prepare::unchanged(session, &plan).await?;
+    }
     crew.tasks.spawn(binlog::follow(
         source(&plan, server, address),
         position.clone(),

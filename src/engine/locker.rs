@@ -15,7 +15,7 @@ use crate::mysql::session::{Address, Session, Setup, fence};
 use crate::plan::Plan;
 use crate::plan::key::Key;
 use crate::report::Reporter;
-use crate::sql::cutover::{blockers, ownership};
+use crate::sql::cutover::{blockers, counter, ownership, readers, without_counter};
 use crate::sql::{Sql, Statement};
 
 /// Keys refreshed by one statement under the lock.
@@ -144,6 +144,7 @@ impl Locker {
         let mut holder = Session::open(&self.address, self.setup.clone()).await?;
         let (granted, cancelled) = oneshot::channel();
         let watchdog = tokio::spawn(watch(self.address.clone(), holder.id(), wait_ms, cancelled));
+        self.wait_for_readers().await?;
         self.timeline.asked = self.clock.elapsed_ms();
         let answer = holder.run(&self.sql.lock_tables()).await;
         self.timeline.locked = self.clock.elapsed_ms();
@@ -184,6 +185,17 @@ impl Locker {
         for row in 0..answer.rows.len() {
             let text = |column| answer.text(row, column).unwrap_or_default();
             let seconds = answer.number(row, 3).unwrap_or_default();
+            if answer.number(row, 6) == Some(1) {
+                found = true;
+                self.reporter.warn(format!(
+                    "cut-over waits: connection {} ({}@{}) holds the backup lock (LOCK INSTANCE FOR \
+                     BACKUP)",
+                    text(0),
+                    text(1),
+                    text(2),
+                ));
+                continue;
+            }
             match answer.number(row, 0) {
                 None => {
                     found = true;
@@ -208,6 +220,20 @@ impl Locker {
             }
         }
         Ok(found)
+    }
+
+    /// A transaction that has only read the table and goes on to write to it while our LOCK is pending
+    /// is rolled back by the server (1213, a deadlock of metadata locks). So the lock is asked for at
+    /// a moment without such readers, if there is one soon; it can't be ruled out altogether.
+    async fn wait_for_readers(&mut self) -> Result<(), Fault> {
+        for _ in 0..limits::READER_LOOKS {
+            let answer = self.control.run(&readers(&self.plan.names)).await?;
+            if answer.number(0, 0) == Some(0) {
+                break;
+            }
+            tokio::time::sleep(limits::BARRIER_PAUSE).await;
+        }
+        Ok(())
     }
 
     /// Before the first attempt; without fresh statistics the swap is no less right, so trouble here
@@ -249,8 +275,8 @@ impl Locker {
         {
             return None;
         }
-        let original = auto_increment(original.as_deref()?)?;
-        let ghost = auto_increment(ghost.as_deref()?).unwrap_or(1);
+        let original = counter(original.as_deref()?)?;
+        let ghost = counter(ghost.as_deref()?).unwrap_or(1);
         (original > ghost).then_some(original)
     }
 
@@ -299,6 +325,14 @@ impl Locker {
             different.extend(pick(batch, &extra));
         }
         let original = holder.run(&sql.show_original()).await?;
+        let definition = original.text(0, 1).unwrap_or_default();
+        if without_counter(&definition) != without_counter(&self.plan.original.definition) {
+            return Err(Fault::unexpected(
+                "cut over",
+                "somebody altered the table without logging it",
+            ));
+        }
+        let holder = self.holder()?;
         let ghost = holder.run(&sql.show_ghost()).await?;
         if let Some(next) = self.wanted_counter(&original.text(0, 1), &ghost.text(0, 1)) {
             let statement = self.marked(sql.set_auto_increment(next));
@@ -381,11 +415,13 @@ impl Locker {
                     .warn(format!("{fault}; looking what became of it"));
                 Event::RenameLost
             }
-            Err(fault) => {
+            // Somebody may hold what the rename needs; anything else would be the same next time.
+            Err(fault) if fault.kind == FaultKind::Conflict => {
                 self.reporter
                     .warn(format!("cut-over attempt given up: {fault}"));
-                Event::NotRenamed
+                Event::NotRenamed(None)
             }
+            Err(fault) => Event::NotRenamed(Some(fault.failure())),
         }
     }
 
@@ -448,19 +484,6 @@ fn owner(found: &[String], plan: &Plan) -> Ownership {
     }
 }
 
-/// `AUTO_INCREMENT=n` among the table options, which stand behind the last parenthesis that
-/// closes the columns: a column's comment can't imitate it there.
-fn auto_increment(definition: &str) -> Option<u64> {
-    let options = definition.rsplit_once("\n) ")?.1;
-    let digits = options.split_once("AUTO_INCREMENT=")?.1;
-    digits
-        .chars()
-        .take_while(char::is_ascii_digit)
-        .collect::<String>()
-        .parse()
-        .ok()
-}
-
 /// The first word of a statement: enough to know what it is, without its values.
 fn statement_kind(text: &str) -> String {
     match text.split_whitespace().next() {
@@ -494,18 +517,6 @@ async fn watch(address: Address, id: u32, wait_ms: u64, cancelled: oneshot::Rece
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_counter_is_read_from_the_options_only() {
-        let definition = "CREATE TABLE `t` (\n  `id` int NOT NULL AUTO_INCREMENT COMMENT \
-                          'AUTO_INCREMENT=99',\n  PRIMARY KEY (`id`)\n) ENGINE=InnoDB \
-                          AUTO_INCREMENT=14 DEFAULT CHARSET=utf8mb4";
-        assert_eq!(auto_increment(definition), Some(14));
-        assert_eq!(
-            auto_increment("CREATE TABLE `t` (\n  `id` int\n) ENGINE=InnoDB"),
-            None
-        );
-    }
 
     #[test]
     fn messages_name_the_kind_of_statement_only() {

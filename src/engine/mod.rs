@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::control::signals::Signals;
 use crate::core::event::{Failure, Outcome};
 use crate::error::{Report, ended, exit, not_started, refused};
+use crate::limits;
 use crate::mysql::session::{Address, Session, Setup};
 use crate::plan::Refusal;
 use crate::plan::names::Names;
@@ -185,7 +186,7 @@ fn writing_mode(legacy_dates_pass: bool) -> String {
     format!("STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,{dates}")
 }
 
-/// Settings of an ordinary session.
+/// Settings of the session that holds the advisory lock and idles for as long as a run takes.
 fn usual(role: &'static str, sql_mode: String) -> Setup {
     Setup {
         role,
@@ -195,10 +196,21 @@ fn usual(role: &'static str, sql_mode: String) -> Setup {
     }
 }
 
+/// A session with a job: the server ends it soon when the tool is frozen, so that record locks of a
+/// job half done don't outlive it; one that idled for too long is simply opened again.
 async fn open(
     address: &Address,
     role: &'static str,
     legacy_dates_pass: bool,
 ) -> Result<Session, crate::mysql::classify::Fault> {
-    Session::open(address, usual(role, writing_mode(legacy_dates_pass))).await
+    let setup = usual(role, writing_mode(legacy_dates_pass));
+    let idle_seconds = limits::LOCKER_IDLE_SECONDS;
+    Session::open(
+        address,
+        Setup {
+            idle_seconds,
+            ..setup
+        },
+    )
+    .await
 }

@@ -179,12 +179,21 @@ impl Worker {
                 Err(fault) if fault.code == Some(1062) && self.sql.introduces_keys() => {
                     job.answer(RefreshAnswer::Conflict);
                 }
+                // With its connection the transaction is gone: that is a rollback as well.
+                Err(fault) if step == RefreshStep::RollBack && lost(&fault) => {
+                    self.session.reopen().await?;
+                    job.answer(RefreshAnswer::Ok);
+                }
                 Err(fault) => {
                     tries += 1;
                     self.recover(&fault, tries).await?;
                     // Whatever the transaction had done or proved is void.
                     if fault.kind == FaultKind::Conflict {
-                        self.session.say("roll back", "ROLLBACK").await?;
+                        match self.session.say("roll back", "ROLLBACK").await {
+                            Err(fault) if lost(&fault) => self.session.reopen().await?,
+                            Err(fault) => return Err(fault),
+                            Ok(_) => {}
+                        }
                     }
                     job.restart();
                 }
@@ -317,6 +326,10 @@ impl Worker {
         }
         Ok(Event::ChunkEndFound(scan, None))
     }
+}
+
+fn lost(fault: &Fault) -> bool {
+    matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut)
 }
 
 pub(super) fn bad_key(error: KeyError) -> Fault {

@@ -6,7 +6,7 @@ use super::binlog::Position;
 use super::classify::Fault;
 use super::session::{Answer, Session};
 use crate::plan::inspection::{
-    Column, ForeignKey, Index, IndexPart, Inspection, Privileges, Server, Table, Version,
+    Column, ForeignKey, Index, IndexPart, Inspection, Leftover, Privileges, Server, Table, Version,
 };
 use crate::plan::names::Names;
 use crate::sql::{qualified, text_literal};
@@ -273,7 +273,11 @@ async fn indexes(session: &mut Session, schema: &str, name: &str) -> Result<Vec<
     Ok(indexes)
 }
 
-async fn triggers(session: &mut Session, names: &Names) -> Result<Vec<String>, Fault> {
+/// Triggers on the original.
+///
+/// # Errors
+/// When the catalogue can't be read.
+pub async fn triggers(session: &mut Session, names: &Names) -> Result<Vec<String>, Fault> {
     let answer = session
         .say(
             "look for triggers",
@@ -290,7 +294,11 @@ async fn triggers(session: &mut Session, names: &Names) -> Result<Vec<String>, F
         .collect())
 }
 
-async fn foreign_keys(session: &mut Session, names: &Names) -> Result<Vec<ForeignKey>, Fault> {
+/// Foreign keys from and to the original.
+///
+/// # Errors
+/// When the catalogue can't be read.
+pub async fn foreign_keys(session: &mut Session, names: &Names) -> Result<Vec<ForeignKey>, Fault> {
     let (schema, table) = (text_literal(&names.schema), text_literal(&names.original));
     let answer = session
         .say(
@@ -312,12 +320,12 @@ async fn foreign_keys(session: &mut Session, names: &Names) -> Result<Vec<Foreig
     Ok((0..answer.rows.len()).map(key).collect())
 }
 
-async fn leftovers(session: &mut Session, names: &Names) -> Result<Vec<String>, Fault> {
+async fn leftovers(session: &mut Session, names: &Names) -> Result<Vec<Leftover>, Fault> {
     let answer = session
         .say(
             "look for leftovers",
             &format!(
-                "SELECT /* tableshift */ TABLE_NAME FROM information_schema.TABLES WHERE \
+                "SELECT /* tableshift */ TABLE_NAME, TABLE_COMMENT FROM information_schema.TABLES WHERE \
                  TABLE_SCHEMA={} AND TABLE_NAME IN ({}, {}, {})",
                 text_literal(&names.schema),
                 text_literal(&names.ghost),
@@ -326,9 +334,11 @@ async fn leftovers(session: &mut Session, names: &Names) -> Result<Vec<String>, 
             ),
         )
         .await?;
-    Ok((0..answer.rows.len())
-        .map(|row| text(&answer, row, 0))
-        .collect())
+    let leftover = |row: usize| Leftover {
+        name: text(&answer, row, 0),
+        comment: text(&answer, row, 1),
+    };
+    Ok((0..answer.rows.len()).map(leftover).collect())
 }
 
 /// What a migration needs on the schema, and globally.

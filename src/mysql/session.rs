@@ -126,18 +126,26 @@ impl Session {
         self.id = conn.id();
         self.conn = Some(conn);
         let settings = format!(
-            "SET SESSION time_zone='+00:00', sql_mode='{}', transaction_isolation='READ-COMMITTED', \
-             innodb_lock_wait_timeout=5, lock_wait_timeout={}, wait_timeout={}, \
-             range_optimizer_max_mem_size=0, foreign_key_checks=0, \
-             information_schema_stats_expiry=0, NAMES utf8mb4 COLLATE utf8mb4_bin",
+            "SET SESSION autocommit=1, completion_type=0, time_zone=@@global.time_zone, \
+             sql_mode='{}', transaction_isolation='READ-COMMITTED', transaction_read_only=0, \
+             sql_select_limit=18446744073709551615, sql_big_selects=1, sql_safe_updates=0, \
+             max_execution_time=0, innodb_lock_wait_timeout=5, lock_wait_timeout={}, \
+             wait_timeout={}, range_optimizer_max_mem_size=0, foreign_key_checks=0, \
+             unique_checks=1, sql_quote_show_create=1, information_schema_stats_expiry=0, \
+             lc_messages='en_US', NAMES utf8mb4 COLLATE utf8mb4_bin",
             self.setup.sql_mode, self.setup.lock_wait_seconds, self.setup.idle_seconds,
         );
         self.run(&Statement {
             name: "set the session up",
             text: settings,
         })
-        .await
-        .map(drop)
+        .await?;
+        // A variable of 8.0.30; older servers have no hidden keys to show.
+        let shown = "SET SESSION show_gipk_in_create_table_and_information_schema=ON";
+        match self.say("set the session up", shown).await {
+            Err(fault) if fault.code != Some(1193) => Err(fault),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// The connection's id on the server.

@@ -15,7 +15,8 @@ const OLDEST: Version = Version {
 
 type Check = fn(&Inspection, &Alter, &Names, &Wishes) -> Vec<Refusal>;
 
-const CHECKS: [Check; 16] = [
+const CHECKS: [Check; 17] = [
+    distinct_names,
     version,
     packet,
     metadata_locks,
@@ -48,6 +49,23 @@ pub(super) fn run(
         .collect()
 }
 
+/// With `--force-table-names` a helper could get the original's own name.
+fn distinct_names(_: &Inspection, _: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {
+    let all = [&names.original, &names.ghost, &names.old, &names.changelog];
+    let twice = all.iter().enumerate().find(|(position, name)| {
+        all.iter()
+            .skip(position + 1)
+            .any(|other| same_name(name, other))
+    });
+    match twice {
+        Some((_, name)) => vec![Refusal::new(
+            format!("`{name}` would be the name of two tables of this migration"),
+            "choose another name with --force-table-names",
+        )],
+        None => vec![],
+    }
+}
+
 fn version(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
     let text = facts.server.version_text.to_ascii_lowercase();
     if text.contains("mariadb") {
@@ -68,10 +86,11 @@ fn version(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal>
     )]
 }
 
-/// A row's values without its long ones take at most 64 KiB (manual, "Row Size Limits"), three times
+/// 2 000 keys of 3 072 bytes in hexadecimal are one statement under the cut-over's lock. And a row's
+/// values without its long ones take at most 64 KiB (manual, "Row Size Limits"), three times
 /// that after a change of character set; a concatenation beyond the packet would be NULL and hide
 /// the row from verification.
-const PACKET_MIN: u64 = 1 << 20;
+const PACKET_MIN: u64 = 16 << 20;
 
 fn packet(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
     let bytes = facts.server.max_allowed_packet;
@@ -286,6 +305,19 @@ fn foreign_keys(facts: &Inspection, alter: &Alter, names: &Names, _: &Wishes) ->
 
 fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> Vec<Refusal> {
     let mut refusals = Vec::new();
+    let foreign = facts.leftovers.iter().find(|leftover| {
+        same_name(&leftover.name, &names.changelog)
+            && !["tableshift changelog", "gh-ost changelog"].contains(&leftover.comment.as_str())
+    });
+    if foreign.is_some() {
+        refusals.push(Refusal::new(
+            format!(
+                "table `{}`.`{}` is not one of ours",
+                names.schema, names.changelog
+            ),
+            "rename it, or choose other helper names with --force-table-names",
+        ));
+    }
     for (name, allowed, flag) in [
         (
             &names.ghost,
@@ -302,7 +334,7 @@ fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> V
             && facts
                 .leftovers
                 .iter()
-                .any(|leftover| same_name(leftover, name))
+                .any(|leftover| same_name(&leftover.name, name))
         {
             refusals.push(Refusal::new(
                 format!("table `{}`.`{name}` already exists", names.schema),

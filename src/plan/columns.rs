@@ -158,6 +158,16 @@ fn added(column: &Column, now: &str) -> Result<Option<ConstantColumn>, Refusal> 
         ));
     }
     let literal = match &column.default {
+        Some(default) if uses_clock(column, default) => {
+            return Err(Refusal::new(
+                format!(
+                    "the default of the added column `{}` depends on the time",
+                    column.name
+                ),
+                "a plain ALTER takes one moment for all rows, a copy can't; use CURRENT_TIMESTAMP \
+                 by itself, or fill the column afterwards",
+            ));
+        }
         Some(default) => by_clock(column, default, now),
         None if column.nullable || column.extra.contains("DEFAULT_GENERATED") => None,
         None => Some(implicit_default(column)?),
@@ -166,6 +176,24 @@ fn added(column: &Column, now: &str) -> Result<Option<ConstantColumn>, Refusal> 
         name: column.name.clone(),
         literal,
     }))
+}
+
+/// An expression, other than CURRENT_TIMESTAMP by itself, that gives another value at another time.
+fn uses_clock(column: &Column, default: &str) -> bool {
+    const CLOCKS: [&str; 8] = [
+        "now(",
+        "current_",
+        "curdate",
+        "curtime",
+        "sysdate",
+        "utc_",
+        "localtime",
+        "unix_timestamp(",
+    ];
+    let text = default.to_lowercase();
+    column.extra.to_uppercase().contains("DEFAULT_GENERATED")
+        && by_clock(column, default, "").is_none()
+        && CLOCKS.iter().any(|clock| text.contains(clock))
 }
 
 /// `CURRENT_TIMESTAMP(n)` as a default is the one moment of the migration.

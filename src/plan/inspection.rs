@@ -202,6 +202,15 @@ pub struct Privileges {
     pub missing: Vec<String>,
 }
 
+/// A table that bears a helper's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leftover {
+    /// Its name.
+    pub name: String,
+    /// Its comment, by which our own changelogs can be told.
+    pub comment: String,
+}
+
 /// Everything that was looked up before the first write.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inspection {
@@ -214,7 +223,7 @@ pub struct Inspection {
     /// Foreign keys from and to the original.
     pub foreign_keys: Vec<ForeignKey>,
     /// Helper tables that exist already, of the names this run would use.
-    pub leftovers: Vec<String>,
+    pub leftovers: Vec<Leftover>,
     /// What the account lacks.
     pub privileges: Privileges,
 }

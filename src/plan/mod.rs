@@ -113,7 +113,7 @@ pub fn make(
     now: &str,
 ) -> Result<Plan, Vec<Refusal>> {
     let columns = columns::map_columns(&original, &ghost, alter, now)?;
-    let mut refusals = time_zone(facts, &columns);
+    let mut refusals = Vec::new();
     if !ghost.engine.eq_ignore_ascii_case("InnoDB") {
         refusals.push(Refusal::new(
             format!("the ALTER changes the engine to {}", ghost.engine),
@@ -131,6 +131,7 @@ pub fn make(
             return Err(refusals);
         }
     };
+    refusals.extend(time_zone(facts, &key));
     if !refusals.is_empty() {
         return Err(refusals);
     }
@@ -161,26 +162,22 @@ fn temporal_changed(shared: &SharedColumn) -> bool {
     temporal(&shared.to.data_type) && shared.from.column_type != shared.to.column_type
 }
 
-/// A conversion between TIMESTAMP and another type depends on the session's time zone; ours is
-/// UTC, a plain ALTER would use the server's.
-fn time_zone(facts: &Inspection, columns: &ColumnMap) -> Vec<Refusal> {
+/// Every session runs in the server's time zone, as the operator's ALTER would. Text can't name a
+/// moment in a zone with daylight saving, so a TIMESTAMP can be walked only in UTC.
+fn time_zone(facts: &Inspection, key: &SharedKey) -> Vec<Refusal> {
     if facts.server.time_zone_is_utc {
         return vec![];
     }
-    columns
-        .shared
+    key.columns
         .iter()
-        .filter(|shared| {
-            (shared.from.data_type == "timestamp") != (shared.to.data_type == "timestamp")
-        })
-        .map(|shared| {
+        .filter(|column| column.kind == key::KeyKind::Timestamp)
+        .map(|column| {
             Refusal::new(
                 format!(
-                    "column `{}` changes between TIMESTAMP and another type, which depends on the \
-                     time zone, and the server's is {}",
-                    shared.from.name, facts.server.time_zone
+                    "key column `{}` is a TIMESTAMP, and the server's time zone is {}",
+                    column.name, facts.server.time_zone
                 ),
-                "convert this column by a plain ALTER, or into a new column",
+                "this needs a server in UTC (SET GLOBAL time_zone='+00:00'), or another key",
             )
         })
         .collect()

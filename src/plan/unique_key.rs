@@ -100,7 +100,7 @@ fn candidate(
         if column.nullable {
             return Err(format!("column `{}` accepts NULL", column.name));
         }
-        let computed = same_computation(column, ghost);
+        let computed = same_computation(column, ghost, map);
         let shared = computed
             .as_ref()
             .or_else(|| map.find(name))
@@ -124,8 +124,8 @@ fn candidate(
 }
 
 /// A stored generated column isn't copied, but it has the same values on both sides when it is
-/// computed from the same expression.
-fn same_computation(column: &Column, ghost: &Table) -> Option<SharedColumn> {
+/// computed from the same expression over columns that keep their types.
+fn same_computation(column: &Column, ghost: &Table, map: &ColumnMap) -> Option<SharedColumn> {
     let to = ghost.column(&column.name)?;
     let stored = |column: &Column| {
         column
@@ -133,7 +133,8 @@ fn same_computation(column: &Column, ghost: &Table) -> Option<SharedColumn> {
             .to_ascii_uppercase()
             .contains("STORED GENERATED")
     };
-    (stored(column) && stored(to) && column.generation == to.generation).then(|| SharedColumn {
+    let same = column.generation == to.generation && map.shared.iter().all(compared_alike);
+    (stored(column) && stored(to) && same).then(|| SharedColumn {
         from: column.clone(),
         to: to.clone(),
     })
@@ -314,7 +315,7 @@ fn enforced_before(index: &Index, original: &Table, ghost: &Table, map: &ColumnM
         let same = |own: &Index| own.unique && own.parts == index.parts;
         return map.shared.iter().all(compared_alike) && original.indexes.iter().any(same);
     }
-    let computed = |name: &str| same_computation(original.column(name)?, ghost);
+    let computed = |name: &str| same_computation(original.column(name)?, ghost, map);
     let sources: Vec<SharedColumn> = index
         .parts
         .iter()

@@ -569,7 +569,7 @@ impl Sim {
                 Event::RenameLost
             }
             Fate::Refused if world.locked => {
-                world.answers.push_back(Event::NotRenamed);
+                world.answers.push_back(Event::NotRenamed(None));
                 return Ok(true);
             }
             Fate::LostDone | Fate::Refused => return Ok(false),

@@ -122,13 +122,14 @@ pub fn blockers(names: &Names) -> Statement {
             "SELECT /* tableshift */ t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST, \
              CAST(MAX(COALESCE(x.TIMER_WAIT DIV 1000000000000, t.PROCESSLIST_TIME, 0)) AS UNSIGNED), \
              LEFT(MAX(COALESCE(t.PROCESSLIST_INFO, t.PROCESSLIST_STATE, '')), 120), \
-             MAX(t.PROCESSLIST_COMMAND) \
+             MAX(t.PROCESSLIST_COMMAND), MAX(m.OBJECT_TYPE = 'BACKUP LOCK') \
              FROM performance_schema.metadata_locks AS m \
              LEFT JOIN performance_schema.threads AS t ON t.THREAD_ID = m.OWNER_THREAD_ID \
              LEFT JOIN performance_schema.events_transactions_current AS x ON x.THREAD_ID = \
              m.OWNER_THREAD_ID AND x.STATE = 'ACTIVE' \
-             WHERE m.OBJECT_TYPE = 'TABLE' AND m.LOCK_STATUS = 'GRANTED' AND m.OBJECT_SCHEMA = {} AND \
-             m.OBJECT_NAME IN ({}, {}) AND (t.PROCESSLIST_ID IS NULL OR t.PROCESSLIST_ID <> \
+             WHERE (m.OBJECT_TYPE = 'BACKUP LOCK' AND m.LOCK_TYPE = 'SHARED' OR m.OBJECT_TYPE = \
+             'TABLE' AND m.OBJECT_SCHEMA = {} AND m.OBJECT_NAME IN ({}, {})) AND m.LOCK_STATUS = \
+             'GRANTED' AND (t.PROCESSLIST_ID IS NULL OR t.PROCESSLIST_ID <> \
              CONNECTION_ID()) GROUP BY t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST \
              ORDER BY 4 DESC LIMIT 20",
             text_literal(&names.schema),
@@ -138,19 +139,92 @@ pub fn blockers(names: &Names) -> Statement {
     )
 }
 
-/// Write locks on the original's metadata at this moment, for the start barrier: owner and the
-/// event at which the lock was taken identify one lock for good.
+/// How many transactions have read the original and not (yet) written to it.
+#[must_use]
+pub fn readers(names: &Names) -> Statement {
+    Statement::new(
+        "look for readers",
+        format!(
+            "SELECT /* tableshift */ COUNT(*) FROM (SELECT OWNER_THREAD_ID FROM \
+             performance_schema.metadata_locks WHERE OBJECT_TYPE='TABLE' AND LOCK_STATUS='GRANTED' \
+             AND OBJECT_SCHEMA={} AND OBJECT_NAME={} AND LOCK_DURATION='TRANSACTION' GROUP BY \
+             OWNER_THREAD_ID HAVING SUM(LOCK_TYPE='SHARED_READ') > 0 AND \
+             SUM(LOCK_TYPE='SHARED_WRITE') = 0) AS d",
+            text_literal(&names.schema),
+            text_literal(&names.original),
+        ),
+    )
+}
+
+/// Write locks on the original's metadata at this moment, for the start barrier: the owner's thread,
+/// and whether the thread is gone, as it is for prepared XA transactions whose session has ended.
 #[must_use]
 pub fn writers_now(names: &Names) -> Statement {
     Statement::new(
         "look for open transactions",
         format!(
-            "SELECT /* tableshift */ COALESCE(OWNER_THREAD_ID, 0), COALESCE(OWNER_EVENT_ID, 0), \
-             OBJECT_INSTANCE_BEGIN FROM performance_schema.metadata_locks WHERE OBJECT_TYPE='TABLE' \
-             AND LOCK_STATUS='GRANTED' AND OBJECT_SCHEMA={} AND OBJECT_NAME={} AND LOCK_TYPE NOT IN \
-             ('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ', 'SHARED_READ_ONLY')",
+            "SELECT /* tableshift */ COALESCE(m.OWNER_THREAD_ID, 0), t.PROCESSLIST_ID IS NULL FROM \
+             performance_schema.metadata_locks AS m LEFT JOIN performance_schema.threads AS t ON \
+             t.THREAD_ID = m.OWNER_THREAD_ID WHERE m.OBJECT_TYPE='TABLE' AND \
+             m.LOCK_STATUS='GRANTED' AND m.OBJECT_SCHEMA={} AND m.OBJECT_NAME={} AND m.LOCK_TYPE \
+             NOT IN ('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ', 'SHARED_READ_ONLY')",
             text_literal(&names.schema),
             text_literal(&names.original),
         ),
     )
+}
+
+/// A definition as SHOW CREATE TABLE gives it, without the counter, which changes by itself.
+#[must_use]
+pub fn without_counter(definition: &str) -> String {
+    match counter_place(definition) {
+        Some((start, end)) => {
+            let rest = definition.get(end..).unwrap_or_default();
+            format!("{}{}", definition.get(..start).unwrap_or_default(), rest)
+        }
+        None => definition.to_owned(),
+    }
+}
+
+/// The counter in a definition.
+#[must_use]
+pub fn counter(definition: &str) -> Option<u64> {
+    let (start, end) = counter_place(definition)?;
+    definition
+        .get(start..end)?
+        .trim()
+        .strip_prefix("AUTO_INCREMENT=")?
+        .parse()
+        .ok()
+}
+
+/// Where ` AUTO_INCREMENT=n` stands among the table options: they follow the parenthesis that closes
+/// the columns, and nothing in quotes stands before it (COMMENT comes later).
+fn counter_place(definition: &str) -> Option<(usize, usize)> {
+    let options = definition.rfind("\n) ENGINE=")?;
+    let text = definition.get(options..)?;
+    let plain = text.get(..text.find('\'').unwrap_or(text.len()))?;
+    let start = options + plain.find(" AUTO_INCREMENT=")?;
+    let digits = definition.get(start + " AUTO_INCREMENT=".len()..)?;
+    let length = digits.chars().take_while(char::is_ascii_digit).count();
+    Some((start, start + " AUTO_INCREMENT=".len() + length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counter_is_read_from_the_options_only() {
+        let definition = "CREATE TABLE `t` (\n  `id` int NOT NULL AUTO_INCREMENT COMMENT \
+                          'AUTO_INCREMENT=99',\n  PRIMARY KEY (`id`)\n) ENGINE=InnoDB \
+                          AUTO_INCREMENT=14 DEFAULT CHARSET=utf8mb4 COMMENT='was AUTO_INCREMENT=7'";
+        assert_eq!(counter(definition), Some(14));
+        assert!(
+            without_counter(definition).contains(") ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT")
+        );
+        let plain = "CREATE TABLE `t` (\n  `id` int\n) ENGINE=InnoDB COMMENT='AUTO_INCREMENT=100'";
+        assert_eq!(counter(plain), None);
+        assert_eq!(without_counter(plain), plain);
+    }
 }
