@@ -178,6 +178,7 @@ fn source(plan: &Plan, server: Server, address: &Address) -> Source {
         names: plan.names.clone(),
         key: plan.key.columns.clone(),
         columns: plan.original.columns.len(),
+        reached_from_elsewhere: plan.reached_from_elsewhere,
     }
 }
 

@@ -20,7 +20,7 @@ use crate::core::event::Failure;
 use crate::limits;
 use crate::plan::key::{Key, KeyColumn};
 use crate::plan::names::Names;
-use crate::plan::statement::{Meaning, judge};
+use crate::plan::statement::{Meaning, Reach, judge};
 
 /// A place in the binary log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -65,6 +65,8 @@ pub struct Source {
     pub key: Vec<KeyColumn>,
     /// Number of columns of the original.
     pub columns: usize,
+    /// Programs of other schemas reach the table.
+    pub reached_from_elsewhere: bool,
 }
 
 /// Why a connection's events ended.
@@ -356,7 +358,12 @@ impl Follower {
         end: u64,
     ) -> Result<Option<End>, Failure> {
         let token = &self.source.address.token;
-        match judge(text, schema, &self.source.names, token) {
+        let reach = if self.source.reached_from_elsewhere {
+            Reach::AnySchema
+        } else {
+            Reach::OwnSchema
+        };
+        match judge(text, schema, &self.source.names, reach, token) {
             // Our own rename: what follows are rows of another shape.
             Meaning::Harmless if text.starts_with("RENAME") && text.contains(token) => {
                 Ok(Some(End::Closed))

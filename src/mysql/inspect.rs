@@ -21,6 +21,7 @@ pub async fn inspect(session: &mut Session, names: &Names) -> Result<Inspection,
         original: table(session, &names.schema, &names.original).await?,
         triggers: triggers(session, names).await?,
         foreign_keys: foreign_keys(session, names).await?,
+        reached_from: reached_from(session, names).await?,
         leftovers: leftovers(session, names).await?,
         privileges: privileges(session, names).await?,
         server,
@@ -318,6 +319,29 @@ pub async fn foreign_keys(session: &mut Session, names: &Names) -> Result<Vec<Fo
         parent: format!("{}.{}", text(&answer, row, 3), text(&answer, row, 4)),
     };
     Ok((0..answer.rows.len()).map(key).collect())
+}
+
+/// What reaches the table from elsewhere has to name its schema.
+async fn reached_from(session: &mut Session, names: &Names) -> Result<Vec<String>, Fault> {
+    let (schema, table) = (text_literal(&names.schema), text_literal(&names.original));
+    let answer = session
+        .say(
+            "look for programs of other schemas",
+            &format!(
+                "SELECT /* tableshift */ CONCAT(VIEW_SCHEMA, '.', VIEW_NAME) FROM \
+                 information_schema.VIEW_TABLE_USAGE WHERE TABLE_SCHEMA={schema} AND \
+                 TABLE_NAME={table} AND VIEW_SCHEMA<>{schema} UNION ALL SELECT \
+                 CONCAT(TRIGGER_SCHEMA, '.', TRIGGER_NAME) FROM information_schema.TRIGGERS WHERE \
+                 TRIGGER_SCHEMA<>{schema} AND LOCATE({schema}, ACTION_STATEMENT) > 0 UNION ALL SELECT \
+                 CONCAT(ROUTINE_SCHEMA, '.', ROUTINE_NAME) FROM information_schema.ROUTINES WHERE \
+                 ROUTINE_SCHEMA NOT IN ({schema}, 'sys', 'mysql') AND LOCATE({schema}, \
+                 ROUTINE_DEFINITION) > 0"
+            ),
+        )
+        .await?;
+    Ok((0..answer.rows.len())
+        .map(|row| text(&answer, row, 0))
+        .collect())
 }
 
 async fn leftovers(session: &mut Session, names: &Names) -> Result<Vec<Leftover>, Fault> {

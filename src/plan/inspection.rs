@@ -222,6 +222,9 @@ pub struct Inspection {
     pub triggers: Vec<String>,
     /// Foreign keys from and to the original.
     pub foreign_keys: Vec<ForeignKey>,
+    /// Views, triggers and routines of other schemas that mention the table: through them a statement
+    /// that names neither table nor schema can change it.
+    pub reached_from: Vec<String>,
     /// Helper tables that exist already, of the names this run would use.
     pub leftovers: Vec<Leftover>,
     /// What the account lacks.

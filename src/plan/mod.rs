@@ -69,6 +69,8 @@ pub struct Plan {
     pub legacy_dates_pass: bool,
     /// The ALTER sets AUTO_INCREMENT itself.
     pub auto_increment_given: bool,
+    /// Programs of other schemas reach the table, so any change logged as a statement may concern it.
+    pub reached_from_elsewhere: bool,
     /// The server can be trusted with an instant change of the ghost, which keeps old snapshots
     /// from reading it.
     pub guards_snapshots: bool,
@@ -142,6 +144,7 @@ pub fn make(
         introduced_keys,
         other_unique_keys: unique > 1,
         auto_increment_given: alter.auto_increment.is_some(),
+        reached_from_elsewhere: !facts.reached_from.is_empty(),
         guards_snapshots: facts.server.version >= INSTANT_TRUSTED,
         names,
         original,

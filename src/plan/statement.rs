@@ -17,10 +17,19 @@ pub enum Meaning {
     Fatal(String),
 }
 
+/// From where statements can change the table without naming it or its schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Only from its own schema: no view, trigger or routine elsewhere mentions it.
+    OwnSchema,
+    /// From anywhere.
+    AnySchema,
+}
+
 /// Judges a logged statement. `schema` is the session's default schema, `token` marks our own
 /// statements.
 #[must_use]
-pub fn judge(text: &str, schema: &str, names: &Names, token: &str) -> Meaning {
+pub fn judge(text: &str, schema: &str, names: &Names, reach: Reach, token: &str) -> Meaning {
     if text.contains(token) {
         return Meaning::Harmless;
     }
@@ -34,7 +43,14 @@ pub fn judge(text: &str, schema: &str, names: &Names, token: &str) -> Meaning {
         | "ANALYZE" | "FLUSH" | "SET" | "CHECK" => return Meaning::Harmless,
         "COMMIT" => return Meaning::Commit,
         "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" | "OPTIMIZE" | "REPAIR" | "IMPORT" => {}
-        // Through views, functions and triggers a change can reach any table from any schema.
+        "INSERT" | "UPDATE" | "DELETE" | "REPLACE"
+            if reach == Reach::OwnSchema
+                && !same(schema, &names.schema)
+                && !words.iter().any(|word| same(&word.text, &names.schema)) =>
+        {
+            return Meaning::Harmless;
+        }
+        // Functions, procedures and whatever isn't known can reach any table from any schema.
         _ => {
             return Meaning::Fatal(format!(
                 "a session logged a change as a statement ({verb}, in schema `{schema}`), not as rows"
@@ -258,6 +274,7 @@ mod tests {
             text,
             schema,
             &Names::new("shop", "orders", None, None),
+            Reach::OwnSchema,
             "run-77",
         )
     }
@@ -289,6 +306,22 @@ mod tests {
             judged("DELETE FROM `shop` . `orders`", "x"),
             Meaning::Fatal(_)
         ));
+    }
+
+    #[test]
+    fn other_schemas_matter_only_when_programs_there_reach_the_table() {
+        let names = Names::new("s", "prix€", None, None);
+        let judged = |text: &str, reach| judge(text, "elsewhere", &names, reach, "run-77");
+        let insert = "INSERT INTO v VALUES (1, 's.prix€')";
+        assert_eq!(judged(insert, Reach::OwnSchema), Meaning::Harmless);
+        for (text, reach) in [
+            (insert, Reach::AnySchema),
+            ("INSERT INTO s.v VALUES (1)", Reach::OwnSchema),
+            ("SELECT f(77)", Reach::OwnSchema),
+            ("ALTER TABLE s.prix€ ADD INDEX (v)", Reach::OwnSchema),
+        ] {
+            assert!(matches!(judged(text, reach), Meaning::Fatal(_)), "{text}");
+        }
     }
 
     #[test]

@@ -69,6 +69,7 @@ fn sql(original: Table, ghost: Table) -> Sql {
         legacy_dates_pass: true,
         auto_increment_given: false,
         guards_snapshots: true,
+        reached_from_elsewhere: false,
         columns,
         original,
         ghost,

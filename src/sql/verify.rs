@@ -74,8 +74,8 @@ fn comparison(shared: &SharedColumn, from: &str, to: &str) -> Option<Comparison>
     converted(old, new, from, to)
 }
 
-/// Conversions whose result an expression over the old value gives exactly.
-fn converted(old: &Column, new: &Column, from: &str, to: &str) -> Option<Comparison> {
+/// Conversions to numbers.
+fn to_number(old: &Column, new: &Column, from: &str, to: &str) -> Option<Comparison> {
     let plain = |expression: String| {
         Some(Comparison {
             from: expression,
@@ -83,16 +83,7 @@ fn converted(old: &Column, new: &Column, from: &str, to: &str) -> Option<Compari
             shape: Shape::Plain,
         })
     };
-    let (before, after) = (kind(&old.data_type), kind(&new.data_type));
-    let text = |expression: &str| {
-        let charset = new.charset.as_deref()?;
-        Some(Comparison {
-            from: format!("CONVERT({expression} USING {charset})"),
-            to: format!("CONVERT(CONCAT({to}) USING {charset})"),
-            shape: shape_of(new),
-        })
-    };
-    match (before, after) {
+    match (kind(&old.data_type), kind(&new.data_type)) {
         (Kind::Integer, Kind::Integer) => plain(from.to_owned()),
         (Kind::Integer | Kind::Decimal, Kind::Decimal) => {
             let (precision, scale) = new.decimal?;
@@ -106,6 +97,41 @@ fn converted(old: &Column, new: &Column, from: &str, to: &str) -> Option<Compari
                 shape: Shape::Plain,
             })
         }
+        (Kind::ByNumber, Kind::Integer) if matches!(old.data_type.as_str(), "year" | "bit") => {
+            plain(format!("{from}+0"))
+        }
+        (Kind::ByNumber, Kind::ByNumber) if old.data_type == "bit" && new.data_type == "bit" => {
+            Some(Comparison {
+                from: format!("{from}+0"),
+                to: format!("{to}+0"),
+                shape: Shape::Plain,
+            })
+        }
+        // Beyond the signed range the two ways differ: ALTER refuses what INSERT … SELECT takes.
+        (Kind::Decimal | Kind::Text, Kind::Integer)
+            if !(new.data_type == "bigint" && new.column_type.contains("unsigned")) =>
+        {
+            plain(format!("CAST({from} AS DECIMAL(65,0))"))
+        }
+        _ => None,
+    }
+}
+
+/// Conversions whose result an expression over the old value gives exactly.
+fn converted(old: &Column, new: &Column, from: &str, to: &str) -> Option<Comparison> {
+    let (before, after) = (kind(&old.data_type), kind(&new.data_type));
+    let text = |expression: &str| {
+        let charset = new.charset.as_deref()?;
+        Some(Comparison {
+            from: format!("CONVERT({expression} USING {charset})"),
+            to: format!("CONVERT(CONCAT({to}) USING {charset})"),
+            shape: shape_of(new),
+        })
+    };
+    if let Some(comparison) = to_number(old, new, from, to) {
+        return Some(comparison);
+    }
+    match (before, after) {
         (Kind::Temporal, Kind::Temporal) => temporal(old, new, from, to),
         (Kind::Text, Kind::Text) if new.data_type == "char" => {
             text(&format!("TRIM(TRAILING ' ' FROM {from})"))
@@ -125,7 +151,19 @@ fn converted(old: &Column, new: &Column, from: &str, to: &str) -> Option<Compari
         {
             text(&format!("CAST({from} AS CHAR)"))
         }
-        (Kind::ByNumber, Kind::Integer) if old.data_type == "year" => plain(format!("{from}+0")),
+        (Kind::ByNumber, Kind::Text) if old.data_type == "year" => {
+            text(&format!("CAST({from} AS CHAR)"))
+        }
+        // A CHAR that is too short cuts the digits, where ALTER refuses.
+        (Kind::Double, Kind::Text) if new.data_type != "char" => {
+            text(&format!("CAST({from} AS CHAR)"))
+        }
+        (Kind::Json, Kind::Text) => text(&format!("CAST({from} AS CHAR)")),
+        (Kind::Text, Kind::Json) => Some(Comparison {
+            from: format!("CAST(CAST(CONVERT({from} USING utf8mb4) AS JSON) AS CHAR)"),
+            to: format!("CAST({to} AS CHAR)"),
+            shape: Shape::Long,
+        }),
         (Kind::Text, Kind::Binary) | (Kind::Binary, Kind::Binary | Kind::Text)
             if new.data_type != "binary" && new.data_type != "char" =>
         {
@@ -163,9 +201,8 @@ fn temporal(old: &Column, new: &Column, from: &str, to: &str) -> Option<Comparis
         "datetime" | "timestamp" if moment(&old.data_type) => {
             format!("CAST({from} AS DATETIME({digits}))")
         }
-        "date" if moment(&old.data_type) && old.fraction_digits == 0 => {
-            format!("CAST({from} AS DATE)")
-        }
+        // Half a second and more before midnight is the next day (manual, "Fractional Seconds").
+        "date" if moment(&old.data_type) => format!("CAST(CAST({from} AS DATETIME) AS DATE)"),
         "time" if old.data_type == "time" => format!("CAST({from} AS TIME({digits}))"),
         _ => return None,
     };
