@@ -348,6 +348,129 @@ async fn a_reader_in_the_way_is_named_and_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_helper_never_takes_the_original_s_name() {
+    let mut conn = schema(shared(), "named", 20).await;
+    conn.query_drop("RENAME TABLE t TO _x_ghc")
+        .await
+        .expect("a name");
+    let output = tableshift_command(shared(), "named", "_x_ghc", ALTER)
+        .args(["--force-table-names", "x", "--execute"])
+        .output()
+        .expect("the program");
+    assert_code(&output, 3, &["the name of two tables"]);
+    conn.query_drop("RENAME TABLE _x_ghc TO t")
+        .await
+        .expect("it is still there");
+    conn.query_drop("CREATE TABLE _t_ghc (id INT PRIMARY KEY)")
+        .await
+        .expect("a foreign table");
+    let output = tableshift_command(shared(), "named", "t", ALTER)
+        .arg("--execute")
+        .output()
+        .expect("it");
+    assert_code(&output, 3, &["is not one of ours"]);
+    assert_eq!(tables(&mut conn).await, ["_t_ghc", "t"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_taken_meanwhile_ends_the_run() {
+    let mut conn = schema(shared(), "taken", 20).await;
+    let running = Running::start(shared(), "taken", &[]);
+    running.copied(&mut conn, 20).await;
+    conn.query_drop("CREATE TABLE _t_del (id INT PRIMARY KEY)")
+        .await
+        .expect("the old table's name");
+    running.release();
+    assert_code(&running.end(), 5, &["_t_del", "(1050)"]);
+    assert_eq!(tables(&mut conn).await, ["_t_del", "t"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_is_named_and_waited_for() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "backup", 20).await;
+    let mut backup = server.conn(None).await;
+    let running = Running::start(&server, "backup", &[]);
+    running.copied(&mut conn, 20).await;
+    backup
+        .query_drop("LOCK INSTANCE FOR BACKUP")
+        .await
+        .expect("the backup lock");
+    running.release();
+    wait_until(PATIENCE, "the tool has looked for blockers", async || {
+        let looks: Option<u64> = conn
+            .query_first(
+                "SELECT CAST(COALESCE(SUM(COUNT_STAR), 0) AS UNSIGNED) FROM \
+                 performance_schema.events_statements_summary_by_digest WHERE DIGEST_TEXT LIKE \
+                 '%PROCESSLIST_ID%metadata_locks%events_transactions_current%'",
+            )
+            .await
+            .expect("statement counts");
+        looks >= Some(1)
+    })
+    .await;
+    conn.query_drop("UPDATE t SET v = 0 WHERE id = 1")
+        .await
+        .expect("writers go on meanwhile");
+    backup
+        .query_drop("UNLOCK INSTANCE")
+        .await
+        .expect("the end of the backup");
+    let output = running.end();
+    assert_done(&output);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("holds the backup lock"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_s_settings_and_time_zone_change_nothing() {
+    let server = Server::start(&["--default-time-zone=+05:30"]);
+    let mut conn = schema(&server, "settings", 1).await;
+    for statement in [
+        "CREATE TABLE z (id INT PRIMARY KEY, a INT, b INT, c INT, ts TIMESTAMP NULL, d DATE AS \
+         (DATE(ts)) STORED, KEY ((DATE(ts))))",
+        "INSERT INTO z (id, a, b, c, ts) VALUES (1, 2, 3, 4, '2024-01-01 02:00:00')",
+        "CREATE TABLE twin LIKE z",
+        "INSERT INTO twin (id, a, b, c, ts) SELECT id, a, b, c, ts FROM z",
+        "SET GLOBAL sql_select_limit = 3",
+        "SET GLOBAL autocommit = 0",
+        "SET GLOBAL completion_type = 'CHAIN'",
+        "SET GLOBAL sql_safe_updates = 1",
+    ] {
+        conn.query_drop(statement).await.expect("a setting");
+    }
+    let alter = "ADD COLUMN g DATETIME AS (ts) STORED, ADD COLUMN n DATETIME DEFAULT \
+                 '2024-01-01 02:00:00', ADD COLUMN m TIMESTAMP NOT NULL DEFAULT '2020-01-01 00:00:00', \
+                 MODIFY a BIGINT";
+    let output = tableshift_command(&server, "settings", "z", alter)
+        .arg("--execute")
+        .output()
+        .expect("it");
+    assert_done(&output);
+    for statement in ["SET SESSION sql_select_limit = DEFAULT, autocommit = 1, completion_type = 0"]
+    {
+        conn.query_drop(statement).await.expect("a setting");
+    }
+    conn.query_drop(format!("ALTER TABLE twin {alter}"))
+        .await
+        .expect("a plain ALTER");
+    let row = "SELECT CONCAT_WS('|', id, a, b, c, ts, d, g, n, m) FROM";
+    let ours: Vec<String> = conn
+        .query(format!("{row} z WHERE DATE(ts) = d"))
+        .await
+        .expect("a row");
+    let plain: Vec<String> = conn.query(format!("{row} twin")).await.expect("a row");
+    assert_eq!(ours, plain);
+    let mut definition = async |table: &str| {
+        let row: Option<(String, String)> = conn
+            .query_first(format!("SHOW CREATE TABLE {table}"))
+            .await
+            .expect("a definition");
+        row.expect("one row").1.replace("`twin`", "`z`")
+    };
+    assert_eq!(definition("z").await, definition("twin").await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_old_snapshot_gets_an_error_and_never_an_empty_table() {
     let mut conn = schema(shared(), "snapshot", 300).await;
     let running = Running::start(shared(), "snapshot", &[]);
@@ -491,10 +614,29 @@ async fn changes_delivered_before_they_are_visible_are_not_lost() {
     assert_eq!(content(&mut conn, "id, v").await, before);
 }
 
+/// A session such as the tool's.
+async fn session(server: &Server) -> tableshift::mysql::session::Session {
+    use tableshift::mysql::session::{Address, Session, Setup};
+
+    let address = Address {
+        host: server.host.clone(),
+        port: server.port,
+        user: support::server::USER.into(),
+        password: support::server::PASSWORD.into(),
+        token: "tableshift-test".into(),
+    };
+    let setup = Setup {
+        role: "test",
+        sql_mode: String::new(),
+        lock_wait_seconds: 5,
+        idle_seconds: 60,
+    };
+    Session::open(&address, setup).await.expect("a session")
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_start_barrier_outlasts_a_commit_that_is_logged_but_not_visible() {
     use tableshift::engine::{barrier, clock::Clock};
-    use tableshift::mysql::session::{Address, Session, Setup};
     use tableshift::plan::names::Names;
     use tableshift::report::{Level, Reporter};
 
@@ -513,20 +655,7 @@ async fn the_start_barrier_outlasts_a_commit_that_is_logged_but_not_visible() {
     let before: Option<u64> = conn.query_first(visible).await.expect("a count");
     assert_eq!(before, Some(0), "logged, but not visible");
 
-    let address = Address {
-        host: server.host.clone(),
-        port: server.port,
-        user: support::server::USER.into(),
-        password: support::server::PASSWORD.into(),
-        token: "tableshift-test".into(),
-    };
-    let setup = Setup {
-        role: "test",
-        sql_mode: String::new(),
-        lock_wait_seconds: 5,
-        idle_seconds: 60,
-    };
-    let mut session = Session::open(&address, setup).await.expect("a session");
+    let mut session = session(&server).await;
     let (reporter, _thread) = Reporter::start(Level::Error).expect("a reporter");
     let names = Names::new("barrier", "t", None, None);
     barrier::wait(&mut session, &names, Clock::start(), &reporter)
@@ -535,4 +664,59 @@ async fn the_start_barrier_outlasts_a_commit_that_is_logged_but_not_visible() {
     let after: Option<u64> = conn.query_first(visible).await.expect("a count");
     assert_eq!(after, Some(1), "behind the barrier it is visible");
     write.await.expect("the writer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_start_barrier_follows_a_prepared_transaction_that_outlives_its_session() {
+    use tableshift::engine::{barrier, clock::Clock};
+    use tableshift::plan::names::Names;
+    use tableshift::report::{Level, Reporter};
+
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "prepared", 10).await;
+    let mut writer = server.conn(Some("prepared")).await;
+    for statement in [
+        "SET SESSION xa_detach_on_prepare = OFF",
+        "XA START 'q'",
+        "INSERT INTO t VALUES (50, 1)",
+        "XA END 'q'",
+        "XA PREPARE 'q'",
+    ] {
+        writer
+            .query_drop(statement)
+            .await
+            .expect("a prepared transaction");
+    }
+    let mut session = session(&server).await;
+    let barrier = tokio::spawn(async move {
+        let (reporter, _thread) = Reporter::start(Level::Error).expect("a reporter");
+        let names = Names::new("prepared", "t", None, None);
+        barrier::wait(&mut session, &names, Clock::start(), &reporter)
+            .await
+            .expect("the barrier");
+    });
+    let looks = async |conn: &mut Conn| -> u64 {
+        conn.query_first(
+            "SELECT CAST(COALESCE(SUM(COUNT_STAR), 0) AS UNSIGNED) FROM \
+             performance_schema.events_statements_summary_by_digest WHERE DIGEST_TEXT LIKE \
+             '%metadata_locks%LOCK_TYPE%NOT IN%'",
+        )
+        .await
+        .expect("statement counts")
+        .expect("one row")
+    };
+    wait_until(PATIENCE, "the barrier has looked", async || {
+        looks(&mut conn).await >= 1
+    })
+    .await;
+    writer.disconnect().await.expect("the session's end");
+    // The transaction's lock is another one now; the barrier must have looked at it as well.
+    let seen = looks(&mut conn).await;
+    wait_until(PATIENCE, "the barrier has looked again", async || {
+        looks(&mut conn).await >= seen + 5
+    })
+    .await;
+    assert!(!barrier.is_finished(), "the transaction is not decided");
+    conn.query_drop("XA COMMIT 'q'").await.expect("a decision");
+    barrier.await.expect("the barrier");
 }

@@ -1,0 +1,1 @@
+COMMENT='was AUTO_INCREMENT=100 once'

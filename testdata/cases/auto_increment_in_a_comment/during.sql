@@ -1,0 +1,2 @@
+INSERT INTO t (a) VALUES (1);
+DELETE FROM t;

@@ -1,0 +1,1 @@
+RENAME TABLES t TO `event`, t2 TO t;

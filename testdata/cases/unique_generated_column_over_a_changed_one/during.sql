@@ -1,0 +1,1 @@
+INSERT INTO t (id, a) VALUES (2, '2024-01-01 00:00:00.1');
