@@ -522,7 +522,7 @@ impl Sim {
             }
             (LockerJob::Refresh(keys, suspects), Fate::Well) => {
                 if !self.world.locked {
-                    Event::Broken(Failure::new("the connection is lost", ""))
+                    Event::LockLost
                 } else if let Some(different) = self.world.refresh_locked(setup, &keys, &suspects) {
                     Event::LockedRefreshed(different)
                 } else {
@@ -586,7 +586,7 @@ impl Sim {
         };
         self.world.pause |= matches!(
             event,
-            Event::NotLocked | Event::Unlocked | Event::OwnershipRead(_)
+            Event::NotLocked | Event::LockLost | Event::Unlocked | Event::OwnershipRead(_)
         );
         self.tell(setup, event).map(|()| true)
     }
