@@ -347,7 +347,10 @@ impl Locker {
     /// Not every table can be changed instantly (full-text indexes, compression); then old snapshots
     /// read what they read. Once the column is there it has to go again, come what may.
     async fn guard_snapshots(&mut self) -> Result<(), Fault> {
-        let [add, drop] = self.sql.guard_snapshots().map(|half| self.marked(half));
+        let [add, drop] = self
+            .sql
+            .guard_snapshots(&self.address.token)
+            .map(|half| self.marked(half));
         let holder = self.holder()?;
         match holder.run(&add).await {
             Ok(_) => {}

@@ -131,7 +131,7 @@ impl Session {
              sql_select_limit=18446744073709551615, sql_big_selects=1, sql_safe_updates=0, \
              max_execution_time=0, innodb_lock_wait_timeout=5, lock_wait_timeout={}, \
              wait_timeout={}, range_optimizer_max_mem_size=0, foreign_key_checks=0, \
-             unique_checks=1, sql_quote_show_create=1, information_schema_stats_expiry=0, \
+             unique_checks=1, sql_quote_show_create=1, show_create_table_verbosity=0, information_schema_stats_expiry=0, \
              lc_messages='en_US', NAMES utf8mb4 COLLATE utf8mb4_bin",
             self.setup.sql_mode, self.setup.lock_wait_seconds, self.setup.idle_seconds,
         );

@@ -18,9 +18,11 @@ impl Sql {
 
     /// The two halves of a change that changes nothing, but after which a transaction with an older
     /// snapshot gets error 1412 from the table, as after a plain ALTER, instead of reading it as it
-    /// was then: empty, or half copied (measured on 9.7.4).
+    /// was then: empty, or half copied (measured on 9.7.4). The column is called by this run's mark, so
+    /// it can't be one of the application's.
     #[must_use]
-    pub fn guard_snapshots(&self) -> [Statement; 2] {
+    pub fn guard_snapshots(&self, mark: &str) -> [Statement; 2] {
+        let guard = super::quoted(mark);
         let half = |change: &str| {
             Statement::new(
                 "shut old snapshots out",
@@ -31,8 +33,8 @@ impl Sql {
             )
         };
         [
-            half("ADD COLUMN `_tableshift_snapshot_guard` INT"),
-            half("DROP COLUMN `_tableshift_snapshot_guard`"),
+            half(&format!("ADD COLUMN {guard} INT")),
+            half(&format!("DROP COLUMN {guard}")),
         ]
     }
 
@@ -199,9 +201,10 @@ pub fn counter(definition: &str) -> Option<u64> {
 }
 
 /// Where ` AUTO_INCREMENT=n` stands among the table options: they follow the parenthesis that closes
-/// the columns, and nothing in quotes stands before it (COMMENT comes later).
+/// the columns (a TABLESPACE in a version comment may come first), and nothing in quotes stands before
+/// it (COMMENT comes later).
 fn counter_place(definition: &str) -> Option<(usize, usize)> {
-    let options = definition.rfind("\n) ENGINE=")?;
+    let options = definition.rfind("\n) ")?;
     let text = definition.get(options..)?;
     let plain = text.get(..text.find('\'').unwrap_or(text.len()))?;
     let start = options + plain.find(" AUTO_INCREMENT=")?;
@@ -223,6 +226,10 @@ mod tests {
         assert!(
             without_counter(definition).contains(") ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COMMENT")
         );
+        let placed = "CREATE TABLE `t` (\n  `id` int\n) /*!50100 TABLESPACE `innodb_file_per_table` */ \
+                      ENGINE=InnoDB AUTO_INCREMENT=1024 DEFAULT CHARSET=utf8mb4\n/*!50100 PARTITION \
+                      BY HASH (`id`)\nPARTITIONS 4 */";
+        assert_eq!(counter(placed), Some(1024));
         let plain = "CREATE TABLE `t` (\n  `id` int\n) ENGINE=InnoDB COMMENT='AUTO_INCREMENT=100'";
         assert_eq!(counter(plain), None);
         assert_eq!(without_counter(plain), plain);

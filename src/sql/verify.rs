@@ -83,6 +83,17 @@ fn to_number(old: &Column, new: &Column, from: &str, to: &str) -> Option<Compari
             shape: Shape::Plain,
         })
     };
+    let padded = |column: &Column| column.column_type.contains("zerofill");
+    if padded(old) || padded(new) {
+        let integers =
+            kind(&old.data_type) == Kind::Integer && kind(&new.data_type) == Kind::Integer;
+        // As a number a value has no padding; what other types make of it isn't relied on.
+        return integers.then(|| Comparison {
+            from: format!("{from}+0"),
+            to: format!("{to}+0"),
+            shape: Shape::Plain,
+        });
+    }
     match (kind(&old.data_type), kind(&new.data_type)) {
         (Kind::Integer, Kind::Integer) => plain(from.to_owned()),
         (Kind::Integer | Kind::Decimal, Kind::Decimal) => {

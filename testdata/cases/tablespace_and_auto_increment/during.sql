@@ -1,0 +1,2 @@
+INSERT INTO t (v) VALUES (7);
+DELETE FROM t WHERE v = 7 AND id > 80;

@@ -1,0 +1,2 @@
+UPDATE t SET v = v + 1 WHERE id < 50;
+DELETE FROM t WHERE id = 60;
