@@ -341,6 +341,14 @@ impl Locker {
         if self.plan.guards_snapshots && different.is_empty() {
             self.guard_snapshots().await?;
         }
+        let ghost = self.holder()?.run(&sql.show_ghost()).await?;
+        let definition = ghost.text(0, 1).unwrap_or_default();
+        if without_counter(&definition) != without_counter(&self.plan.ghost.definition) {
+            return Err(Fault::unexpected(
+                "cut over",
+                "the ghost table no longer has the shape that the ALTER gave it",
+            ));
+        }
         Ok(different)
     }
 
