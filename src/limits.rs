@@ -43,6 +43,9 @@ pub const DIRTY_KEY_OVERHEAD: usize = 72;
 pub const TICK: Duration = Duration::from_millis(50);
 /// Events taken from the stream between two looks at the workers' results.
 pub const STREAM_QUEUE: usize = 64;
+/// Ids of our connections that the stream has not taken note of yet: more than a run opens before the
+/// stream is followed (64 workers at most, and a few others).
+pub const ROSTER_QUEUE: usize = 128;
 /// Keys in one message from the stream; a transaction of a million rows arrives in pieces.
 pub const STREAM_BATCH_KEYS: usize = 2_000;
 

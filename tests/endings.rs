@@ -5,117 +5,20 @@
 #[cfg(test)]
 mod support;
 
-use std::path::PathBuf;
-use std::process::{Child, Output, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use support::running::{
+    ALTER, PATIENCE, Running, assert_code, assert_done, content, schema, tables,
+};
 use support::server::Server;
 use support::{tableshift_command, wait_until};
-
-/// Far more than any step here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
-const ALTER: &str = "ADD COLUMN note VARCHAR(100) NOT NULL DEFAULT ''";
 
 /// One server for all tests but those that change its global settings.
 fn shared() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| Server::start(&[]))
-}
-
-/// A schema with a table `t` of `rows` rows.
-async fn schema(server: &Server, name: &str, rows: u32) -> Conn {
-    let mut conn = server.conn(None).await;
-    for statement in [
-        format!("CREATE DATABASE {name}"),
-        format!("USE {name}"),
-        "CREATE TABLE t (id INT PRIMARY KEY, v INT NOT NULL)".into(),
-        "SET SESSION cte_max_recursion_depth = 1000000".into(),
-        format!(
-            "INSERT INTO t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \
-             {rows}) SELECT i, i * 7 FROM n"
-        ),
-    ] {
-        conn.query_drop(statement).await.expect("a fresh schema");
-    }
-    conn
-}
-
-async fn tables(conn: &mut Conn) -> Vec<String> {
-    conn.query("SHOW TABLES").await.expect("tables")
-}
-
-async fn content(conn: &mut Conn, columns: &str) -> Vec<(i32, i32)> {
-    let query = format!("SELECT {columns} FROM t ORDER BY 1");
-    conn.query(query).await.expect("the table's rows")
-}
-
-/// A running migration of `t`, held before its cut-over by a flag file.
-struct Running {
-    child: Child,
-    hold: PathBuf,
-}
-
-impl Running {
-    fn start(server: &Server, schema: &str, flags: &[&str]) -> Self {
-        let hold = std::env::temp_dir().join(format!(
-            "tableshift-{}-{schema}.postpone",
-            std::process::id()
-        ));
-        let child = tableshift_command(server, schema, "t", ALTER)
-            .args(["--execute", "--postpone-cut-over-flag-file"])
-            .arg(&hold)
-            .args(flags)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program");
-        Self { child, hold }
-    }
-
-    /// Waits until the ghost has all rows that the original has.
-    async fn copied(&self, conn: &mut Conn, rows: u64) {
-        wait_until(PATIENCE, "the copy is complete", async || {
-            let count: Result<Option<u64>, _> =
-                conn.query_first("SELECT COUNT(*) FROM _t_gho").await;
-            matches!(count, Ok(Some(count)) if count == rows)
-        })
-        .await;
-    }
-
-    fn release(&self) {
-        std::fs::remove_file(&self.hold).expect("the flag file");
-    }
-
-    fn terminate(&self) {
-        let sent = std::process::Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status()
-            .expect("kill");
-        assert!(sent.success());
-    }
-
-    fn end(self) -> Output {
-        let output = self.child.wait_with_output().expect("the program's end");
-        let _ = std::fs::remove_file(&self.hold);
-        output
-    }
-}
-
-fn assert_code(output: &Output, code: i32, fragments: &[&str]) {
-    let text = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{text}");
-    for fragment in fragments {
-        assert!(text.contains(fragment), "no {fragment:?} in:\n{text}");
-    }
-}
-
-fn assert_done(output: &Output) {
-    assert_code(output, 0, &[]);
-    let text = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(text.lines().last(), Some("# Done"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -622,6 +525,8 @@ async fn session(server: &Server) -> tableshift::mysql::session::Session {
         user: support::server::USER.into(),
         password: support::server::PASSWORD.into(),
         token: "tableshift-test".into(),
+        server_uuid: None,
+        roster: None,
     };
     let setup = Setup {
         role: "test",

@@ -18,9 +18,10 @@ use crate::core::event::{Command, Event, Failure, Marker, Outcome};
 use crate::core::rules::Rules;
 use crate::core::{Core, Counters, Settings, Stage};
 use crate::limits;
-use crate::mysql::binlog::{self, Delivery, Position, Source};
+use crate::mysql::binlog::{self, Delivery, Source};
 use crate::mysql::classify::Fault;
 use crate::mysql::inspect;
+use crate::mysql::place::Position;
 use crate::mysql::session::{Address, Session, Setup};
 use crate::plan::Plan;
 use crate::plan::inspection::Server;
@@ -70,12 +71,19 @@ pub(super) async fn drive(
     (wishes, mut wish_queue): Wishes,
 ) -> Result<Outcome, Fault> {
     let (done, mut results) = mpsc::channel(64);
-    let mut crew = assemble(&run, done).await?;
+    let (roster, joined) = mpsc::channel(limits::ROSTER_QUEUE);
+    let mut address = run.address.clone();
+    address.server_uuid = Some(run.server.uuid.clone());
+    let members = Address {
+        roster: Some(roster),
+        ..address.clone()
+    };
+    let mut crew = assemble(&run, &members, done).await?;
+    drop(members);
     let Run {
         config,
         plan,
         server,
-        address,
         clock,
         reporter,
         ..
@@ -91,8 +99,9 @@ pub(super) async fn drive(
         prepare::unchanged(session, &plan).await?;
     }
     crew.tasks.spawn(binlog::follow(
-        source(&plan, server, address),
+        source(&plan, server, &address),
         position.clone(),
+        joined,
         stream,
     ));
     let watched = Files {
@@ -169,12 +178,11 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
 }
 
 fn source(plan: &Plan, server: Server, address: &Address) -> Source {
-    // High ids are rarely given to replicas; a clash would end somebody's replication.
-    let server_id = 0x8000_0000 | u32::try_from(unlike_others() >> 33).unwrap_or(0x7fff_ffff);
     Source {
         address: address.clone(),
         server_uuid: server.uuid,
-        server_id,
+        server_started: server.started,
+        seed: unlike_others(),
         names: plan.names.clone(),
         key: plan.key.columns.clone(),
         columns: plan.original.columns.len(),
@@ -182,11 +190,14 @@ fn source(plan: &Plan, server: Server, address: &Address) -> Source {
     }
 }
 
-async fn assemble(run: &Run<'_>, done: mpsc::Sender<Done>) -> Result<Crew, Fault> {
+async fn assemble(
+    run: &Run<'_>,
+    address: &Address,
+    done: mpsc::Sender<Done>,
+) -> Result<Crew, Fault> {
     let Run {
         config,
         plan,
-        address,
         clock,
         ..
     } = run;
@@ -220,7 +231,7 @@ async fn assemble(run: &Run<'_>, done: mpsc::Sender<Done>) -> Result<Crew, Fault
         interval: config.heartbeat,
     };
     tasks.spawn(clerk.run(marker_queue, done.clone()));
-    let locker = locker(run, sql).await?;
+    let locker = locker(run, address, sql).await?;
     let (locks, lock_queue) = mpsc::channel(4);
     tasks.spawn(locker.run(lock_queue, done.clone()));
     let barrier = Some(open(address, "barrier", legacy).await?);
@@ -239,11 +250,11 @@ async fn assemble(run: &Run<'_>, done: mpsc::Sender<Done>) -> Result<Crew, Fault
     })
 }
 
-async fn locker(run: &Run<'_>, sql: Arc<Sql>) -> Result<Locker, Fault> {
+async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locker, Fault> {
     let mode = writing_mode(run.plan.legacy_dates_pass);
     let lock_held_max = run.config.lock_held_max.as_secs();
     Ok(Locker {
-        address: run.address.clone(),
+        address: address.clone(),
         setup: Setup {
             role: "locker",
             sql_mode: mode.clone(),
@@ -251,7 +262,7 @@ async fn locker(run: &Run<'_>, sql: Arc<Sql>) -> Result<Locker, Fault> {
             lock_wait_seconds: u32::try_from(lock_held_max).unwrap_or(3),
             idle_seconds: limits::LOCKER_IDLE_SECONDS,
         },
-        control: Session::open(run.address, usual("control", mode)).await?,
+        control: Session::open(address, usual("control", mode)).await?,
         sql,
         plan: Arc::clone(&run.plan),
         reporter: run.reporter.clone(),

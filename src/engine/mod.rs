@@ -85,6 +85,8 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
         user: config.user.clone(),
         password: config.password.clone(),
         token: format!("tableshift-{:016x}", unlike_others()),
+        server_uuid: None,
+        roster: None,
     };
     let (wishes, wish_queue) = mpsc::channel(8);
     tokio::spawn(signals.watch(wishes.clone()));

@@ -49,6 +49,7 @@ pub(super) async fn prepare(
     })?;
     let mut session = Session::open(address, usual("main", "STRICT_ALL_TABLES".into())).await?;
     let facts = inspect::inspect(&mut session, names).await?;
+    session.pin(&facts.server.uuid);
     let original = plan::check(&facts, &alter, names, &config.wishes).map_err(Early::Refused)?;
     reporter.info(format!(
         "migrating table=`{}`.`{}` server={}:{} version={} rows={} (estimate)",

@@ -3,8 +3,12 @@
 //! Reads events, resumes exactly after a lost connection, and stops the run whenever row events
 //! don't tell the whole story any more. The resume point moves only at the end of a transaction;
 //! delivering a key twice is harmless, missing one never happens.
+//!
+//! Rows of the ghost and the changelog must be this run's own. Who wrote them is told by the statement
+//! that begins each transaction: it has the connection's id, and every connection of the run gives its
+//! id here before it writes anything.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -15,27 +19,13 @@ use mysql_async::{BinlogStream, BinlogStreamRequest, Conn};
 use tokio::sync::mpsc;
 
 use super::keys::KeyReader;
-use super::session::{Address, fence};
+use super::place::{FILE_START, Place, Position};
+use super::session::{Address, Joined, fence};
 use crate::core::event::Failure;
 use crate::limits;
 use crate::plan::key::{Key, KeyColumn};
 use crate::plan::names::Names;
 use crate::plan::statement::{Meaning, Reach, judge};
-
-/// A place in the binary log.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Position {
-    /// File name.
-    pub file: String,
-    /// Byte after the last complete transaction.
-    pub offset: u64,
-}
-
-impl std::fmt::Display for Position {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.file, self.offset)
-    }
-}
 
 /// Something the stream delivers, in the order of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +47,11 @@ pub struct Source {
     pub address: Address,
     /// `@@server_uuid`: another server's log is another history.
     pub server_uuid: String,
-    /// A server id that no replica uses.
-    pub server_id: u32,
+    /// When the server started, in seconds since 1970: a restart ends the run, because a server that
+    /// doesn't flush at every commit may have lost one side of it.
+    pub server_started: i64,
+    /// What server ids are made of.
+    pub seed: u64,
     /// The tables.
     pub names: Names,
     /// The shared unique key's columns.
@@ -79,16 +72,32 @@ enum End {
 
 type Stopped = Result<End, Failure>;
 
-/// Follows the log from `position` until the receiver is dropped or the story breaks.
-pub async fn follow(source: Source, position: Position, out: mpsc::Sender<Delivery>) {
+/// Follows the log from `position` until the receiver is dropped or the story breaks. `joined` tells
+/// the ids of the run's connections.
+pub async fn follow(
+    source: Source,
+    position: Position,
+    joined: mpsc::Receiver<Joined>,
+    out: mpsc::Sender<Delivery>,
+) {
+    let place = match Place::new(position) {
+        Ok(place) => place,
+        Err(failure) => {
+            let _ = out.send(Delivery::Broken(failure)).await;
+            return;
+        }
+    };
     let mut follower = Follower {
         source,
-        at: position,
-        payload_end: 0,
+        place,
         readers: HashMap::new(),
         keys: Vec::new(),
         out,
         dump_id: None,
+        connects: 0,
+        joined,
+        ours: BTreeSet::new(),
+        writer: None,
     };
     let failure = follower.run().await;
     if let Some(failure) = failure {
@@ -102,26 +111,32 @@ pub async fn follow(source: Source, position: Position, out: mpsc::Sender<Delive
 
 struct Follower {
     source: Source,
-    at: Position,
-    /// End of the compressed transaction under way: its inner events have no position.
-    payload_end: u64,
+    place: Place,
     /// By table id; `None` for tables of others.
     readers: HashMap<u64, Option<Target>>,
     keys: Vec<Key>,
     out: mpsc::Sender<Delivery>,
     dump_id: Option<u32>,
+    /// Dumps asked for so far.
+    connects: u64,
+    joined: mpsc::Receiver<Joined>,
+    /// The run's connections.
+    ours: BTreeSet<u32>,
+    /// The connection that wrote the present transaction.
+    writer: Option<u32>,
 }
 
 enum Target {
     Original(KeyReader),
     Changelog(KeyReader),
+    Ghost,
 }
 
 impl Follower {
     async fn run(&mut self) -> Option<Failure> {
         let mut losses = 0;
         loop {
-            let before = self.at.clone();
+            let before = self.place.read().clone();
             let end = match self.connect().await {
                 Ok(stream) => self.session(stream).await,
                 Err(end) => end,
@@ -131,12 +146,13 @@ impl Follower {
                 Ok(End::Lost(why)) => why,
                 Err(failure) => return Some(failure),
             };
-            losses = if self.at == before { losses + 1 } else { 0 };
+            let moved = *self.place.read() != before;
+            losses = if moved { 0 } else { losses + 1 };
             if losses >= limits::RECONNECTS {
                 return Some(Failure::new(
                     format!(
                         "the binary log could not be followed beyond {}: {why}",
-                        self.at
+                        self.place.resume()
                     ),
                     "see that the server is up and reachable, then run the command again",
                 ));
@@ -160,16 +176,7 @@ impl Follower {
         {
             return Err(Ok(End::Lost(fault.to_string())));
         }
-        let uuid: Option<String> = conn
-            .query_first("SELECT @@server_uuid")
-            .await
-            .map_err(lost)?;
-        if uuid.as_deref() != Some(self.source.server_uuid.as_str()) {
-            return Err(Err(Failure::new(
-                "the address now leads to another server",
-                "a failover happened: start the migration anew on the new primary",
-            )));
-        }
+        let id = self.admitted(&mut conn).await?;
         let heartbeat = limits::BINLOG_HEARTBEAT.as_nanos();
         conn.query_drop(format!(
             "SET @master_heartbeat_period={heartbeat}, @source_heartbeat_period={heartbeat}, \
@@ -179,11 +186,53 @@ impl Follower {
         .map_err(lost)?;
         self.readers.clear();
         self.keys.clear();
-        self.payload_end = 0;
-        let request = BinlogStreamRequest::new(self.source.server_id)
-            .with_filename(self.at.file.as_bytes())
-            .with_pos(self.at.offset);
+        self.writer = None;
+        self.place.connected();
+        let resume = self.place.resume();
+        let request = BinlogStreamRequest::new(id)
+            .with_filename(resume.file.as_bytes())
+            .with_pos(resume.offset);
         conn.get_binlog_stream(request).await.map_err(lost)
+    }
+
+    /// Makes sure that this is the server that the run began on, and picks a server id that it and its
+    /// replicas don't have: the server ends the older of two dumps with the same one.
+    async fn admitted(&mut self, conn: &mut Conn) -> Result<u32, Stopped> {
+        let lost = |error: mysql_async::Error| Ok(End::Lost(error.to_string()));
+        let facts: Option<(String, i64, u32)> = conn
+            .query_first(
+                "SELECT @@server_uuid, CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS SIGNED), @@server_id \
+                 FROM performance_schema.global_status WHERE VARIABLE_NAME='Uptime'",
+            )
+            .await
+            .map_err(lost)?;
+        let Some((uuid, started, server_id)) = facts else {
+            return Err(Ok(End::Lost("the server doesn't say who it is".into())));
+        };
+        if uuid != self.source.server_uuid {
+            return Err(Err(Failure::new(
+                "the address now leads to another server",
+                "a failover happened: start the migration anew on the new primary",
+            )));
+        }
+        // Two clocks are read, so a second of difference means nothing.
+        if started.abs_diff(self.source.server_started) > 1 {
+            return Err(Err(Failure::new(
+                "the server was restarted while the table was migrated",
+                "run the command again",
+            )));
+        }
+        let replicas: Vec<mysql_async::Row> = match conn.query("SHOW REPLICAS").await {
+            // The statement has this name since 8.0.22 (manual, "SHOW REPLICAS Statement").
+            Err(mysql_async::Error::Server(error)) if error.code == 1064 => {
+                conn.query("SHOW SLAVE HOSTS").await.map_err(lost)?
+            }
+            other => other.map_err(lost)?,
+        };
+        let mut taken: Vec<u32> = replicas.iter().filter_map(|row| row.get(0)).collect();
+        taken.push(server_id);
+        self.connects += 1;
+        Ok(server_id_for(self.source.seed, self.connects, &taken))
     }
 
     /// Reads one connection's events to its end.
@@ -193,16 +242,28 @@ impl Follower {
             let next = tokio::time::timeout(silence, stream.next());
             let next = tokio::select! {
                 () = self.out.closed() => return Ok(End::Closed),
+                Some(Joined(id)) = self.joined.recv() => {
+                    self.ours.insert(id);
+                    continue;
+                }
                 next = next => next,
             };
             let event = match next {
                 Err(_) => return Ok(End::Lost(format!("silent for {} s", silence.as_secs()))),
                 Ok(None) => return Ok(End::Lost("the server ended the stream".into())),
+                // Somebody else's dump with our server id; the next one gets another.
+                Ok(Some(Err(mysql_async::Error::Server(error))))
+                    if error.code == 1236
+                        && error.message.contains("same server_uuid/server_id") =>
+                {
+                    return Ok(End::Lost(error.message));
+                }
                 Ok(Some(Err(mysql_async::Error::Server(error)))) if error.code == 1236 => {
                     return Err(Failure::new(
                         format!(
                             "the binary log can't be read from {}: {}",
-                            self.at, error.message
+                            self.place.resume(),
+                            error.message
                         ),
                         "keep the binary logs longer than a migration takes, and start it again",
                     ));
@@ -211,11 +272,23 @@ impl Follower {
                 Ok(Some(Ok(event))) => event,
             };
             checksum(&event)?;
+            self.count(&event)?;
             let table = self.map_of(&event, &stream)?;
             if let Some(end) = self.take(&event, table).await? {
                 return Ok(end);
             }
         }
+    }
+
+    /// Counts an event that stands in the file. Those that the server makes up for the stream, and those
+    /// inside a compressed transaction, have no place of their own.
+    fn count(&mut self, event: &Event) -> Result<(), Failure> {
+        let header = event.header();
+        let made_up = header.event_type() == Ok(EventType::HEARTBEAT_EVENT);
+        if header.log_pos() == 0 || made_up {
+            return Ok(());
+        }
+        self.place.event(header.event_size(), header.log_pos())
     }
 
     /// For row events: makes sure that the table's reader exists, and returns its id.
@@ -252,6 +325,9 @@ impl Follower {
                     )
                 });
         }
+        if same(&name, &self.source.names.ghost) {
+            return Ok(Some(Target::Ghost));
+        }
         if same(&name, &self.source.names.changelog) {
             let reader = KeyReader::new(map, &changelog_columns(), CHANGELOG_COLUMNS);
             return reader
@@ -263,24 +339,24 @@ impl Follower {
 
     async fn take(&mut self, event: &Event, table: Option<u64>) -> Result<Option<End>, Failure> {
         let header = event.header();
-        let end = u64::from(header.log_pos());
         let Some(data) = event.read_data().map_err(unreadable)? else {
             return unknown(header.event_type_raw(), header.flags_raw());
         };
         match data {
             EventData::RowsEvent(rows) => self.rows(&rows, table).await,
-            EventData::XidEvent(_) | EventData::XaPrepareLogEvent(_) => self.commit(end).await,
+            EventData::XidEvent(_) | EventData::XaPrepareLogEvent(_) => self.commit().await,
             EventData::QueryEvent(query) => {
-                self.statement(&query.query(), &query.schema(), end).await
+                self.writer = Some(query.thread_id());
+                self.statement(&query.query(), &query.schema()).await
             }
+            EventData::ExecuteLoadQueryEvent(query) => {
+                self.statement(&query.query(), &query.schema()).await
+            }
+            // One at the end of a file, and one that the server makes up at the beginning of the next;
+            // a file that was being written when the server died has only the latter.
             EventData::RotateEvent(rotate) => {
-                // The first one of a connection repeats what was asked for.
-                if end != 0 {
-                    self.at = Position {
-                        file: rotate.name().into_owned(),
-                        offset: rotate.position(),
-                    };
-                }
+                self.place
+                    .turn_to(&rotate.name(), rotate.position().max(FILE_START));
                 Ok(None)
             }
             EventData::TransactionPayloadEvent(payload) => {
@@ -294,7 +370,6 @@ impl Follower {
                         REPORT,
                     ));
                 }
-                self.payload_end = end;
                 Ok(None)
             }
             EventData::IncidentEvent(_) => Err(Failure::new(
@@ -303,17 +378,17 @@ impl Follower {
             )),
             EventData::LoadEvent(_)
             | EventData::CreateFileEvent(_)
-            | EventData::AppendBlockEvent(_)
             | EventData::ExecLoadEvent(_)
-            | EventData::DeleteFileEvent(_)
             | EventData::NewLoadEvent(_)
-            | EventData::BeginLoadQueryEvent(_)
-            | EventData::ExecuteLoadQueryEvent(_)
             | EventData::PreGaWriteRowsEvent(_)
             | EventData::PreGaUpdateRowsEvent(_)
             | EventData::PreGaDeleteRowsEvent(_)
             | EventData::UnknownEvent => unknown(header.event_type_raw(), header.flags_raw()),
-            EventData::StartEventV3(_)
+            // The content of a file that LOAD DATA was logged with; what it is for comes with its statement.
+            EventData::BeginLoadQueryEvent(_)
+            | EventData::AppendBlockEvent(_)
+            | EventData::DeleteFileEvent(_)
+            | EventData::StartEventV3(_)
             | EventData::StopEvent
             | EventData::IntvarEvent(_)
             | EventData::SlaveEvent
@@ -337,9 +412,16 @@ impl Follower {
         rows: &RowsEventData<'_>,
         table: Option<u64>,
     ) -> Result<Option<End>, Failure> {
-        let table = table
-            .and_then(|id| self.readers.get(&id))
-            .and_then(Option::as_ref);
+        let names = &self.source.names;
+        let helper = match table.and_then(|id| self.readers.get(&id)?.as_ref()) {
+            Some(Target::Ghost) => Some(names.ghost.clone()),
+            Some(Target::Changelog(_)) => Some(names.changelog.clone()),
+            Some(Target::Original(_)) | None => None,
+        };
+        if let Some(helper) = helper {
+            foreign(&helper, self.stranger())?;
+        }
+        let table = table.and_then(|id| self.readers.get(&id)?.as_ref());
         let changelog = read_rows(table, rows, &mut self.keys)?;
         for (id, value) in changelog {
             // Keys logged before the marker come before it.
@@ -351,12 +433,19 @@ impl Follower {
         Ok((full && !self.flush().await).then_some(End::Closed))
     }
 
-    async fn statement(
-        &mut self,
-        text: &str,
-        schema: &str,
-        end: u64,
-    ) -> Result<Option<End>, Failure> {
+    /// The writer of the present transaction, if it isn't a connection of this run.
+    fn stranger(&mut self) -> Option<u32> {
+        let writer = self.writer.unwrap_or_default();
+        if !self.ours.contains(&writer) {
+            // Ours gave its id before it wrote, so it is here by now.
+            while let Ok(Joined(id)) = self.joined.try_recv() {
+                self.ours.insert(id);
+            }
+        }
+        (!self.ours.contains(&writer)).then_some(writer)
+    }
+
+    async fn statement(&mut self, text: &str, schema: &str) -> Result<Option<End>, Failure> {
         let token = &self.source.address.token;
         let reach = if self.source.reached_from_elsewhere {
             Reach::AnySchema
@@ -369,7 +458,7 @@ impl Follower {
                 Ok(Some(End::Closed))
             }
             Meaning::Harmless => Ok(None),
-            Meaning::Commit => self.commit(end).await,
+            Meaning::Commit => self.commit().await,
             Meaning::Fatal(what) => Err(Failure::new(
                 what,
                 "start the migration again once this can't happen",
@@ -378,19 +467,14 @@ impl Follower {
     }
 
     /// The end of a transaction: everything it changed is delivered, and a resume begins here.
-    async fn commit(&mut self, end: u64) -> Result<Option<End>, Failure> {
-        let end = if end == 0 {
-            std::mem::take(&mut self.payload_end)
-        } else {
-            end
-        };
-        if end != 0 {
-            self.at.offset = end;
-        }
+    async fn commit(&mut self) -> Result<Option<End>, Failure> {
+        self.place.committed();
         let more = self.keys.is_empty() || self.flush().await;
         // Positions are for people; when the receiver is busy they can be left out.
         if self.out.capacity() > limits::STREAM_QUEUE / 2 {
-            let _ = self.out.try_send(Delivery::Position(self.at.clone()));
+            let _ = self
+                .out
+                .try_send(Delivery::Position(self.place.read().clone()));
         }
         Ok(if more { None } else { Some(End::Closed) })
     }
@@ -405,14 +489,54 @@ impl Follower {
         self.send(Delivery::Keys(keys)).await
     }
 
+    /// Goes on taking ids while the receiver is busy: whoever gives one may be whom it waits for.
     async fn send(&mut self, delivery: Delivery) -> bool {
-        self.out.send(delivery).await.is_ok()
+        loop {
+            tokio::select! {
+                room = self.out.reserve() => match room {
+                    Ok(room) => {
+                        room.send(delivery);
+                        return true;
+                    }
+                    Err(_) => return false,
+                },
+                Some(Joined(id)) = self.joined.recv() => {
+                    self.ours.insert(id);
+                }
+            }
+        }
     }
 }
 
 const REPORT: &str =
     "run the command again; if it happens again, report it with the server's version";
 const CHANGELOG_COLUMNS: usize = 4;
+
+/// A server id that none of these is. High ids are rarely given to replicas.
+fn server_id_for(seed: u64, attempt: u64, taken: &[u32]) -> u32 {
+    let mut mixed = seed;
+    loop {
+        mixed = mixed
+            .wrapping_add(attempt)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15)
+            .rotate_left(29);
+        let id = 0x8000_0000 | u32::try_from(mixed >> 33).unwrap_or_default();
+        if !taken.contains(&id) {
+            return id;
+        }
+    }
+}
+
+fn foreign(table: &str, stranger: Option<u32>) -> Result<(), Failure> {
+    match stranger {
+        None => Ok(()),
+        Some(id) => Err(Failure::new(
+            format!("connection {id}, which is not this run's, wrote rows to its table `{table}`"),
+            "find out who writes to helper tables (a second tool, a restored backup, a script), then run \
+             the command again",
+        )),
+    }
+}
 
 /// An event that may carry changes in a form that isn't understood. 0x80 is the server's word that
 /// it can be ignored (manual, "LOG_EVENT_IGNORABLE_F").
@@ -460,7 +584,7 @@ fn read_rows(
 ) -> Result<Vec<(u64, String)>, Failure> {
     let mut changelog = Vec::new();
     match target {
-        None => {}
+        None | Some(Target::Ghost) => {}
         Some(Target::Original(reader)) => reader
             .read(rows, |row| {
                 let moved = row.before != row.after;

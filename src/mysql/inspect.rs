@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::binlog::Position;
 use super::classify::Fault;
+use super::place::Position;
 use super::session::{Answer, Session};
 use crate::plan::inspection::{
     Column, ForeignKey, Index, IndexPart, Inspection, Leftover, Privileges, Server, Table, Version,
@@ -40,7 +40,8 @@ async fn server(session: &mut Session, names: &Names) -> Result<Server, Fault> {
              @@server_uuid, @@log_bin, @@global.binlog_format, @@global.read_only OR \
              @@global.super_read_only, @@lower_case_table_names, @@global.sql_mode, \
              @@global.time_zone, @@system_time_zone, @@performance_schema, \
-             @@global.max_allowed_packet",
+             @@global.max_allowed_packet, CAST(UNIX_TIMESTAMP() - (SELECT VARIABLE_VALUE FROM \
+             performance_schema.global_status WHERE VARIABLE_NAME='Uptime') AS SIGNED)",
         )
         .await?;
     let version_text = format!("{} {}", text(&facts, 0, 0), text(&facts, 0, 1));
@@ -57,6 +58,7 @@ async fn server(session: &mut Session, names: &Names) -> Result<Server, Fault> {
             .and_then(|port| u16::try_from(port).ok())
             .unwrap_or_default(),
         uuid: text(&facts, 0, 4),
+        started: text(&facts, 0, 14).parse().unwrap_or_default(),
         log_bin: facts.number(0, 5) == Some(1),
         binlog_format: text(&facts, 0, 6),
         read_only: facts.number(0, 7) != Some(0),

@@ -4,4 +4,5 @@ pub mod binlog;
 pub mod classify;
 pub mod inspect;
 pub mod keys;
+pub mod place;
 pub mod session;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder, Row, Value};
+use tokio::sync::mpsc;
 
 use super::classify::{Fault, FaultKind, classify};
 use crate::limits;
@@ -26,7 +27,16 @@ pub struct Address {
     pub password: String,
     /// Marks this run's connections and statements.
     pub token: String,
+    /// The server that every connection must lead to, once it is known: behind a proxy or a floating
+    /// address the next connection may be to another one.
+    pub server_uuid: Option<String>,
+    /// Who wants to know of connections before they write.
+    pub roster: Option<mpsc::Sender<Joined>>,
 }
+
+/// The id of a connection that belongs to this run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Joined(pub u32);
 
 impl Address {
     /// Connection options for this server.
@@ -125,6 +135,11 @@ impl Session {
         };
         self.id = conn.id();
         self.conn = Some(conn);
+        self.same_server().await?;
+        if let Some(roster) = &self.address.roster {
+            // Nobody listens any more when the run is ending.
+            let _ = roster.send(Joined(self.id)).await;
+        }
         let settings = format!(
             "SET SESSION autocommit=1, completion_type=0, time_zone=@@global.time_zone, \
              sql_mode='{}', transaction_isolation='READ-COMMITTED', transaction_read_only=0, \
@@ -146,6 +161,27 @@ impl Session {
             Err(fault) if fault.code != Some(1193) => Err(fault),
             Ok(_) | Err(_) => Ok(()),
         }
+    }
+
+    /// From now on this session connects to this server only.
+    pub fn pin(&mut self, server_uuid: &str) {
+        self.address.server_uuid = Some(server_uuid.to_owned());
+    }
+
+    async fn same_server(&mut self) -> Result<(), Fault> {
+        let Some(expected) = self.address.server_uuid.clone() else {
+            return Ok(());
+        };
+        let question = "SELECT /* tableshift */ @@server_uuid";
+        let uuid = self.say("ask which server this is", question).await?;
+        if uuid.text(0, 0) == Some(expected) {
+            return Ok(());
+        }
+        self.conn = None;
+        Err(Fault::unexpected(
+            "connect again",
+            "the address now leads to another server",
+        ))
     }
 
     /// The connection's id on the server.

@@ -169,6 +169,8 @@ pub struct Server {
     pub port: u16,
     /// `@@server_uuid`.
     pub uuid: String,
+    /// When it started, in seconds since 1970.
+    pub started: i64,
     /// `@@log_bin`.
     pub log_bin: bool,
     /// `@@global.binlog_format`.

@@ -43,7 +43,7 @@ pub fn judge(text: &str, schema: &str, names: &Names, reach: Reach, token: &str)
         | "ANALYZE" | "FLUSH" | "SET" | "CHECK" => return Meaning::Harmless,
         "COMMIT" => return Meaning::Commit,
         "CREATE" | "ALTER" | "DROP" | "RENAME" | "TRUNCATE" | "OPTIMIZE" | "REPAIR" | "IMPORT" => {}
-        "INSERT" | "UPDATE" | "DELETE" | "REPLACE"
+        "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "LOAD"
             if reach == Reach::OwnSchema
                 && !same(schema, &names.schema)
                 && !words.iter().any(|word| same(&word.text, &names.schema)) =>

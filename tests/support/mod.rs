@@ -4,6 +4,8 @@
 //! Use it with `#[cfg(test)] mod support;` at the top of a test file. (`cfg` is
 //! always true there; it tells clippy that the helpers are test code as well.)
 
+pub mod proxy;
+pub mod running;
 pub mod server;
 
 use std::{
@@ -12,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use running::Running;
 use server::Server;
 
 /// How often [`wait_until`] looks again.
@@ -30,7 +33,44 @@ const _: () = {
     let _ = (tableshift_command, |deadline| {
         wait_until(deadline, "", async || true)
     });
+    let _ = through;
+    let _ = (Server::kill_and_restart, Server::stop);
+    let _ = (
+        proxy::Proxy::start,
+        proxy::Proxy::turn_to,
+        proxy::Proxy::deny_dumps,
+    );
+    let _ = (
+        proxy::Proxy::freeze_dumps,
+        proxy::Proxy::dumps,
+        proxy::Proxy::damage,
+    );
+    let _ = |proxy: &proxy::Proxy| proxy.port;
+    let _ = (Running::start, Running::start_through);
+    let _ = (Running::copied, Running::under_way, Running::release);
+    let _ = (Running::terminate, Running::memory_peak_kib, Running::end);
+    let _ = (
+        running::schema,
+        running::execute,
+        running::tables,
+        running::content,
+    );
+    let _ = (running::assert_code, running::assert_done);
 };
+
+/// The same command through another port.
+pub fn through(command: &Command, server: &Server, port: u16) -> Command {
+    let (from, to) = (server.port.to_string(), port.to_string());
+    let mut other = Command::new(command.get_program());
+    other.args(command.get_args().map(|argument| {
+        if argument == from.as_str() {
+            to.clone().into()
+        } else {
+            argument.to_owned()
+        }
+    }));
+    other
+}
 
 /// The `tableshift` program, told to change `table` of `database` on `server`.
 ///

@@ -87,6 +87,28 @@ impl Server {
             .expect("the server takes connections")
     }
 
+    /// Kills the server process, as a crash would, and starts it again on the same data and port.
+    pub fn kill_and_restart(&self) {
+        let pid = std::fs::read_to_string(self.folder.join("mysqld.pid")).expect("its pid");
+        let killed = Command::new("kill").args(["-KILL", pid.trim()]).status();
+        assert!(killed.expect("kill").success());
+        let output = self
+            .script("start")
+            .args(["--with-parent", &std::process::id().to_string()])
+            .output()
+            .expect("scripts/mysql can be run");
+        assert!(output.status.success(), "no MySQL server{}", told(&output));
+    }
+
+    /// Stops the server; its data stay.
+    pub fn stop(&self) {
+        let output = self
+            .script("stop")
+            .output()
+            .expect("scripts/mysql can be run");
+        assert!(output.status.success(), "it did not stop{}", told(&output));
+    }
+
     fn script(&self, command: &str) -> Command {
         let mut script = Command::new(super::project_file("scripts/mysql"));
         script.arg(command).arg(&self.folder);
