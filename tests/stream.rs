@@ -13,7 +13,7 @@ use mysql_async::prelude::Queryable;
 use mysql_async::{BinlogStreamRequest, Conn};
 use support::proxy::Proxy;
 use support::running::{
-    PATIENCE, Running, assert_code, assert_done, content, execute, schema, tables,
+    PATIENCE, Running, assert_code, assert_done, assert_same, content, execute, schema, tables,
 };
 use support::server::Server;
 use support::{tableshift_command, wait_until};
@@ -109,7 +109,7 @@ async fn logs_are_rotated_purged_and_renumbered_beyond_six_digits() {
     let before = content(&mut conn, "id, v").await;
     running.release();
     assert_done(&running.end());
-    assert_eq!(content(&mut conn, "id, v").await, before);
+    assert_same(&content(&mut conn, "id, v").await, &before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +175,7 @@ async fn another_dump_with_our_server_id_is_made_way_for() {
     let before = content(&mut conn, "id, v").await;
     running.release();
     assert_done(&running.end());
-    assert_eq!(content(&mut conn, "id, v").await, before);
+    assert_same(&content(&mut conn, "id, v").await, &before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -199,7 +199,7 @@ async fn a_dump_that_falls_silent_is_asked_for_again() {
     let before = content(&mut conn, "id, v").await;
     running.release();
     assert_done(&running.end());
-    assert_eq!(content(&mut conn, "id, v").await, before);
+    assert_same(&content(&mut conn, "id, v").await, &before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -235,7 +235,7 @@ async fn a_restart_of_the_server_ends_the_run() {
         &["the server was restarted", "  data:  "],
     );
     let mut conn = server.conn(Some("restarted")).await;
-    assert_eq!(content(&mut conn, "id, v").await, before);
+    assert_same(&content(&mut conn, "id, v").await, &before);
     assert_eq!(tables(&mut conn).await, ["t"]);
 }
 
@@ -261,8 +261,8 @@ async fn another_server_behind_the_same_address_ends_the_run() {
     proxy.turn_to(&other);
     running.release();
     assert_code(&running.end(), 5, &["another server"]);
-    assert_eq!(content(&mut conn, "id, v").await, before);
-    assert_eq!(content(&mut elsewhere, "id, v").await, before);
+    assert_same(&content(&mut conn, "id, v").await, &before);
+    assert_same(&content(&mut elsewhere, "id, v").await, &before);
     assert_eq!(tables(&mut elsewhere).await, ["_t_ghc", "_t_gho", "t"]);
 }
 
@@ -330,7 +330,7 @@ async fn changes_by_the_event_scheduler_and_by_files_arrive() {
     let before = content(&mut conn, "id, v").await;
     running.release();
     assert_done(&running.end());
-    assert_eq!(content(&mut conn, "id, v").await, before);
+    assert_same(&content(&mut conn, "id, v").await, &before);
 
     // The same on our table: rows that no event tells of.
     execute(&mut conn, &["DELETE FROM t WHERE id > 1000"]).await;
@@ -402,7 +402,7 @@ async fn a_prepared_xa_transaction_holds_the_cut_over_back() {
         let output = running.end();
         assert_done(&output);
         assert_code(&output, 0, &["a prepared XA transaction holds `t`"]);
-        assert_eq!(content(&mut conn, "id, v").await, before);
+        assert_same(&content(&mut conn, "id, v").await, &before);
     }
 }
 
@@ -424,5 +424,5 @@ async fn a_log_without_checksums_is_read_as_well() {
     let before = content(&mut conn, "id, v").await;
     running.release();
     assert_done(&running.end());
-    assert_eq!(content(&mut conn, "id, v").await, before);
+    assert_same(&content(&mut conn, "id, v").await, &before);
 }

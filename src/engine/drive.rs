@@ -71,39 +71,15 @@ pub(super) async fn drive(
     (wishes, mut wish_queue): Wishes,
 ) -> Result<Outcome, Fault> {
     let (done, mut results) = mpsc::channel(64);
-    let (roster, joined) = mpsc::channel(limits::ROSTER_QUEUE);
-    let mut address = run.address.clone();
-    address.server_uuid = Some(run.server.uuid.clone());
-    let members = Address {
-        roster: Some(roster),
-        ..address.clone()
-    };
-    let mut crew = assemble(&run, &members, done).await?;
-    drop(members);
+    let (mut crew, mut deliveries, position) = begin(&run, done).await?;
     let Run {
         config,
         plan,
-        server,
+        address,
         clock,
         reporter,
         ..
     } = run;
-    let (stream, mut deliveries) = mpsc::channel(limits::STREAM_QUEUE);
-    let position = match &mut crew.barrier {
-        Some(session) => inspect::position(session).await?,
-        None => Position::default(),
-    };
-    reporter.info(format!("following the binary log from {position}"));
-    // What is altered from here on is in the log; what was altered before must not have been.
-    if let Some(session) = &mut crew.barrier {
-        prepare::unchanged(session, &plan).await?;
-    }
-    crew.tasks.spawn(binlog::follow(
-        source(&plan, server, &address),
-        position.clone(),
-        joined,
-        stream,
-    ));
     let watched = Files {
         throttle: config.throttle_files.clone(),
         postpone: config.postpone_file.clone(),
@@ -151,6 +127,33 @@ pub(super) async fn drive(
     Ok(outcome)
 }
 
+/// Opens all connections, takes the position, and follows the binary log from there.
+async fn begin(
+    run: &Run<'_>,
+    done: mpsc::Sender<Done>,
+) -> Result<(Crew, mpsc::Receiver<Delivery>, Position), Fault> {
+    let (roster, joined) = mpsc::channel(limits::ROSTER_QUEUE);
+    let mut address = run.address.clone();
+    address.server_uuid = Some(run.server.uuid.clone());
+    let members = Address {
+        roster: Some(roster),
+        ..address.clone()
+    };
+    let mut crew = assemble(run, &members, done).await?;
+    let mut barrier = open(&members, "barrier", run.plan.legacy_dates_pass).await?;
+    let position = inspect::position(&mut barrier).await?;
+    run.reporter
+        .info(format!("following the binary log from {position}"));
+    // What is altered from here on is in the log; what was altered before must not have been.
+    prepare::unchanged(&mut barrier, &run.plan).await?;
+    crew.barrier = Some(barrier);
+    let (stream, deliveries) = mpsc::channel(limits::STREAM_QUEUE);
+    let source = source(run, &address);
+    crew.tasks
+        .spawn(binlog::follow(source, position.clone(), joined, stream));
+    Ok((crew, deliveries, position))
+}
+
 fn settings(config: &Config, plan: &Plan) -> Settings {
     let by_bytes = limits::CHUNK_BYTES_MAX / plan.original.row_bytes.max(1);
     let rows_max = config
@@ -177,11 +180,13 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
     }
 }
 
-fn source(plan: &Plan, server: Server, address: &Address) -> Source {
+fn source(run: &Run<'_>, address: &Address) -> Source {
+    let (plan, server) = (&run.plan, run.server.clone());
     Source {
         address: address.clone(),
         server_uuid: server.uuid,
         server_started: server.started,
+        lock_holder: run.main_id,
         seed: unlike_others(),
         names: plan.names.clone(),
         key: plan.key.columns.clone(),
@@ -234,7 +239,6 @@ async fn assemble(
     let locker = locker(run, address, sql).await?;
     let (locks, lock_queue) = mpsc::channel(4);
     tasks.spawn(locker.run(lock_queue, done.clone()));
-    let barrier = Some(open(address, "barrier", legacy).await?);
     let idle = (0..count).collect();
     let waiting = VecDeque::new();
     Ok(Crew {
@@ -244,7 +248,7 @@ async fn assemble(
         scout,
         locker: locks,
         markers,
-        barrier,
+        barrier: None,
         done,
         tasks,
     })
@@ -255,6 +259,7 @@ async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locke
     let lock_held_max = run.config.lock_held_max.as_secs();
     Ok(Locker {
         address: address.clone(),
+        main_id: run.main_id,
         setup: Setup {
             role: "locker",
             sql_mode: mode.clone(),

@@ -10,6 +10,7 @@ use crate::core::event::{Event, Failure};
 use crate::limits;
 use crate::mysql::session::Session;
 use crate::plan::names::Names;
+use crate::sql::cutover::used_lock;
 
 /// Looks at the lock now and then, from its own connection, until nobody listens.
 pub(super) async fn run(
@@ -18,15 +19,14 @@ pub(super) async fn run(
     main_id: u32,
     done: mpsc::Sender<Done>,
 ) {
-    let name = crate::sql::text_literal(&names.advisory_lock());
-    let question = format!("SELECT /* tableshift */ IS_USED_LOCK({name})");
+    let question = used_lock(&names);
     let mut looks = tokio::time::interval(limits::ADVISORY_PING);
     loop {
         tokio::select! {
             () = done.closed() => return,
             _ = looks.tick() => {}
         }
-        let held = match session.say("look at the advisory lock", &question).await {
+        let held = match session.run(&question).await {
             Ok(answer) => answer.number(0, 0) == Some(u64::from(main_id)),
             Err(_) if session.reopen().await.is_ok() => continue,
             Err(_) => false,

@@ -11,11 +11,11 @@ use super::workers::{Done, bad_key, pick};
 use crate::core::event::{Command, Event, Ownership};
 use crate::limits;
 use crate::mysql::classify::{Fault, FaultKind};
-use crate::mysql::session::{Address, Session, Setup, fence};
+use crate::mysql::session::{Address, Answer, Session, Setup, fence};
 use crate::plan::Plan;
 use crate::plan::key::Key;
 use crate::report::Reporter;
-use crate::sql::cutover::{blockers, counter, ownership, readers, without_counter};
+use crate::sql::cutover::{blockers, counter, ownership, readers, used_lock, without_counter};
 use crate::sql::{Sql, Statement};
 
 /// Keys refreshed by one statement under the lock.
@@ -25,6 +25,8 @@ const LOCKED_BATCH: usize = 2_000;
 pub(super) struct Locker {
     /// The server.
     pub(super) address: Address,
+    /// The connection that holds the advisory lock.
+    pub(super) main_id: u32,
     /// Settings of the locking connection.
     pub(super) setup: Setup,
     /// Looks and limits; never holds a lock.
@@ -136,6 +138,7 @@ impl Locker {
 
     /// Asks for the lock; `false` when somebody is in the way.
     async fn lock(&mut self, wait_ms: u64) -> Result<bool, Fault> {
+        self.still_alone().await?;
         if self.blocked_for_long(wait_ms).await? {
             return Ok(false);
         }
@@ -169,18 +172,34 @@ impl Locker {
         }
     }
 
+    /// Without the advisory lock a second run may have begun on the same tables.
+    async fn still_alone(&mut self) -> Result<(), Fault> {
+        let answer = self.looked(&used_lock(&self.plan.names)).await?;
+        if answer.number(0, 0) == Some(u64::from(self.main_id)) {
+            return Ok(());
+        }
+        Err(Fault::unexpected(
+            "lock the tables",
+            "the advisory lock that keeps other runs away was lost",
+        ))
+    }
+
+    /// Runs a statement that only looks; a lost connection is made anew for the next attempt.
+    async fn looked(&mut self, statement: &Statement) -> Result<Answer, Fault> {
+        let answer = self.control.run(statement).await;
+        if let Err(fault) = &answer
+            && matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut)
+        {
+            self.control.reopen().await?;
+        }
+        answer
+    }
+
     /// Names sessions that have held a metadata lock for longer than the lock may wait, and
     /// prepared XA transactions: LOCK TABLES would wait for them in vain, and everybody for it.
     async fn blocked_for_long(&mut self, wait_ms: u64) -> Result<bool, Fault> {
+        let answer = self.looked(&blockers(&self.plan.names)).await?;
         let names = &self.plan.names;
-        let answer = match self.control.run(&blockers(names)).await {
-            Ok(answer) => answer,
-            Err(fault) if matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut) => {
-                self.control.reopen().await?;
-                return Err(fault);
-            }
-            Err(fault) => return Err(fault),
-        };
         let mut found = false;
         for row in 0..answer.rows.len() {
             let text = |column| answer.text(row, column).unwrap_or_default();

@@ -50,6 +50,8 @@ pub struct Source {
     /// When the server started, in seconds since 1970: a restart ends the run, because a server that
     /// doesn't flush at every commit may have lost one side of it.
     pub server_started: i64,
+    /// The connection that holds the run's advisory lock: with the server it would be gone.
+    pub lock_holder: u32,
     /// What server ids are made of.
     pub seed: u64,
     /// The tables.
@@ -199,14 +201,15 @@ impl Follower {
     /// replicas don't have: the server ends the older of two dumps with the same one.
     async fn admitted(&mut self, conn: &mut Conn) -> Result<u32, Stopped> {
         let lost = |error: mysql_async::Error| Ok(End::Lost(error.to_string()));
-        let facts: Option<(String, i64, u32)> = conn
-            .query_first(
-                "SELECT @@server_uuid, CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS SIGNED), @@server_id \
-                 FROM performance_schema.global_status WHERE VARIABLE_NAME='Uptime'",
-            )
+        let lock = crate::sql::text_literal(&self.source.names.advisory_lock());
+        let facts: Option<(String, i64, u32, Option<u32>)> = conn
+            .query_first(format!(
+                "SELECT @@server_uuid, CAST(UNIX_TIMESTAMP() - VARIABLE_VALUE AS SIGNED), @@server_id, \
+                 IS_USED_LOCK({lock}) FROM performance_schema.global_status WHERE VARIABLE_NAME='Uptime'"
+            ))
             .await
             .map_err(lost)?;
-        let Some((uuid, started, server_id)) = facts else {
+        let Some((uuid, started, server_id, holder)) = facts else {
             return Err(Ok(End::Lost("the server doesn't say who it is".into())));
         };
         if uuid != self.source.server_uuid {
@@ -215,11 +218,15 @@ impl Follower {
                 "a failover happened: start the migration anew on the new primary",
             )));
         }
-        // Two clocks are read, so a second of difference means nothing.
-        if started.abs_diff(self.source.server_started) > 1 {
+        // Two clocks are read, so a second of difference means nothing; a server that was back within it
+        // has lost the lock.
+        if started.abs_diff(self.source.server_started) > 1
+            || holder != Some(self.source.lock_holder)
+        {
             return Err(Err(Failure::new(
-                "the server was restarted while the table was migrated",
-                "run the command again",
+                "the server was restarted while the table was migrated, or ended the connection that \
+                 keeps other runs away from the table",
+                "see why (a crash, wait_timeout, a proxy), then run the command again",
             )));
         }
         let replicas: Vec<mysql_async::Row> = match conn.query("SHOW REPLICAS").await {

@@ -141,6 +141,18 @@ pub fn blockers(names: &Names) -> Statement {
     )
 }
 
+/// The connection that holds the run's advisory lock.
+#[must_use]
+pub fn used_lock(names: &Names) -> Statement {
+    Statement::new(
+        "look at the advisory lock",
+        format!(
+            "SELECT /* tableshift */ IS_USED_LOCK({})",
+            text_literal(&names.advisory_lock())
+        ),
+    )
+}
+
 /// How many transactions have read the original and not (yet) written to it.
 #[must_use]
 pub fn readers(names: &Names) -> Statement {

@@ -7,6 +7,8 @@ mod support;
 
 mod compare;
 mod folder;
+#[cfg(test)]
+mod page;
 mod run;
 
 use std::collections::VecDeque;

@@ -55,7 +55,11 @@ const _: () = {
         running::tables,
         running::content,
     );
-    let _ = (running::assert_code, running::assert_done);
+    let _ = (
+        running::assert_code,
+        running::assert_done,
+        running::assert_same,
+    );
 };
 
 /// The same command through another port.

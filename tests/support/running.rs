@@ -131,6 +131,20 @@ impl Running {
     }
 }
 
+/// The rows are the same; otherwise shows the first that aren't.
+pub fn assert_same(found: &[(i32, i32)], expected: &[(i32, i32)]) {
+    let only = |one: &[(i32, i32)], other: &[(i32, i32)]| -> Vec<(i32, i32)> {
+        let lacking = |row: &&(i32, i32)| !other.contains(row);
+        one.iter().filter(lacking).take(10).copied().collect()
+    };
+    assert!(
+        found == expected,
+        "only found: {:?}, only expected: {:?}",
+        only(found, expected),
+        only(expected, found)
+    );
+}
+
 /// It ended with this exit code and said this on stderr.
 pub fn assert_code(output: &Output, code: i32, fragments: &[&str]) {
     let text = String::from_utf8_lossy(&output.stderr);

@@ -92,6 +92,17 @@ impl Server {
         let pid = std::fs::read_to_string(self.folder.join("mysqld.pid")).expect("its pid");
         let killed = Command::new("kill").args(["-KILL", pid.trim()]).status();
         assert!(killed.expect("kill").success());
+        // A dead process that nobody has collected yet still looks alive to the new server.
+        let stat = format!("/proc/{}/stat", pid.trim());
+        let dead = |stat: &str| {
+            stat.rsplit(") ")
+                .next()
+                .is_none_or(|rest| rest.starts_with(['Z', 'X']))
+        };
+        while std::fs::read_to_string(&stat).is_ok_and(|stat| !dead(&stat)) {
+            std::thread::yield_now();
+        }
+        let _ = std::fs::remove_file(self.socket.with_extension("sock.lock"));
         let output = self
             .script("start")
             .args(["--with-parent", &std::process::id().to_string()])
