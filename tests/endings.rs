@@ -515,6 +515,18 @@ async fn changes_delivered_before_they_are_visible_are_not_lost() {
     assert_eq!(content(&mut conn, "id, v").await, before);
 }
 
+/// How often the start barrier has looked at the locks.
+async fn looks(conn: &mut Conn) -> u64 {
+    conn.query_first(
+        "SELECT CAST(COALESCE(SUM(COUNT_STAR), 0) AS UNSIGNED) FROM \
+         performance_schema.events_statements_summary_by_digest WHERE DIGEST_TEXT LIKE \
+         '%metadata_locks%LOCK_TYPE%NOT IN%'",
+    )
+    .await
+    .expect("statement counts")
+    .expect("one row")
+}
+
 /// A session such as the tool's.
 async fn session(server: &Server) -> tableshift::mysql::session::Session {
     use tableshift::mysql::session::{Address, Session, Setup};
@@ -598,16 +610,6 @@ async fn the_start_barrier_follows_a_prepared_transaction_that_outlives_its_sess
             .await
             .expect("the barrier");
     });
-    let looks = async |conn: &mut Conn| -> u64 {
-        conn.query_first(
-            "SELECT CAST(COALESCE(SUM(COUNT_STAR), 0) AS UNSIGNED) FROM \
-             performance_schema.events_statements_summary_by_digest WHERE DIGEST_TEXT LIKE \
-             '%metadata_locks%LOCK_TYPE%NOT IN%'",
-        )
-        .await
-        .expect("statement counts")
-        .expect("one row")
-    };
     wait_until(PATIENCE, "the barrier has looked", async || {
         looks(&mut conn).await >= 1
     })
@@ -621,5 +623,60 @@ async fn the_start_barrier_follows_a_prepared_transaction_that_outlives_its_sess
     .await;
     assert!(!barrier.is_finished(), "the transaction is not decided");
     conn.query_drop("XA COMMIT 'q'").await.expect("a decision");
+    barrier.await.expect("the barrier");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_start_barrier_outlasts_a_decision_that_is_logged_but_not_visible() {
+    use tableshift::engine::{barrier, clock::Clock};
+    use tableshift::plan::names::Names;
+    use tableshift::report::{Level, Reporter};
+
+    let server = semi_sync_server().await;
+    let mut conn = schema(&server, "decided", 10).await;
+    let mut writer = server.conn(Some("decided")).await;
+    for statement in [
+        "XA START 'd'",
+        "INSERT INTO t VALUES (100, 1)",
+        "XA END 'd'",
+        "XA PREPARE 'd'",
+    ] {
+        writer
+            .query_drop(statement)
+            .await
+            .expect("a prepared transaction");
+    }
+    writer.disconnect().await.expect("the session's end");
+    let mut session = session(&server).await;
+    let barrier = tokio::spawn(async move {
+        let (reporter, _thread) = Reporter::start(Level::Error).expect("a reporter");
+        let names = Names::new("decided", "t", None, None);
+        barrier::wait(&mut session, &names, Clock::start(), &reporter)
+            .await
+            .expect("the barrier");
+    });
+    wait_until(PATIENCE, "the barrier has looked", async || {
+        looks(&mut conn).await >= 1
+    })
+    .await;
+    stall_commits(&mut conn).await;
+    for statement in ["SET GLOBAL rpl_semi_sync_source_timeout = 600000"] {
+        conn.query_drop(statement).await.expect("a setting");
+    }
+    let mut other = server.conn(Some("decided")).await;
+    let decision = tokio::spawn(async move {
+        other.query_drop("XA COMMIT 'd'").await.expect("a decision");
+    });
+    someone_waits(&mut conn).await;
+    let seen = looks(&mut conn).await;
+    wait_until(PATIENCE, "the barrier has looked again", async || {
+        looks(&mut conn).await >= seen + 5
+    })
+    .await;
+    assert!(!barrier.is_finished(), "the decision isn't visible");
+    conn.query_drop("SET GLOBAL rpl_semi_sync_source_enabled = OFF")
+        .await
+        .expect("a setting");
+    decision.await.expect("the decision");
     barrier.await.expect("the barrier");
 }

@@ -171,13 +171,15 @@ pub fn readers(names: &Names) -> Statement {
 }
 
 /// Write locks on the original's metadata at this moment, for the start barrier: the owner's thread,
-/// and whether the thread is gone, as it is for prepared XA transactions whose session has ended.
+/// whether the thread is gone, as it is for prepared XA transactions whose session has ended, and the
+/// event of that thread in which the lock was taken: a later transaction's is higher.
 #[must_use]
 pub fn writers_now(names: &Names) -> Statement {
     Statement::new(
         "look for open transactions",
         format!(
-            "SELECT /* tableshift */ COALESCE(m.OWNER_THREAD_ID, 0), t.PROCESSLIST_ID IS NULL FROM \
+            "SELECT /* tableshift */ COALESCE(m.OWNER_THREAD_ID, 0), t.PROCESSLIST_ID IS NULL, \
+             COALESCE(m.OWNER_EVENT_ID, 0) FROM \
              performance_schema.metadata_locks AS m LEFT JOIN performance_schema.threads AS t ON \
              t.THREAD_ID = m.OWNER_THREAD_ID WHERE m.OBJECT_TYPE='TABLE' AND \
              m.LOCK_STATUS='GRANTED' AND m.OBJECT_SCHEMA={} AND m.OBJECT_NAME={} AND m.LOCK_TYPE \
