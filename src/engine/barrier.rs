@@ -8,9 +8,9 @@
 //! took later. New transactions of others don't matter: they are logged later.
 //!
 //! Prepared XA transactions move. Detached from its session, one has a lock without a thread; while
-//! there is such a lock, the copy waits. When somebody decides it, the lock becomes that session's for
-//! as long as the decision takes, so whoever has a lock when the last detached one is gone is waited
-//! for as well.
+//! there is such a lock, the copy waits. The session that decides it gets the lock as well. On 9.7.4 the
+//! detached one stays until the decision is visible (`the_start_barrier_outlasts_a_decision_…`); not to
+//! rely on it, whoever has a lock when the last detached one is gone is waited for too.
 //!
 //! (A marker seen in the stream would prove nothing; one committed would need `binlog_order_commits`
 //! and no XA.)
