@@ -17,6 +17,14 @@ pub struct Config {
     pub user: String,
     /// Password; appears nowhere.
     pub password: String,
+    /// How connections are protected.
+    pub tls: Tls,
+    /// Longest time to connect.
+    pub connect_timeout: Option<Duration>,
+    /// Failures of the dump in a row before the run ends.
+    pub dump_failures_max: Option<u32>,
+    /// Where the run happens.
+    pub topology: Topology,
     /// Schema of the table.
     pub database: String,
     /// The table.
@@ -27,18 +35,22 @@ pub struct Config {
     pub execute: bool,
     /// Most rows of a chunk, when set by hand.
     pub chunk_rows: Option<u64>,
-    /// Lag above which no cut-over is tried.
-    pub lag_max: Duration,
+    /// How the rows are counted for the progress.
+    pub row_count: RowCount,
     /// Interval of the heartbeats.
     pub heartbeat: Duration,
-    /// Longest time the tables may stay locked.
-    pub lock_held_max: Duration,
-    /// Files that pause everything while they exist.
-    pub throttle_files: Vec<PathBuf>,
-    /// File that holds the cut-over back while it exists.
-    pub postpone_file: Option<PathBuf>,
+    /// What pauses the run.
+    pub throttle: Throttle,
+    /// When and how the tables are swapped.
+    pub cut_over: CutOver,
+    /// How the run is commanded.
+    pub control: Control,
+    /// Programs that are told of events.
+    pub hooks: Hooks,
     /// File that ends the run when it appears.
     pub panic_file: Option<PathBuf>,
+    /// Switch the metadata lock instrument on if it is off.
+    pub setup_instruments: bool,
     /// Drop the old table at the end.
     pub drop_old: bool,
     /// What may be dropped at the start.
@@ -53,6 +65,182 @@ pub struct Config {
     pub refresh_workers: usize,
     /// How much is logged.
     pub level: Level,
+    /// Log lines are JSON objects.
+    pub json: bool,
     /// Flags that were accepted without effect, each with the reason.
     pub notes: Vec<String>,
+}
+
+/// How connections are protected.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// What is asked for.
+    pub mode: TlsMode,
+    /// Certificates to trust, a PEM file.
+    pub ca: Option<PathBuf>,
+    /// Our certificate and its key, PEM files.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// The mysql client's `--ssl-mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsMode {
+    /// Never.
+    #[default]
+    Disabled,
+    /// If the server can.
+    Preferred,
+    /// Always, with any certificate.
+    Required,
+    /// The certificate must come from a trusted authority.
+    VerifyCa,
+    /// And be the server's own.
+    VerifyIdentity,
+}
+
+/// Where the run happens.
+#[derive(Clone, Default)]
+pub struct Topology {
+    /// The primary, if it isn't to be looked for.
+    pub primary: Option<(String, u16)>,
+    /// Account on the primary, if it is another one.
+    pub primary_account: Option<(String, String)>,
+    /// Follow the binary log by GTIDs.
+    pub gtid: bool,
+    /// What is done on a replica.
+    pub on_replica: OnReplica,
+}
+
+/// What is done when the server is a replica.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnReplica {
+    /// Its binary log is followed, the primary is written to.
+    #[default]
+    Follow,
+    /// A rehearsal, with replication stopped at the end by us or, if not, by a hook.
+    Test {
+        /// We stop it.
+        stop: bool,
+    },
+    /// This replica alone is migrated.
+    Migrate,
+}
+
+/// How the rows are counted for the progress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RowCount {
+    /// The engine's estimate.
+    #[default]
+    Estimate,
+    /// Counted while copying.
+    Concurrent,
+    /// Counted before.
+    Before,
+}
+
+/// What pauses the run.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Throttle {
+    /// Lag above which control replicas throttle, and no cut-over is tried.
+    pub lag_max: Duration,
+    /// Replicas whose lag throttles.
+    pub control_replicas: Vec<(String, u16)>,
+    /// Find them from the primary.
+    pub discover_replicas: bool,
+    /// Throttles while it returns more than 0.
+    pub query: Option<String>,
+    /// Throttles unless it answers 200.
+    pub http: Option<String>,
+    /// Time between two requests.
+    pub http_interval: Duration,
+    /// Longest wait for an answer.
+    pub http_timeout: Duration,
+    /// Go on while the URL can't be reached.
+    pub ignore_http_errors: bool,
+    /// Files that pause everything while they exist: the run's own, and the host's.
+    pub file: Option<PathBuf>,
+    /// The host's.
+    pub additional_file: Option<PathBuf>,
+    /// Status variables that throttle.
+    pub max_load: Vec<Threshold>,
+    /// Status variables that end the run.
+    pub critical_load: Vec<Threshold>,
+    /// Time to the second look at a critical load.
+    pub critical_interval: Duration,
+    /// Pause instead of an end.
+    pub critical_hibernate: Option<Duration>,
+    /// Pause after a chunk, as a multiple of its time.
+    pub nice_ratio: f64,
+}
+
+/// A status variable and the value from which on it counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Threshold {
+    /// Name of the status variable.
+    pub variable: String,
+    /// Its limit.
+    pub limit: i64,
+}
+
+/// When and how the tables are swapped.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct CutOver {
+    /// Longest time the tables may stay locked.
+    pub lock_held_max: Duration,
+    /// Longest pause between attempts.
+    pub pause_max: Duration,
+    /// File that holds the cut-over back while it exists.
+    pub postpone_file: Option<PathBuf>,
+    /// The only time of day at which it may happen, as given: `02:00-04:00 Europe/Berlin`.
+    pub window: Option<String>,
+    /// Time of attempts in vain after which blockers are ended.
+    pub force_after: Option<Duration>,
+    /// Which blockers.
+    pub kill: KillPolicy,
+}
+
+/// Which blockers of the cut-over may be ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KillPolicy {
+    /// None.
+    #[default]
+    Nobody,
+    /// Transactions that do nothing.
+    Idle,
+    /// Running queries as well.
+    Queries,
+    /// Every transaction.
+    All,
+}
+
+/// How the run is commanded.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Control {
+    /// The unix socket.
+    pub socket: PathBuf,
+    /// Remove a socket file that is there already.
+    pub drop_socket_first: bool,
+    /// Address and port to listen on.
+    pub tcp: Option<(String, u16)>,
+    /// The command `cut-over` must name the table.
+    pub named_cut_over: bool,
+    /// The command `panic` must name the table.
+    pub named_panic: bool,
+}
+
+/// Programs that are told of events.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hooks {
+    /// Their folder.
+    pub path: Option<PathBuf>,
+    /// Text for them.
+    pub hint: String,
+    /// Text for them.
+    pub hint_owner: String,
+    /// Text for them.
+    pub hint_token: String,
+    /// Time between two status hooks.
+    pub status_interval: Duration,
+    /// Longest time one may take.
+    pub timeout: Duration,
 }

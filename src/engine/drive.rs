@@ -81,8 +81,8 @@ pub(super) async fn drive(
         ..
     } = run;
     let watched = Files {
-        throttle: config.throttle_files.clone(),
-        postpone: config.postpone_file.clone(),
+        throttle: throttle_files(config),
+        postpone: config.cut_over.postpone_file.clone(),
         panic: config.panic_file.clone(),
     };
     if let Err(error) = watched.create_postpone() {
@@ -154,6 +154,11 @@ async fn begin(
     Ok((crew, deliveries, position))
 }
 
+fn throttle_files(config: &Config) -> Vec<std::path::PathBuf> {
+    let files = [&config.throttle.file, &config.throttle.additional_file];
+    files.into_iter().flatten().cloned().collect()
+}
+
 fn settings(config: &Config, plan: &Plan) -> Settings {
     let by_bytes = limits::CHUNK_BYTES_MAX / plan.original.row_bytes.max(1);
     let rows_max = config
@@ -174,8 +179,8 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         same_order: plan.key.same_order,
         other_unique_keys: plan.other_unique_keys,
         introduced_keys: !plan.introduced_keys.is_empty(),
-        lag_max_ms: millis(config.lag_max),
-        lock_held_max_ms: millis(config.lock_held_max),
+        lag_max_ms: millis(config.throttle.lag_max),
+        lock_held_max_ms: millis(config.cut_over.lock_held_max),
         rules: Rules::default(),
     }
 }
@@ -256,7 +261,7 @@ async fn assemble(
 
 async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locker, Fault> {
     let mode = writing_mode(run.plan.legacy_dates_pass);
-    let lock_held_max = run.config.lock_held_max.as_secs();
+    let lock_held_max = run.config.cut_over.lock_held_max.as_secs();
     Ok(Locker {
         address: address.clone(),
         main_id: run.main_id,

@@ -1,0 +1,330 @@
+//! The command line: gh-ost's flags, with one or two dashes, and a few of our own.
+//!
+//! [`flags`] has them all in one table; [`read`](mod@read) makes a checked [`Config`] of what was given, and
+//! tells all problems at once. Only words and checks of words; what a flag means is decided elsewhere.
+
+pub mod flags;
+mod read;
+
+use clap::{Arg, ArgAction, Command};
+
+use crate::config::Config;
+use flags::{Effect, Flag, GROUPS, Kind};
+
+/// What to do after the command line was read.
+pub enum Asked {
+    /// Run.
+    Run(Box<Config>),
+    /// Print this to stdout and end with 0.
+    Print(String),
+    /// Print this to stderr and end with the usage code.
+    Wrong(String),
+}
+
+/// Reads a command line, without the program's name.
+pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
+    let arguments = std::iter::once("tableshift".to_owned())
+        .chain(arguments.into_iter().map(|argument| two_dashes(&argument)));
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) if error.use_stderr() => return Asked::Wrong(error.render().to_string()),
+        Err(error) => return Asked::Print(error.render().to_string()),
+    };
+    let given = read::Given::new(&matches);
+    match given.config() {
+        Ok(_) if given.is_on("check-flag") => Asked::Print(String::new()),
+        Ok(config) => Asked::Run(Box::new(config)),
+        Err(problems) => wrong(&problems),
+    }
+}
+
+/// The command line as clap knows it; help, reference and completions are made of it.
+#[must_use]
+pub fn command() -> Command {
+    let mut command = Command::new("tableshift")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Online schema changes for MySQL: copied, followed, verified, swapped")
+        .after_help(
+            "Flags may be written with one dash, as gh-ost's. Exit codes: docs/exit-codes.md.",
+        );
+    for group in &GROUPS {
+        for flag in group.flags {
+            command = command.arg(argument(flag).help_heading(group.title));
+        }
+    }
+    command
+}
+
+/// Values are taken as they come: what they must be is checked in one place, with all other problems.
+fn argument(flag: &'static Flag) -> Arg {
+    let long = [flag.help, flag.more, &live_note(flag), &effect_note(flag)]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n");
+    let arg = Arg::new(flag.name)
+        .long(flag.name)
+        .help(flag.help)
+        .long_help(long)
+        .allow_hyphen_values(true);
+    let arg = match flag.kind {
+        Kind::Switch => arg
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("true")
+            .value_name("true|false"),
+        Kind::Texts => arg.action(ArgAction::Append),
+        Kind::Whole(..) | Kind::Number(..) => arg.value_name("N"),
+        Kind::Word(_) => arg.value_name("WORD"),
+        Kind::Text | Kind::Secret => arg.value_name("TEXT"),
+    };
+    let arg = match flag.kind {
+        // Go takes the last of several.
+        Kind::Texts => arg,
+        _ => arg.action(ArgAction::Set).overrides_with(flag.name),
+    };
+    let shown = !flag.default.is_empty() && flag.kind != Kind::Switch;
+    if shown {
+        arg.default_value(flag.default)
+    } else {
+        arg
+    }
+}
+
+fn live_note(flag: &Flag) -> String {
+    match flag.live {
+        "" => String::new(),
+        live => format!("While running: {live}"),
+    }
+}
+
+fn effect_note(flag: &Flag) -> String {
+    match flag.effect {
+        Effect::Acts => String::new(),
+        Effect::Nothing(why) => format!("Accepted without effect: {why}."),
+        Effect::NotYet => "A flag of gh-ost that this version doesn't have yet: refused.".into(),
+    }
+}
+
+fn wrong(problems: &[String]) -> Asked {
+    let mut text = String::from("error: the command line can't be carried out");
+    for problem in problems {
+        text.push_str("\n  what:  ");
+        text.push_str(problem);
+    }
+    text.push_str("\n  data:  nothing was sent to the server\n  next:  see tableshift --help\n");
+    Asked::Wrong(text)
+}
+
+/// gh-ost's flags have one dash or two. A lone letter or a number stays as it is.
+fn two_dashes(argument: &str) -> String {
+    let mut characters = argument.chars();
+    let single = characters.next() == Some('-')
+        && characters.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && characters
+            .next()
+            .is_some_and(|c| c.is_ascii_alphabetic() || c == '-');
+    if single {
+        format!("-{argument}")
+    } else {
+        argument.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(arguments: &[&str]) -> Asked {
+        read(arguments.iter().map(|argument| (*argument).to_owned()))
+    }
+
+    fn running(arguments: &[&str]) -> Config {
+        match asked(arguments) {
+            Asked::Run(config) => *config,
+            Asked::Print(text) | Asked::Wrong(text) => panic!("{text}"),
+        }
+    }
+
+    fn refused(arguments: &[&str]) -> String {
+        match asked(arguments) {
+            Asked::Wrong(text) => text,
+            Asked::Run(_) | Asked::Print(_) => panic!("accepted: {arguments:?}"),
+        }
+    }
+
+    const TABLE: &str = "--alter=ALTER TABLE d.t FORCE";
+
+    #[test]
+    fn gh_osts_spellings_all_work() {
+        for arguments in [
+            vec![
+                "--database=d",
+                "--table",
+                "t",
+                "--alter",
+                "ENGINE=InnoDB",
+                "--execute",
+            ],
+            vec![
+                "-database",
+                "d",
+                "-table=t",
+                "-alter=ENGINE=InnoDB",
+                "-execute=true",
+            ],
+            vec![
+                "--alter",
+                "ALTER TABLE d.t ENGINE=InnoDB",
+                "--execute=T",
+                "-allow-on-master",
+            ],
+        ] {
+            let config = running(&arguments);
+            assert_eq!(
+                (config.database.as_str(), config.table.as_str()),
+                ("d", "t")
+            );
+            assert!(config.execute);
+        }
+        let config = running(&[TABLE, "--execute=false", "--assume-rbr"]);
+        assert!(!config.execute);
+        assert_eq!(config.notes.len(), 1);
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once() {
+        let text = refused(&[
+            "--resume",
+            "--include-triggers",
+            "--chunk-size=5",
+            "--nice-ratio=x",
+        ]);
+        for fragment in [
+            "--resume",
+            "--include-triggers",
+            "--chunk-size",
+            "--nice-ratio",
+            "--alter must",
+            "--database must",
+            "--table must",
+        ] {
+            assert!(text.contains(fragment), "{fragment} in {text}");
+        }
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused_and_not_clamped() {
+        for wrong in [
+            "--chunk-size=5",
+            "--cut-over-lock-timeout-seconds=11",
+            "--nice-ratio=-1",
+            "--cut-over=sometimes",
+            "--execute=maybe",
+            "--nosuch",
+        ] {
+            refused(&[TABLE, wrong]);
+        }
+    }
+
+    #[test]
+    fn flags_that_contradict_each_other_are_refused_in_gh_osts_words() {
+        for (flags, words) in [
+            (
+                &["--allow-on-master", "--test-on-replica"][..],
+                "--allow-on-master and --test-on-replica are mutually exclusive",
+            ),
+            (
+                &["--allow-on-master", "--migrate-on-replica"],
+                "--allow-on-master and --migrate-on-replica are mutually exclusive",
+            ),
+            (
+                &["--migrate-on-replica", "--test-on-replica"],
+                "--migrate-on-replica and --test-on-replica are mutually exclusive",
+            ),
+            (
+                &["--switch-to-rbr", "--assume-rbr"],
+                "--switch-to-rbr and --assume-rbr are mutually exclusive",
+            ),
+            (
+                &["--test-on-replica-skip-replica-stop"],
+                "--test-on-replica-skip-replica-stop requires --test-on-replica to be enabled",
+            ),
+            (
+                &["--master-user=u"],
+                "--master-user requires --assume-master-host",
+            ),
+            (
+                &["--master-password=p"],
+                "--master-password requires --assume-master-host",
+            ),
+            (&["--ssl-ca=f"], "--ssl-ca requires --ssl"),
+            (&["--ssl-cert=f"], "--ssl-cert requires --ssl"),
+            (&["--ssl-key=f"], "--ssl-key requires --ssl"),
+            (
+                &["--ssl-allow-insecure"],
+                "--ssl-allow-insecure requires --ssl",
+            ),
+            (&["--checkpoint-seconds=9"], "--checkpoint-seconds"),
+            (
+                &["--revert", "--resume"],
+                "--revert cannot be used with --resume",
+            ),
+            (&["--revert"], "--revert must be called with --old-table"),
+            (
+                &["--trigger-suffix=x"],
+                "--trigger-suffix cannot be used without --include-triggers",
+            ),
+            (
+                &["--approve-renamed-columns", "--skip-renamed-columns"],
+                "--approve-renamed-columns and --skip-renamed-columns are mutually exclusive",
+            ),
+            (&["--cut-over=none"], "Unknown cut-over: none"),
+            (&["--max-load=foo"], "Error parsing load condition: foo"),
+            (&["--force-cut-over-after=60"], "--force-cut-over-after"),
+            (&["--concurrent-rowcount=false", "--execute=2"], "--execute"),
+        ] {
+            let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();
+            let text = refused(&arguments);
+            assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+
+    #[test]
+    fn flags_can_be_checked_without_a_run() {
+        assert!(matches!(
+            asked(&["--check-flag", "--assume-rbr"]),
+            Asked::Print(_)
+        ));
+        assert!(matches!(
+            asked(&["--check-flag", "--resume"]),
+            Asked::Wrong(_)
+        ));
+    }
+
+    #[test]
+    fn nothing_is_lost_on_the_way_into_the_configuration() {
+        let arguments = [
+            "tableshift",
+            "--max-load=Threads_running=50,Threads_connected=500",
+            "--throttle-control-replicas=one:3307,two",
+            "--nice-ratio=0.5",
+            "--serve-tcp-port=10001",
+            "--max-lag-millis=2000",
+        ];
+        let matches = command()
+            .try_get_matches_from(arguments)
+            .expect("known flags");
+        let config = read::Given::new(&matches).assemble("d".into(), "t".into());
+        assert_eq!(config.throttle.max_load.len(), 2);
+        let replicas = [("one".to_owned(), 3307), ("two".to_owned(), 3306)];
+        assert_eq!(config.throttle.control_replicas, replicas);
+        assert!((config.throttle.nice_ratio - 0.5).abs() < f64::EPSILON);
+        assert_eq!(config.control.tcp, Some(("127.0.0.1".into(), 10_001)));
+        assert_eq!(
+            config.control.socket.to_string_lossy(),
+            "/tmp/gh-ost.d.t.sock"
+        );
+        assert_eq!(config.throttle.lag_max.as_millis(), 2_000);
+    }
+}

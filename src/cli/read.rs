@@ -1,0 +1,514 @@
+//! From the words of the command line to a checked [`Config`], or to all that is wrong with them.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+
+use super::flags::{self, Effect, Flag, Kind};
+use crate::config::{
+    Config, Control, CutOver, Hooks, KillPolicy, OnReplica, RowCount, Threshold, Throttle, Tls,
+    TlsMode, Topology,
+};
+use crate::plan::{Wishes, alter};
+use crate::report::Level;
+
+/// What was given, flag by flag. Problems are collected, not returned, so that all are told at once.
+pub(super) struct Given<'a> {
+    matches: &'a ArgMatches,
+    problems: RefCell<Vec<String>>,
+}
+
+/// Passwords beyond this need TLS: the driver's RSA exchange takes no more.
+const PASSWORD_BYTES_MAX: usize = 214;
+
+impl<'a> Given<'a> {
+    pub(super) fn new(matches: &'a ArgMatches) -> Self {
+        Self {
+            matches,
+            problems: RefCell::new(Vec::new()),
+        }
+    }
+
+    /// The whole configuration.
+    ///
+    /// # Errors
+    /// Every problem.
+    pub(super) fn config(&self) -> Result<Config, Vec<String>> {
+        self.values_fit();
+        self.not_yet();
+        self.contradictions();
+        let checking = self.is_on("check-flag");
+        let (database, table) = self.which_table(checking);
+        let config = self.assemble(database, table);
+        let problems = std::mem::take(&mut *self.problems.borrow_mut());
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(problems)
+        }
+    }
+
+    fn problem(&self, text: impl Into<String>) {
+        self.problems.borrow_mut().push(text.into());
+    }
+
+    fn was_given(&self, name: &str) -> bool {
+        self.matches.value_source(name) == Some(ValueSource::CommandLine)
+    }
+
+    /// The value as text; empty when there is none.
+    fn text(&self, name: &str) -> String {
+        let value = self.matches.get_one::<String>(name);
+        value.cloned().unwrap_or_default()
+    }
+
+    fn optional(&self, name: &str) -> Option<String> {
+        Some(self.text(name)).filter(|text| !text.is_empty())
+    }
+
+    fn file(&self, name: &str) -> Option<PathBuf> {
+        self.optional(name).map(PathBuf::from)
+    }
+
+    /// Whether a switch is on.
+    pub(super) fn is_on(&self, name: &str) -> bool {
+        let default = flags::all().any(|flag| flag.name == name && flag.default == "true");
+        match self.optional(name) {
+            Some(text) => go_bool(&text).unwrap_or(false),
+            None => default,
+        }
+    }
+
+    fn whole(&self, name: &str) -> Option<u64> {
+        self.optional(name)?.parse().ok()
+    }
+
+    fn milliseconds(&self, name: &str) -> Duration {
+        Duration::from_millis(self.whole(name).unwrap_or_default())
+    }
+
+    fn seconds(&self, name: &str) -> Duration {
+        Duration::from_secs(self.whole(name).unwrap_or_default())
+    }
+
+    /// A time of which 0 means none.
+    fn if_any(duration: Duration) -> Option<Duration> {
+        Some(duration).filter(|duration| !duration.is_zero())
+    }
+
+    /// Each value is one that its flag can have.
+    fn values_fit(&self) {
+        for flag in flags::all().filter(|flag| self.was_given(flag.name)) {
+            if let Some(wrong) = misfit(flag, &self.text(flag.name)) {
+                self.problem(wrong);
+            }
+        }
+    }
+
+    fn not_yet(&self) {
+        let missing =
+            |flag: &&Flag| flag.effect == Effect::NotYet || flags::PENDING.contains(&flag.name);
+        for flag in flags::all().filter(missing) {
+            let off = flag.kind == Kind::Switch && !self.is_on(flag.name);
+            if self.was_given(flag.name) && !off {
+                self.problem(format!(
+                    "--{} is a flag of gh-ost that this version doesn't have yet",
+                    flag.name
+                ));
+            }
+        }
+    }
+
+    /// Flags accepted without effect. `--allow-on-master` isn't worth a word: the primary is where most
+    /// runs are.
+    fn notes(&self) -> Vec<String> {
+        flags::all()
+            .filter(|flag| self.was_given(flag.name) && flag.name != "allow-on-master")
+            .filter_map(|flag| match flag.effect {
+                Effect::Nothing(why) => Some(format!("--{} has no effect: {why}", flag.name)),
+                Effect::Acts | Effect::NotYet => None,
+            })
+            .collect()
+    }
+
+    fn contradictions(&self) {
+        const EXCLUSIVE: [(&str, &str); 5] = [
+            ("allow-on-master", "test-on-replica"),
+            ("allow-on-master", "migrate-on-replica"),
+            ("migrate-on-replica", "test-on-replica"),
+            ("switch-to-rbr", "assume-rbr"),
+            ("approve-renamed-columns", "skip-renamed-columns"),
+        ];
+        for (one, other) in EXCLUSIVE {
+            if self.is_on(one) && self.is_on(other) {
+                self.problem(format!("--{one} and --{other} are mutually exclusive"));
+            }
+        }
+        if self.is_on("test-on-replica-skip-replica-stop") && !self.is_on("test-on-replica") {
+            self.problem(
+                "--test-on-replica-skip-replica-stop requires --test-on-replica to be enabled",
+            );
+        }
+        const NEEDS: [(&str, &str); 6] = [
+            ("master-user", "assume-master-host"),
+            ("master-password", "assume-master-host"),
+            ("ssl-ca", "ssl"),
+            ("ssl-cert", "ssl"),
+            ("ssl-key", "ssl"),
+            ("ssl-allow-insecure", "ssl"),
+        ];
+        for (flag, needed) in NEEDS {
+            let tls_otherwise = needed == "ssl" && self.optional("ssl-mode").is_some();
+            if self.is_set(flag) && !self.is_set(needed) && !tls_otherwise {
+                self.problem(format!("--{flag} requires --{needed}"));
+            }
+        }
+        if self.is_set("ssl-cert") != self.is_set("ssl-key") {
+            self.problem("--ssl-cert and --ssl-key belong together");
+        }
+        if self.is_on("revert") && self.is_on("resume") {
+            self.problem("--revert cannot be used with --resume");
+        }
+        if self.is_on("revert") && !self.is_set("old-table") {
+            self.problem("--revert must be called with --old-table");
+        }
+        if self.is_set("trigger-suffix") && !self.is_on("include-triggers") {
+            self.problem("--trigger-suffix cannot be used without --include-triggers");
+        }
+        if self
+            .whole("force-cut-over-after")
+            .is_some_and(|after| after > 0)
+            && self.text("kill-blockers") == "none"
+        {
+            self.problem("--force-cut-over-after needs --kill-blockers=idle, queries or all");
+        }
+    }
+
+    /// Given with something behind it, or switched on.
+    fn is_set(&self, name: &str) -> bool {
+        let switch = flags::all().any(|flag| flag.name == name && flag.kind == Kind::Switch);
+        if switch {
+            self.is_on(name)
+        } else {
+            self.optional(name).is_some()
+        }
+    }
+
+    /// Schema and table, from their flags or from the ALTER.
+    fn which_table(&self, checking: bool) -> (String, String) {
+        let text = self.text("alter");
+        let alter = if text.trim().is_empty() {
+            if !checking {
+                self.problem("--alter must be provided and statement must not be empty");
+            }
+            alter::Alter::default()
+        } else {
+            alter::parse(&text).unwrap_or_else(|error| {
+                self.problem(format!("--alter can't be read: {error}"));
+                alter::Alter::default()
+            })
+        };
+        let database = self
+            .optional("database")
+            .or(alter.schema)
+            .unwrap_or_default();
+        let table = self.optional("table").or(alter.table).unwrap_or_default();
+        for (what, value) in [("database", &database), ("table", &table)] {
+            if value.is_empty() && !checking {
+                self.problem(format!(
+                    "--{what} must be provided and {what} name must not be empty, or --alter must \
+                     specify {what} name"
+                ));
+            }
+        }
+        (database, table)
+    }
+
+    pub(super) fn assemble(&self, database: String, table: String) -> Config {
+        let password = match self.optional("password") {
+            Some(password) => password,
+            None => std::env::var("TABLESHIFT_PASSWORD").unwrap_or_default(),
+        };
+        let tls = self.tls();
+        if password.len() > PASSWORD_BYTES_MAX && tls.mode == TlsMode::Disabled {
+            self.problem(format!(
+                "passwords longer than {PASSWORD_BYTES_MAX} bytes need TLS"
+            ));
+        }
+        Config {
+            host: self.text("host"),
+            port: port(self.whole("port")),
+            user: self.text("user"),
+            password,
+            tls,
+            connect_timeout: self
+                .optional("mysql-timeout")
+                .and_then(|text| text.parse().ok())
+                .filter(|seconds| *seconds > 0.0)
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+            dump_failures_max: self
+                .whole("binlogsyncer-max-reconnect-attempts")
+                .and_then(|count| u32::try_from(count).ok())
+                .filter(|count| *count > 0),
+            topology: self.topology(),
+            alter: self.text("alter"),
+            execute: self.is_on("execute"),
+            chunk_rows: self.whole("chunk-size"),
+            row_count: match (
+                self.is_on("exact-rowcount"),
+                self.is_on("concurrent-rowcount"),
+            ) {
+                (false, _) => RowCount::Estimate,
+                (true, true) => RowCount::Concurrent,
+                (true, false) => RowCount::Before,
+            },
+            heartbeat: self.milliseconds("heartbeat-interval-millis"),
+            throttle: self.throttle(),
+            cut_over: self.cut_over(),
+            control: self.control(&database, &table),
+            hooks: self.hooks(),
+            panic_file: self.file("panic-flag-file"),
+            setup_instruments: self.is_on("allow-setup-metadata-lock-instruments"),
+            drop_old: self.is_on("ok-to-drop-table"),
+            wishes: Wishes {
+                drop_ghost_first: self.is_on("initially-drop-ghost-table"),
+                drop_old_first: self.is_on("initially-drop-old-table"),
+            },
+            timestamp_old: self.is_on("timestamp-old-table"),
+            base_name: self.optional("force-table-names"),
+            copy_workers: workers(self.whole("copy-workers")),
+            refresh_workers: workers(self.whole("refresh-workers")),
+            level: match (self.is_on("quiet"), self.is_on("debug")) {
+                (true, _) => Level::Error,
+                (false, true) => Level::Debug,
+                (false, false) => Level::Info,
+            },
+            json: self.text("log-format") == "json",
+            notes: self.notes(),
+            database,
+            table,
+        }
+    }
+
+    fn tls(&self) -> Tls {
+        let mode = match (self.text("ssl-mode").as_str(), self.is_on("ssl")) {
+            ("preferred", _) => TlsMode::Preferred,
+            ("required", _) => TlsMode::Required,
+            ("verify-ca", _) => TlsMode::VerifyCa,
+            ("verify-identity", _) => TlsMode::VerifyIdentity,
+            ("", true) if self.is_on("ssl-allow-insecure") => TlsMode::Required,
+            ("", true) => TlsMode::VerifyIdentity,
+            _ => TlsMode::Disabled,
+        };
+        Tls {
+            mode,
+            ca: self.file("ssl-ca"),
+            identity: self.file("ssl-cert").zip(self.file("ssl-key")),
+        }
+    }
+
+    fn topology(&self) -> Topology {
+        let on_replica = if self.is_on("test-on-replica") {
+            OnReplica::Test {
+                stop: !self.is_on("test-on-replica-skip-replica-stop"),
+            }
+        } else if self.is_on("migrate-on-replica") {
+            OnReplica::Migrate
+        } else {
+            OnReplica::Follow
+        };
+        let primary = self.optional("assume-master-host");
+        Topology {
+            primary: primary.and_then(|text| self.address("assume-master-host", &text)),
+            primary_account: self
+                .optional("master-user")
+                .map(|user| (user, self.text("master-password"))),
+            gtid: self.is_on("gtid"),
+            on_replica,
+        }
+    }
+
+    fn throttle(&self) -> Throttle {
+        let replicas = self.text("throttle-control-replicas");
+        Throttle {
+            lag_max: self.milliseconds("max-lag-millis"),
+            control_replicas: replicas
+                .split(',')
+                .map(str::trim)
+                .filter(|text| !text.is_empty())
+                .filter_map(|text| self.address("throttle-control-replicas", text))
+                .collect(),
+            discover_replicas: self.is_on("discover-replicas"),
+            query: self.optional("throttle-query"),
+            http: self.optional("throttle-http"),
+            http_interval: self.milliseconds("throttle-http-interval-millis"),
+            http_timeout: self.milliseconds("throttle-http-timeout-millis"),
+            ignore_http_errors: self.is_on("ignore-http-errors"),
+            file: self.file("throttle-flag-file"),
+            additional_file: self.file("throttle-additional-flag-file"),
+            max_load: self.thresholds("max-load"),
+            critical_load: self.thresholds("critical-load"),
+            critical_interval: self.milliseconds("critical-load-interval-millis"),
+            critical_hibernate: Self::if_any(self.seconds("critical-load-hibernate-seconds")),
+            nice_ratio: self.text("nice-ratio").parse().unwrap_or_default(),
+        }
+    }
+
+    fn cut_over(&self) -> CutOver {
+        CutOver {
+            lock_held_max: self.seconds("cut-over-lock-timeout-seconds"),
+            pause_max: self.seconds("exponential-backoff-max-interval"),
+            postpone_file: self.file("postpone-cut-over-flag-file"),
+            window: self.optional("cut-over-window"),
+            force_after: Self::if_any(self.seconds("force-cut-over-after")),
+            kill: match self.text("kill-blockers").as_str() {
+                "idle" => KillPolicy::Idle,
+                "queries" => KillPolicy::Queries,
+                "all" => KillPolicy::All,
+                _ => KillPolicy::Nobody,
+            },
+        }
+    }
+
+    fn control(&self, database: &str, table: &str) -> Control {
+        let socket = self
+            .file("serve-socket-file")
+            .unwrap_or_else(|| format!("/tmp/gh-ost.{database}.{table}.sock").into());
+        let tcp = self.whole("serve-tcp-port").filter(|port| *port > 0);
+        Control {
+            socket,
+            drop_socket_first: self.is_on("initially-drop-socket-file"),
+            tcp: tcp.map(|number| (self.text("serve-tcp-host"), port(Some(number)))),
+            named_cut_over: self.is_on("force-named-cut-over"),
+            named_panic: self.is_on("force-named-panic"),
+        }
+    }
+
+    fn hooks(&self) -> Hooks {
+        Hooks {
+            path: self.file("hooks-path"),
+            hint: self.text("hooks-hint"),
+            hint_owner: self.text("hooks-hint-owner"),
+            hint_token: self.text("hooks-hint-token"),
+            status_interval: self.seconds("hooks-status-interval"),
+            timeout: self.seconds("hooks-timeout"),
+        }
+    }
+
+    fn address(&self, flag: &str, text: &str) -> Option<(String, u16)> {
+        let parsed = parse_address(text);
+        if parsed.is_none() {
+            self.problem(format!("--{flag}: {text} is not host or host:port"));
+        }
+        parsed
+    }
+
+    fn thresholds(&self, flag: &str) -> Vec<Threshold> {
+        parse_thresholds(&self.text(flag)).unwrap_or_else(|wrong| {
+            self.problem(format!("--{flag}: Error parsing load condition: {wrong}"));
+            Vec::new()
+        })
+    }
+}
+
+fn port(number: Option<u64>) -> u16 {
+    number
+        .and_then(|number| u16::try_from(number).ok())
+        .unwrap_or(3_306)
+}
+
+fn workers(number: Option<u64>) -> usize {
+    number
+        .and_then(|number| usize::try_from(number).ok())
+        .unwrap_or(2)
+        .max(1)
+}
+
+/// What Go's `strconv.ParseBool` takes.
+fn go_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// Why a value isn't one that its flag can have.
+fn misfit(flag: &Flag, text: &str) -> Option<String> {
+    let name = flag.name;
+    match flag.kind {
+        Kind::Switch => go_bool(text)
+            .is_none()
+            .then(|| format!("--{name} is true or false, not {text}")),
+        Kind::Whole(least, most) => match text.parse::<u64>() {
+            Ok(number) if (least..=most).contains(&number) => None,
+            Ok(_) => Some(format!(
+                "--{name} must be between {least} and {most}, not {text}"
+            )),
+            Err(_) => Some(format!("--{name} must be a whole number, not {text}")),
+        },
+        Kind::Number(least, most) => match text.parse::<f64>() {
+            Ok(number) if (least..=most).contains(&number) => None,
+            Ok(_) => Some(format!(
+                "--{name} must be between {least} and {most}, not {text}"
+            )),
+            Err(_) => Some(format!("--{name} must be a number, not {text}")),
+        },
+        Kind::Word(words) if !words.contains(&text) => Some(if name == "cut-over" {
+            format!("Unknown cut-over: {text}")
+        } else {
+            format!(
+                "--{name} is one of {}, not {text}",
+                words.join(", ").trim_start_matches(", ")
+            )
+        }),
+        Kind::Word(_) | Kind::Text | Kind::Secret | Kind::Texts => None,
+    }
+}
+
+/// `host`, `host:port` or `[address]:port`; port 3306 by default.
+pub(crate) fn parse_address(text: &str) -> Option<(String, u16)> {
+    if let Some((host, rest)) = text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let port = match rest.strip_prefix(':') {
+            Some(port) => port.parse().ok()?,
+            None if rest.is_empty() => 3_306,
+            None => return None,
+        };
+        return Some((host.to_owned(), port));
+    }
+    match text.split_once(':') {
+        Some((host, port)) if !host.is_empty() => Some((host.to_owned(), port.parse().ok()?)),
+        Some(_) => None,
+        None if text.is_empty() => None,
+        None => Some((text.to_owned(), 3_306)),
+    }
+}
+
+/// `Threads_running=50,Threads_connected=500`; an empty text is no threshold.
+///
+/// # Errors
+/// The first condition that isn't one.
+pub(crate) fn parse_thresholds(text: &str) -> Result<Vec<Threshold>, String> {
+    let conditions = text
+        .split(',')
+        .map(str::trim)
+        .filter(|text| !text.is_empty());
+    conditions
+        .map(|condition| {
+            let (variable, limit) = condition.split_once('=').ok_or(condition)?;
+            let limit = limit.trim().parse().map_err(|_| condition)?;
+            let variable = variable.trim().to_owned();
+            let plain = variable
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_');
+            if variable.is_empty() || !plain {
+                return Err(condition);
+            }
+            Ok(Threshold { variable, limit })
+        })
+        .collect::<Result<Vec<Threshold>, &str>>()
+        .map_err(str::to_owned)
+}
