@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::Wish;
+use super::{Source, Wish};
 
 /// Interval of the looks: a file is noticed well within a second.
 const LOOK: Duration = Duration::from_millis(200);
@@ -75,7 +75,7 @@ pub async fn watch(files: Files, wishes: mpsc::Sender<Wish>) {
             news.push(Wish::Stop("the panic flag file appeared".into()));
         }
         if throttled != last.0 {
-            news.push(Wish::Throttle(throttled.clone()));
+            news.push(Wish::Throttle(Source::File, throttled.clone()));
         }
         if postponed != last.1 {
             news.push(Wish::Postpone(postponed));

@@ -3,11 +3,30 @@
 pub mod files;
 pub mod signals;
 
+/// What can pause a run, in the order in which reasons are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// A pause after a critical load.
+    Hibernation,
+    /// The operator's command.
+    User,
+    /// A flag file.
+    File,
+    /// Status variables of the server.
+    MaxLoad,
+    /// The throttle query.
+    Query,
+    /// The throttle URL.
+    Http,
+    /// Lag of the control replicas.
+    Replicas,
+}
+
 /// A wish of the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wish {
-    /// Pause, with gh-ost's reason for the status line, or go on.
-    Throttle(Option<String>),
+    /// This source wants a pause, with gh-ost's reason for the status line, or no longer.
+    Throttle(Source, Option<String>),
     /// Hold the cut-over back, or no longer.
     Postpone(bool),
     /// Stop; tells why.

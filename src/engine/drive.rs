@@ -382,7 +382,7 @@ fn died(ended: Option<Result<(), tokio::task::JoinError>>) -> Option<Event> {
 
 fn wished(wish: Wish, reporter: &Reporter) -> Event {
     match wish {
-        Wish::Throttle(reason) => {
+        Wish::Throttle(_, reason) => {
             match &reason {
                 Some(reason) => reporter.info(format!("throttled: {reason}")),
                 None => reporter.info("no longer throttled"),
