@@ -6,6 +6,8 @@
 pub mod flags;
 mod read;
 
+pub(crate) use read::{parse_address, parse_thresholds};
+
 use clap::{Arg, ArgAction, Command};
 
 use crate::config::Config;

@@ -1,5 +1,6 @@
 //! The operator's side while a migration runs: flag files and signals.
 
+pub mod command;
 pub mod files;
 pub mod signals;
 

@@ -4,6 +4,7 @@
 //! terminal, gh-ost's status line is printed otherwise; both show the same [`Snapshot`].
 
 pub mod bar;
+pub mod hint;
 pub mod line;
 pub mod time;
 

@@ -13,6 +13,29 @@ pub fn utc(seconds: u64) -> String {
     )
 }
 
+/// Seconds since 1970 in the form of Go's `RubyDate`, in UTC: `Sat Nov 21 08:53:51 +0000 2026`.
+#[must_use]
+pub fn ruby_date(seconds: u64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let (days, clock) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    let name = |names: &[&'static str], at: u64| {
+        let at = usize::try_from(at).unwrap_or_default();
+        names.get(at).copied().unwrap_or_default()
+    };
+    format!(
+        "{} {} {day:02} {:02}:{:02}:{:02} +0000 {year:04}",
+        name(&DAYS, days % 7),
+        name(&MONTHS, month.saturating_sub(1)),
+        clock / 3_600,
+        clock / 60 % 60,
+        clock % 60
+    )
+}
+
 /// Year, month and day of a day number since 1970; eras of 400 years that begin in March, so that
 /// the leap day is the last of its year.
 fn civil(days: u64) -> (u64, u64, u64) {
