@@ -71,6 +71,19 @@ pub fn refused(refusals: &[Refusal]) -> Report {
     }
 }
 
+/// The migration is complete, but the hook that was to be told so failed.
+#[must_use]
+pub fn hook_failed(wrong: &str) -> Report {
+    Report {
+        code: exit::LEFTOVERS,
+        text: three_parts(
+            wrong,
+            "the table has its new shape, verified; this is only about the hook",
+            "do what the hook should have done",
+        ),
+    }
+}
+
 /// A failure before anything was written.
 #[must_use]
 pub fn not_started(failure: &Failure) -> Report {

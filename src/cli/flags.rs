@@ -794,7 +794,7 @@ pub const GROUPS: [Group; 10] = [
 ];
 
 /// Flags that are read already but not carried out yet: refused like [`Effect::NotYet`].
-pub(super) const PENDING: [&str; 41] = [
+pub(super) const PENDING: [&str; 31] = [
     "allow-setup-metadata-lock-instruments",
     "ask-pass",
     "assume-master-host",
@@ -809,24 +809,14 @@ pub(super) const PENDING: [&str; 41] = [
     "exact-rowcount",
     "exponential-backoff-max-interval",
     "force-cut-over-after",
-    "force-named-cut-over",
-    "force-named-panic",
     "gtid",
-    "hooks-hint",
-    "hooks-path",
-    "hooks-status-interval",
-    "hooks-timeout",
     "ignore-http-errors",
-    "initially-drop-socket-file",
     "kill-blockers",
     "log-format",
     "max-load",
     "migrate-on-replica",
     "mysql-timeout",
     "nice-ratio",
-    "serve-socket-file",
-    "serve-tcp-port",
-    "serve-tcp-host",
     "ssl",
     "ssl-mode",
     "test-on-replica",

@@ -3,22 +3,37 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
-use super::{Source, Wish};
+use super::Wish;
 
 /// Interval of the looks: a file is noticed well within a second.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// The files to watch.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Files {
-    /// Pause while any of these exists.
-    pub throttle: Vec<PathBuf>,
+    /// Pause while it exists.
+    pub throttle: Option<PathBuf>,
+    /// The same for all runs of the host.
+    pub additional: Option<PathBuf>,
     /// Postpone the cut-over while it exists.
     pub postpone: Option<PathBuf>,
     /// Stop when it appears.
     pub panic: Option<PathBuf>,
+}
+
+/// Which of them are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flags {
+    /// The throttle file.
+    pub throttle: bool,
+    /// The host's throttle file.
+    pub additional: bool,
+    /// The postpone file.
+    pub postpone: bool,
+    /// The panic file.
+    pub panic: bool,
 }
 
 impl Files {
@@ -39,13 +54,14 @@ impl Files {
 
     /// What the files say now.
     #[must_use]
-    pub fn look(&self) -> (Option<String>, bool, bool) {
-        let throttled = self.throttle.iter().any(|path| there(path));
-        (
-            throttled.then(|| "flag-file".to_owned()),
-            self.postpone.as_deref().is_some_and(there),
-            self.panic.as_deref().is_some_and(there),
-        )
+    pub fn look(&self) -> Flags {
+        let look = |file: &Option<PathBuf>| file.as_deref().is_some_and(there);
+        Flags {
+            throttle: look(&self.throttle),
+            additional: look(&self.additional),
+            postpone: look(&self.postpone),
+            panic: look(&self.panic),
+        }
     }
 }
 
@@ -54,9 +70,9 @@ fn there(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
 }
 
-/// Reports every change of what the files say, until nobody listens.
-pub async fn watch(files: Files, wishes: mpsc::Sender<Wish>) {
-    let mut last: (Option<String>, bool) = (None, false);
+/// Reports every change of what the files say, until nobody listens. Which files they are may change.
+pub async fn watch(files: watch::Receiver<Files>, wishes: mpsc::Sender<Wish>) {
+    let mut last = Flags::default();
     let mut looks = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
@@ -64,30 +80,13 @@ pub async fn watch(files: Files, wishes: mpsc::Sender<Wish>) {
             _ = looks.tick() => {}
         }
         // Disks can hang; the runtime's threads must not hang with them.
-        let asked = files.clone();
-        let Ok((throttled, postponed, panicked)) =
-            tokio::task::spawn_blocking(move || asked.look()).await
-        else {
+        let asked = files.borrow().clone();
+        let Ok(flags) = tokio::task::spawn_blocking(move || asked.look()).await else {
             return;
         };
-        let mut news = Vec::new();
-        if panicked {
-            news.push(Wish::Stop("the panic flag file appeared".into()));
-        }
-        if throttled != last.0 {
-            news.push(Wish::Throttle(Source::File, throttled.clone()));
-        }
-        if postponed != last.1 {
-            news.push(Wish::Postpone(postponed));
-        }
-        last = (throttled, postponed);
-        for wish in news {
-            if wishes.send(wish).await.is_err() {
-                return;
-            }
-        }
-        if panicked {
+        if flags != last && wishes.send(Wish::Files(flags)).await.is_err() {
             return;
         }
+        last = flags;
     }
 }

@@ -1,8 +1,11 @@
 //! The operator's side while a migration runs: flag files and signals.
 
 pub mod command;
+pub mod desk;
 pub mod files;
+pub mod hooks;
 pub mod signals;
+pub mod socket;
 
 /// What can pause a run, in the order in which reasons are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,13 +26,24 @@ pub enum Source {
     Replicas,
 }
 
+/// What can hold the cut-over back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hold {
+    /// The postpone file, or the command that stands for it.
+    File,
+    /// The time of day.
+    Window,
+    /// A hook that has to agree first.
+    Hook,
+}
+
 /// A wish of the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wish {
     /// This source wants a pause, with gh-ost's reason for the status line, or no longer.
     Throttle(Source, Option<String>),
-    /// Hold the cut-over back, or no longer.
-    Postpone(bool),
+    /// What the flag files say has changed.
+    Files(files::Flags),
     /// Stop; tells why.
     Stop(String),
 }

@@ -34,6 +34,22 @@ fn since_epoch() -> Duration {
         .unwrap_or_default()
 }
 
+/// Seconds since 1970.
+#[must_use]
+pub fn now_seconds() -> u64 {
+    since_epoch().as_secs()
+}
+
+/// The name of the host that the program runs on.
+#[must_use]
+pub fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    match name.trim() {
+        "" => "localhost".into(),
+        name => name.to_owned(),
+    }
+}
+
 /// `YYYYMMDDhhmmss`, for `--timestamp-old-table`.
 #[must_use]
 pub fn stamp() -> String {

@@ -3,17 +3,20 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::clerk::{self, Clerk};
 use super::clock::{Clock, unlike_others};
+use super::console::{Console, Parts};
 use super::locker::{Locker, Timeline};
 use super::workers::{Done, Worker};
 use super::{barrier, keeper, open, prepare, usual, writing_mode};
 use crate::config::Config;
 use crate::control::Wish;
-use crate::control::files::{self, Files};
+use crate::control::desk::{Desk, Facts};
+use crate::control::hooks::Runner;
+use crate::control::socket::Sockets;
 use crate::core::event::{Command, Event, Failure, Marker, Outcome};
 use crate::core::rules::Rules;
 use crate::core::{Core, Counters, Settings, Stage};
@@ -65,9 +68,22 @@ pub(super) struct Run<'a> {
     pub reporter: &'a Reporter,
 }
 
+/// What operators reach a run by.
+pub(super) struct Surface {
+    /// What they are told that doesn't change.
+    pub facts: Facts,
+    /// Runs hooks.
+    pub hooks: Option<Runner>,
+    /// What hooks are told of the progress.
+    pub progress: watch::Sender<Snapshot>,
+    /// The open sockets.
+    pub sockets: Option<Sockets>,
+}
+
 /// Runs the migration from the position before the copy to its outcome.
 pub(super) async fn drive(
     run: Run<'_>,
+    surface: Surface,
     (wishes, mut wish_queue): Wishes,
 ) -> Result<Outcome, Fault> {
     let (done, mut results) = mpsc::channel(64);
@@ -80,49 +96,53 @@ pub(super) async fn drive(
         reporter,
         ..
     } = run;
-    let watched = Files {
-        throttle: throttle_files(config),
-        postpone: config.cut_over.postpone_file.clone(),
-        panic: config.panic_file.clone(),
+    let settings = settings(config, &plan);
+    let parts = Parts {
+        desk: Desk::new(config, surface.facts, settings.chunk_rows_max),
+        sockets: surface.sockets,
+        hooks: surface.hooks,
+        progress: surface.progress,
     };
-    if let Err(error) = watched.create_postpone() {
-        reporter.warn(format!(
-            "the postpone flag file could not be created: {error}"
-        ));
+    let (mut console, already) = Console::open(parts, config, wishes, &mut crew.tasks, reporter);
+    let mut core = Core::new(settings);
+    // Before the first step, so that what holds already does so from the beginning.
+    for event in already {
+        core.step(event);
     }
-    let mut core = Core::new(settings(config, &plan));
-    // Before the first step, so that a file that is there already holds from the beginning.
-    let (throttled, postponed, _) = watched.look();
-    core.step(Event::Throttled(throttled));
-    core.step(Event::Postponed(postponed));
-    crew.tasks.spawn(files::watch(watched, wishes));
-
     let mut watch = Watch::new(&plan, clock, position);
     let mut ticks = tokio::time::interval(limits::TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut commands = core.start();
+    let mut commands = console.before_the_copy(&mut core).await;
     while core.outcome().is_none() {
         for command in commands {
             crew.carry_out(command, &plan, clock, reporter).await;
         }
-        let event = tokio::select! {
-            result = results.recv() => result.map(|(who, event)| crew.freed(who, event)),
+        let events = tokio::select! {
+            result = results.recv() => match result.map(|(who, event)| crew.freed(who, event)) {
+                // A postpone or throttle file may have appeared while the lock was waited for.
+                Some(Event::Locked) => console.look().into_iter().chain([Event::Locked]).collect(),
+                event => event.into_iter().collect(),
+            },
             delivery = deliveries.recv(), if core.wants_changes() => {
-                watch.delivered(delivery, &address.token)
+                watch.delivered(delivery, &address.token).into_iter().collect()
             }
-            wish = wish_queue.recv() => wish.map(|wish| wished(wish, reporter)),
-            ended = crew.tasks.join_next() => died(ended),
-            _ = ticks.tick() => Some(Event::Tick(clock.elapsed_ms())),
+            wish = wish_queue.recv() => wish.map(|wish| console.wished(wish)).unwrap_or_default(),
+            said = console.next() => {
+                let snapshot = watch.snapshot(&core, &console, clock.elapsed_ms());
+                console.said(said, &snapshot, core.view().stage)
+            }
+            ended = crew.tasks.join_next() => died(ended).into_iter().collect(),
+            _ = ticks.tick() => vec![Event::Tick(clock.elapsed_ms())],
         };
-        commands = match event {
-            Some(event) => core.step(event),
-            None => Vec::new(),
-        };
-        watch.look(&core, reporter);
+        commands = events
+            .into_iter()
+            .flat_map(|event| core.step(event))
+            .collect();
+        watch.look(&core, &mut console, reporter);
     }
     let outcome = core.outcome().cloned().unwrap_or(Outcome::Stopped);
-    watch.finish(&core, &outcome, reporter);
-    drop((deliveries, results, wish_queue));
+    watch.finish(&core, &console, &outcome, reporter);
+    drop((deliveries, results, wish_queue, console));
     crew.disband(reporter).await;
     Ok(outcome)
 }
@@ -152,11 +172,6 @@ async fn begin(
     crew.tasks
         .spawn(binlog::follow(source, position.clone(), joined, stream));
     Ok((crew, deliveries, position))
-}
-
-fn throttle_files(config: &Config) -> Vec<std::path::PathBuf> {
-    let files = [&config.throttle.file, &config.throttle.additional_file];
-    files.into_iter().flatten().cloned().collect()
 }
 
 fn settings(config: &Config, plan: &Plan) -> Settings {
@@ -380,30 +395,6 @@ fn died(ended: Option<Result<(), tokio::task::JoinError>>) -> Option<Event> {
     }
 }
 
-fn wished(wish: Wish, reporter: &Reporter) -> Event {
-    match wish {
-        Wish::Throttle(_, reason) => {
-            match &reason {
-                Some(reason) => reporter.info(format!("throttled: {reason}")),
-                None => reporter.info("no longer throttled"),
-            }
-            Event::Throttled(reason)
-        }
-        Wish::Postpone(postponed) => {
-            reporter.info(if postponed {
-                "cut-over postponed"
-            } else {
-                "cut-over allowed"
-            });
-            Event::Postponed(postponed)
-        }
-        Wish::Stop(why) => {
-            reporter.info(format!("stopping: {why}"));
-            Event::Stop
-        }
-    }
-}
-
 /// What people see of a run; decides nothing.
 struct Watch {
     clock: Clock,
@@ -456,7 +447,7 @@ impl Watch {
     }
 
     /// Tells about a new stage, and shows a snapshot a few times a second.
-    fn look(&mut self, core: &Core, reporter: &Reporter) {
+    fn look(&mut self, core: &Core, console: &mut Console, reporter: &Reporter) {
         let view = core.view();
         let now = self.clock.elapsed_ms();
         if view.stage != self.stage {
@@ -467,7 +458,9 @@ impl Watch {
         }
         if now >= self.shown_ms + 100 {
             self.shown_ms = now;
-            reporter.snapshot(self.snapshot(core, now));
+            let snapshot = self.snapshot(core, console, now);
+            console.progressed(view.stage, &snapshot);
+            reporter.snapshot(snapshot);
         }
     }
 
@@ -492,7 +485,7 @@ impl Watch {
         self.stage_since_ms = now;
     }
 
-    fn finish(&mut self, core: &Core, outcome: &Outcome, reporter: &Reporter) {
+    fn finish(&mut self, core: &Core, console: &Console, outcome: &Outcome, reporter: &Reporter) {
         let now = self.clock.elapsed_ms();
         if *outcome == Outcome::Completed {
             let counters = core.counters();
@@ -505,10 +498,10 @@ impl Watch {
                 seconds(now),
             ));
         }
-        reporter.snapshot(self.snapshot(core, now));
+        reporter.snapshot(self.snapshot(core, console, now));
     }
 
-    fn snapshot(&self, core: &Core, now: u64) -> Snapshot {
+    fn snapshot(&self, core: &Core, console: &Console, now: u64) -> Snapshot {
         let view = core.view();
         let copied = view.counters.rows_copied;
         let total = if self.copy_done {
@@ -521,7 +514,7 @@ impl Watch {
             .then(|| (total - copied).saturating_mul(1_000) / rate);
         let state = match (view.throttled, view.stage) {
             (Some(reason), _) => format!("throttled, {reason}"),
-            (None, Stage::Postponed) => "postponing cut-over".into(),
+            (None, stage) if console.is_postponing(stage) => "postponing cut-over".into(),
             (None, _) => "migrating".into(),
         };
         Snapshot {

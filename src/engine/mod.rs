@@ -5,6 +5,7 @@ pub mod barrier;
 mod clean;
 pub mod clerk;
 pub mod clock;
+mod console;
 mod drive;
 mod keeper;
 mod locker;
@@ -14,18 +15,22 @@ pub mod workers;
 use std::sync::Arc;
 
 use anyhow::Context;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::config::Config;
+use crate::control::Wish;
+use crate::control::desk::Facts;
+use crate::control::hooks::{self, Runner, Told};
 use crate::control::signals::Signals;
+use crate::control::socket::{self, Sockets};
 use crate::core::event::{Failure, Outcome};
 use crate::error::{Report, ended, exit, not_started, refused};
 use crate::limits;
 use crate::mysql::session::{Address, Session, Setup};
 use crate::plan::Refusal;
 use crate::plan::names::Names;
-use crate::report::ReportThread;
 use crate::report::{Level, Reporter};
+use crate::report::{ReportThread, Snapshot};
 use clock::{Clock, stamp, unlike_others};
 use prepare::Prepared;
 
@@ -90,24 +95,131 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
     };
     let (wishes, wish_queue) = mpsc::channel(8);
     tokio::spawn(signals.watch(wishes.clone()));
-    let prepared = match prepare::prepare(&config, &names, &address, &reporter).await {
-        Ok(prepared) => prepared,
-        Err(early) => return Ok(tell(&reporter, &early_report(&early))),
+    let mut hooks = hooks(&config, &names, &reporter);
+    let ended = match begin(&config, &names, &address, &mut hooks, &reporter).await {
+        Ok((prepared, _)) if !config.execute => dry_run(prepared, &reporter).await,
+        Ok((prepared, sockets)) => {
+            let run = Started {
+                config: Arc::clone(&config),
+                prepared,
+                sockets,
+                hooks: hooks.clone(),
+                address,
+                clock,
+            };
+            let (outcome, kept) = migrate(run, &reporter, (wishes, wish_queue)).await;
+            ended(&outcome, &names, kept)
+        }
+        Err(early) => early_report(&early),
     };
-    if !config.execute {
-        return Ok(dry_run(prepared, &reporter).await);
-    }
-    let (outcome, kept) = migrate(
-        Arc::clone(&config),
-        prepared,
-        address,
-        clock,
+    Ok(tell(
         &reporter,
-        (wishes, wish_queue),
-    )
-    .await;
-    let report = ended(&outcome, &names, kept);
-    Ok(tell(&reporter, &report))
+        &with_hooks(ended, hooks.runner, &reporter).await,
+    ))
+}
+
+/// The hooks of a run, and the progress that they are told.
+#[derive(Clone)]
+struct Hooked {
+    runner: Option<Runner>,
+    progress: watch::Sender<Snapshot>,
+    told: Told,
+}
+
+impl Hooked {
+    /// Runs an event's hooks; one that fails ends the run.
+    async fn must(&self, event: &hooks::Event) -> Result<(), Early> {
+        let Some(runner) = &self.runner else {
+            return Ok(());
+        };
+        runner.run(event).await.map_err(|wrong| {
+            Early::Failed(Failure::new(
+                wrong,
+                "see what the hook said, then run the command again",
+            ))
+        })
+    }
+}
+
+fn hooks(config: &Config, names: &Names, reporter: &Reporter) -> Hooked {
+    let told = Told {
+        facts: Facts {
+            schema: names.schema.clone(),
+            table: names.original.clone(),
+            ghost: names.ghost.clone(),
+            applier: (format!("{}:{}", config.host, config.port), String::new()),
+            inspector: (format!("{}:{}", config.host, config.port), String::new()),
+            executing: clock::host_name(),
+            started: clock::now_seconds(),
+        },
+        old: names.old.clone(),
+        alter: config.alter.clone(),
+        dry_run: !config.execute,
+    };
+    let (progress, shown) = watch::channel(Snapshot::default());
+    Hooked {
+        runner: Runner::new(&config.hooks, told.clone(), shown, reporter.clone()),
+        progress,
+        told,
+    }
+}
+
+/// Everything up to the first row: hooks, checks, tables, sockets. What speaks against the migration
+/// leaves nothing on the server.
+async fn begin(
+    config: &Config,
+    names: &Names,
+    address: &Address,
+    hooks: &mut Hooked,
+    reporter: &Reporter,
+) -> Result<(Prepared, Option<Sockets>), Early> {
+    hooks.must(&hooks::Event::Startup).await?;
+    let mut prepared = prepare::prepare(config, names, address, reporter).await?;
+    let server = &prepared.server;
+    let host = format!("{}:{}", server.hostname, server.port);
+    let version = server.version_text.split(' ').next().unwrap_or_default();
+    hooks.told.facts.applier = (host, version.to_owned());
+    hooks.told.facts.inspector = hooks.told.facts.applier.clone();
+    let told = hooks.told.clone();
+    hooks.runner = hooks.runner.take().map(|runner| runner.telling(told));
+    let ready = async {
+        hooks.must(&hooks::Event::Validated).await?;
+        if config.execute {
+            let sockets = socket::open(&config.control).await;
+            sockets
+                .map(Some)
+                .map_err(|refusal| Early::Refused(vec![refusal]))
+        } else {
+            Ok(None)
+        }
+    };
+    match ready.await {
+        Ok(sockets) => Ok((prepared, sockets)),
+        Err(early) => {
+            clean::drop_helpers(&mut prepared.session, names, reporter).await;
+            Err(early)
+        }
+    }
+}
+
+/// The last hooks: a success that a hook doesn't take for one is told, but nothing about the tables
+/// changes any more.
+async fn with_hooks(report: Report, runner: Option<Runner>, reporter: &Reporter) -> Report {
+    let Some(runner) = runner else { return report };
+    let success = matches!(report.code, exit::COMPLETED | exit::LEFTOVERS);
+    let event = if success {
+        hooks::Event::Success
+    } else {
+        hooks::Event::Failure
+    };
+    match runner.run(&event).await {
+        Err(wrong) if success => crate::error::hook_failed(&wrong),
+        Err(wrong) => {
+            reporter.warn(wrong);
+            report
+        }
+        Ok(()) => report,
+    }
 }
 
 fn early_report(early: &Early) -> Report {
@@ -127,7 +239,7 @@ fn tell(reporter: &Reporter, report: &Report) -> u8 {
 }
 
 /// Everything was checked on a real, empty ghost, which is dropped again.
-async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> u8 {
+async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> Report {
     reporter.out(format!(
         "-- the altered table\n{}",
         prepared.plan.ghost.definition
@@ -135,24 +247,35 @@ async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> u8 {
     let names = prepared.plan.names.clone();
     let kept = clean::drop_helpers(&mut prepared.session, &names, reporter).await;
     if kept {
-        return tell(reporter, &ended(&Outcome::Stopped, &names, true));
+        return ended(&Outcome::Stopped, &names, true);
     }
     reporter.info("nothing speaks against this migration; add --execute to run it");
-    reporter.out("# Done");
-    exit::COMPLETED
+    ended(&Outcome::Completed, &names, false)
+}
+
+/// A migration about to copy its first row.
+struct Started {
+    config: Arc<Config>,
+    prepared: Prepared,
+    sockets: Option<Sockets>,
+    hooks: Hooked,
+    address: Address,
+    clock: Clock,
 }
 
 async fn migrate(
-    config: Arc<Config>,
-    prepared: Prepared,
-    address: Address,
-    clock: Clock,
+    started: Started,
     reporter: &Reporter,
-    wishes: (
-        mpsc::Sender<crate::control::Wish>,
-        mpsc::Receiver<crate::control::Wish>,
-    ),
+    wishes: (mpsc::Sender<Wish>, mpsc::Receiver<Wish>),
 ) -> (Outcome, bool) {
+    let Started {
+        config,
+        prepared,
+        sockets,
+        hooks,
+        address,
+        clock,
+    } = started;
     let Prepared {
         plan,
         server,
@@ -168,7 +291,13 @@ async fn migrate(
         clock,
         reporter,
     };
-    let driven = drive::drive(run, wishes).await;
+    let surface = drive::Surface {
+        facts: hooks.told.facts,
+        hooks: hooks.runner,
+        progress: hooks.progress,
+        sockets,
+    };
+    let driven = drive::drive(run, surface, wishes).await;
     let outcome = match driven {
         Ok(outcome) => outcome,
         Err(fault) => Outcome::Failed(fault.failure()),

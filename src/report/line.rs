@@ -42,7 +42,9 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    fn percent(&self) -> f64 {
+    /// Rows copied of those expected.
+    #[must_use]
+    pub fn percent(&self) -> f64 {
         if self.rows_total == 0 {
             return 100.0;
         }

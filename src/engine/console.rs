@@ -1,0 +1,294 @@
+//! The operator's side of the loop: desk, flag files, socket and hooks joined to the core's events.
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+
+use crate::config::{Config, Throttle};
+use crate::control::desk::{Act, Desk};
+use crate::control::files::{self, Files};
+use crate::control::hooks::{self, Runner};
+use crate::control::socket::{Request, Sockets};
+use crate::control::{Hold, Wish};
+use crate::core::event::{Command, Event, Failure};
+use crate::core::{Core, Stage};
+use crate::report::Reporter;
+use crate::report::line::Snapshot;
+
+/// What a hook was run for, and what came of it.
+type Ran = (hooks::Event, Result<(), String>);
+
+/// Everything that operators can do to a run.
+pub(super) struct Console {
+    desk: Desk,
+    files: watch::Sender<Files>,
+    throttle: watch::Sender<Throttle>,
+    requests: mpsc::Receiver<Request>,
+    hooks: Option<Runner>,
+    ran: (mpsc::Sender<Ran>, mpsc::Receiver<Ran>),
+    progress: watch::Sender<Snapshot>,
+    reporter: Reporter,
+    told: Stages,
+    next_status_ms: u64,
+    status_every_ms: u64,
+}
+
+/// Which events have been told to hooks.
+#[derive(Debug, Clone, Copy, Default)]
+struct Stages {
+    copied: bool,
+    ready: bool,
+    postponed: bool,
+}
+
+/// What a run hands to its console.
+pub(super) struct Parts {
+    /// Owner of the live settings.
+    pub desk: Desk,
+    /// The open sockets.
+    pub sockets: Option<Sockets>,
+    /// Runs hooks, if there are any.
+    pub hooks: Option<Runner>,
+    /// What hooks are told of the progress.
+    pub progress: watch::Sender<Snapshot>,
+}
+
+/// Hooks and requests that wait for the loop; it never blocks, so few ever do.
+const QUEUE: usize = 16;
+
+impl Console {
+    /// Starts the watchers. Returns what already holds before the first step.
+    pub(super) fn open(
+        parts: Parts,
+        config: &Config,
+        wishes: mpsc::Sender<Wish>,
+        tasks: &mut JoinSet<()>,
+        reporter: &Reporter,
+    ) -> (Self, Vec<Event>) {
+        let watched = Files {
+            throttle: config.throttle.file.clone(),
+            additional: config.throttle.additional_file.clone(),
+            postpone: config.cut_over.postpone_file.clone(),
+            panic: config.panic_file.clone(),
+        };
+        if let Err(error) = watched.create_postpone() {
+            reporter.warn(format!(
+                "the postpone flag file could not be created: {error}"
+            ));
+        }
+        let (requests, request_queue) = mpsc::channel(QUEUE);
+        if let Some(sockets) = parts.sockets {
+            tasks.spawn(sockets.serve(requests, parts.hooks.clone()));
+        }
+        let mut console = Self {
+            desk: parts.desk,
+            files: watch::channel(watched).0,
+            throttle: watch::channel(config.throttle.clone()).0,
+            requests: request_queue,
+            hooks: parts.hooks,
+            ran: mpsc::channel(QUEUE),
+            progress: parts.progress,
+            reporter: reporter.clone(),
+            told: Stages::default(),
+            next_status_ms: millis(config.hooks.status_interval),
+            status_every_ms: millis(config.hooks.status_interval),
+        };
+        tasks.spawn(files::watch(console.files.subscribe(), wishes));
+        let mut events = console.look();
+        if console.hooks.is_some() {
+            let acts = console.desk.hold(Hold::Hook, true);
+            events.extend(console.carry_out(acts));
+        }
+        (console, events)
+    }
+
+    /// The last word of a hook before the first row is copied; then the core begins.
+    pub(super) async fn before_the_copy(&self, core: &mut Core) -> Vec<Command> {
+        if let Some(hooks) = &self.hooks
+            && let Err(wrong) = hooks.run(&hooks::Event::BeforeRowCopy).await
+        {
+            let next = "see what the hook said, then run the command again";
+            return core.step(Event::Broken(Failure::new(wrong, next)));
+        }
+        core.start()
+    }
+
+    /// Only hooks hold the cut-over back, which nobody calls postponed.
+    pub(super) fn is_postponing(&self, stage: Stage) -> bool {
+        stage == Stage::Postponed && self.desk.held_by_operator()
+    }
+
+    /// The flag files looked at here and now: before the first step, and under the cut-over's lock.
+    pub(super) fn look(&mut self) -> Vec<Event> {
+        let flags = self.files.borrow().look();
+        let acts = self.desk.files(flags);
+        self.carry_out(acts)
+    }
+
+    /// The next thing that an operator or a hook has to say.
+    pub(super) async fn next(&mut self) -> Said {
+        tokio::select! {
+            Some(request) = self.requests.recv() => Said::Line(request.line, request.reply),
+            Some((event, result)) = self.ran.1.recv() => Said::Ran(event, result),
+            else => std::future::pending().await,
+        }
+    }
+
+    /// Takes in a wish.
+    pub(super) fn wished(&mut self, wish: Wish) -> Vec<Event> {
+        let acts = match wish {
+            Wish::Throttle(source, reason) => self.desk.signal(source, reason),
+            Wish::Files(flags) => self.desk.files(flags),
+            Wish::Stop(why) => vec![Act::Stop(why)],
+        };
+        self.carry_out(acts)
+    }
+
+    /// Answers a line, or takes in what became of a hook.
+    pub(super) fn said(&mut self, said: Said, snapshot: &Snapshot, stage: Stage) -> Vec<Event> {
+        match said {
+            Said::Line(line, reply) => {
+                let postponing = self.is_postponing(stage);
+                let mut answer = self.desk.command(&line, snapshot, postponing);
+                let mut events = Vec::new();
+                for act in std::mem::take(&mut answer.acts) {
+                    match self.act(act) {
+                        Ok(followed) => events.extend(followed),
+                        Err(wrong) => answer.text = format!("{wrong}\n"),
+                    }
+                }
+                // Whoever asked may have gone.
+                let _ = reply.send(answer.text);
+                events
+            }
+            Said::Ran(event, result) => self.hook_ended(event, result),
+        }
+    }
+
+    fn carry_out(&mut self, acts: Vec<Act>) -> Vec<Event> {
+        let mut events = Vec::new();
+        for act in acts {
+            match self.act(act) {
+                Ok(followed) => events.extend(followed),
+                Err(wrong) => self.reporter.warn(wrong),
+            }
+        }
+        events
+    }
+
+    fn act(&mut self, act: Act) -> Result<Vec<Event>, String> {
+        Ok(match act {
+            Act::Throttled(reason) => {
+                match &reason {
+                    Some(reason) => self.reporter.info(format!("throttled: {reason}")),
+                    None => self.reporter.info("no longer throttled"),
+                }
+                vec![Event::Throttled(reason)]
+            }
+            Act::Postponed(postponed) => {
+                if self.desk.held_by_operator() || !postponed {
+                    self.reporter.info(if postponed {
+                        "cut-over postponed"
+                    } else {
+                        "cut-over allowed"
+                    });
+                }
+                vec![Event::Postponed(postponed)]
+            }
+            Act::Tuned => {
+                self.throttle.send_replace(self.desk.throttle().clone());
+                Vec::new()
+            }
+            Act::Postpone(path) => {
+                let mut watched = self.files.borrow().clone();
+                watched.postpone = Some(path);
+                watched.create_postpone().map_err(|error| {
+                    format!("the postpone flag file could not be created: {error}")
+                })?;
+                self.files.send_replace(watched);
+                Vec::new()
+            }
+            Act::Stop(why) => {
+                self.reporter.info(format!("stopping: {why}"));
+                vec![Event::Stop]
+            }
+            Act::Print(text) => {
+                self.reporter.out(text);
+                Vec::new()
+            }
+        })
+    }
+
+    /// Shows hooks how far the run is, and runs those whose moment has come.
+    pub(super) fn progressed(&mut self, stage: Stage, snapshot: &Snapshot) {
+        self.progress.send_replace(snapshot.clone());
+        let Some(hooks) = self.hooks.clone() else {
+            return;
+        };
+        let begun = stage != Stage::Barrier;
+        let copied = begun && stage != Stage::Copying && stage != Stage::Ended;
+        let ready = matches!(stage, Stage::Postponed | Stage::Waiting | Stage::CutOver);
+        let told = &mut self.told;
+        let mut due = Vec::new();
+        if copied && !std::mem::replace(&mut told.copied, true) {
+            due.push(hooks::Event::RowCopyComplete);
+        }
+        if ready && !std::mem::replace(&mut told.ready, true) {
+            due.push(hooks::Event::BeforeCutOver);
+        }
+        let postponed = stage == Stage::Postponed && self.desk.held_by_operator();
+        if postponed && !std::mem::replace(&mut told.postponed, true) {
+            due.push(hooks::Event::BeginPostponed);
+        }
+        if snapshot.elapsed_ms >= self.next_status_ms {
+            self.next_status_ms = snapshot.elapsed_ms + self.status_every_ms;
+            due.push(hooks::Event::Status);
+        }
+        if due.is_empty() {
+            return;
+        }
+        let ran = self.ran.0.clone();
+        // One after the other, in the order of what happened.
+        tokio::spawn(async move {
+            for event in due {
+                let result = hooks.run(&event).await;
+                if ran.send((event, result)).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+
+    fn hook_ended(&mut self, event: hooks::Event, result: Result<(), String>) -> Vec<Event> {
+        let ends_the_run = matches!(
+            event,
+            hooks::Event::RowCopyComplete | hooks::Event::BeforeCutOver
+        );
+        match result {
+            Ok(()) if event == hooks::Event::BeforeCutOver => {
+                let acts = self.desk.hold(Hold::Hook, false);
+                self.carry_out(acts)
+            }
+            Ok(()) => Vec::new(),
+            Err(wrong) if ends_the_run => {
+                let next = "see what the hook said, then run the command again";
+                vec![Event::Broken(Failure::new(wrong, next))]
+            }
+            Err(wrong) => {
+                self.reporter.warn(wrong);
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// Something an operator or a hook has said.
+pub(super) enum Said {
+    /// A line, and where its answer goes.
+    Line(String, oneshot::Sender<String>),
+    /// What became of a hook.
+    Ran(hooks::Event, Result<(), String>),
+}
+
+fn millis(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
