@@ -244,3 +244,9 @@ pub struct Hooks {
     /// Longest time one may take.
     pub timeout: Duration,
 }
+
+/// gh-ost's place for a table's socket.
+#[must_use]
+pub fn default_socket(database: &str, table: &str) -> PathBuf {
+    format!("/tmp/gh-ost.{database}.{table}.sock").into()
+}

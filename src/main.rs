@@ -3,11 +3,16 @@
 use std::process::ExitCode;
 
 use tableshift::cli::{Asked, read};
+use tableshift::control::client;
 use tableshift::engine;
 use tableshift::error::exit;
 
 fn main() -> ExitCode {
-    match read(std::env::args().skip(1)) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|word| word == "ctl") {
+        return ctl(arguments);
+    }
+    match read(arguments) {
         Asked::Print(text) => {
             write(std::io::stdout(), &text);
             ExitCode::SUCCESS
@@ -23,6 +28,18 @@ fn main() -> ExitCode {
                 ExitCode::from(exit::INTERNAL)
             }
         },
+    }
+}
+
+/// The other end of a running migration's socket.
+fn ctl(arguments: Vec<String>) -> ExitCode {
+    match client::command().try_get_matches_from(arguments) {
+        Ok(matches) => ExitCode::from(client::run(&matches, std::io::stdout(), std::io::stderr())),
+        Err(error) => {
+            let code = if error.use_stderr() { exit::USAGE } else { 0 };
+            let _ = error.print();
+            ExitCode::from(code)
+        }
     }
 }
 

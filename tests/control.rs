@@ -380,3 +380,44 @@ async fn a_hook_refuses_a_command_and_one_that_hangs_is_ended() {
     assert!(answer.contains("exit status: 1"), "{answer}");
     assert_code(&running.end(), 5, &["took longer than 1 s"]);
 }
+
+/// `tableshift ctl` on a socket.
+fn ctl(socket: &Path, words: &[&str]) -> std::process::Output {
+    std::process::Command::new(env!("CARGO_BIN_EXE_tableshift"))
+        .arg("ctl")
+        .arg("--socket")
+        .arg(socket)
+        .args(words)
+        .output()
+        .expect("the program")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ctl_types_commands_and_watches() {
+    let (_conn, running, socket) = held("ctl", &[]).await;
+    until(&socket, "State: postponing").await;
+    let output = ctl(&socket, &["chunk-size=?"]);
+    assert!(output.status.success() && !output.stdout.is_empty());
+    let output = ctl(&socket, &["throttle=zz"]);
+    assert_eq!(output.status.code(), Some(1));
+    let watching = std::process::Command::new(env!("CARGO_BIN_EXE_tableshift"))
+        .args(["ctl", "--socket"])
+        .arg(&socket)
+        .arg("watch")
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program");
+    assert!(ctl(&socket, &["unpostpone"]).status.success());
+    assert_done(&running.end());
+    let seen = watching.wait_with_output().expect("its end");
+    let text = String::from_utf8_lossy(&seen.stdout).into_owned();
+    // It may have come too late for the first look; then it says so.
+    assert!(
+        text.contains("the migration has ended") || seen.status.code() == Some(1),
+        "{text}"
+    );
+    let output = ctl(&socket, &["status"]);
+    assert_code(&output, 1, &["can't be reached", "  next:  "]);
+    let output = ctl(&socket, &["--table=t", "status"]);
+    assert_eq!(output.status.code(), Some(2));
+}

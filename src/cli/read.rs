@@ -10,7 +10,7 @@ use clap::parser::ValueSource;
 use super::flags::{self, Effect, Flag, Kind};
 use crate::config::{
     Config, Control, CutOver, Hooks, KillPolicy, OnReplica, RowCount, Threshold, Throttle, Tls,
-    TlsMode, Topology,
+    TlsMode, Topology, default_socket,
 };
 use crate::plan::{Wishes, alter};
 use crate::report::Level;
@@ -376,7 +376,7 @@ impl<'a> Given<'a> {
     fn control(&self, database: &str, table: &str) -> Control {
         let socket = self
             .file("serve-socket-file")
-            .unwrap_or_else(|| format!("/tmp/gh-ost.{database}.{table}.sock").into());
+            .unwrap_or_else(|| default_socket(database, table));
         let tcp = self.whole("serve-tcp-port").filter(|port| *port > 0);
         Control {
             socket,

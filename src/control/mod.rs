@@ -1,5 +1,6 @@
 //! The operator's side while a migration runs: flag files and signals.
 
+pub mod client;
 pub mod command;
 pub mod desk;
 pub mod files;
