@@ -274,13 +274,22 @@ impl Sql {
 }
 
 /// What is written to the ghost for a column. The server converts on the way in as ALTER does,
-/// with one exception: INSERT … SELECT takes a FLOAT for a DOUBLE when it writes it as text
-/// (0.33329999446868896 for 0.3333, measured on 9.7.4).
+/// with two exceptions when it writes text: INSERT … SELECT takes a FLOAT for a DOUBLE
+/// (0.33329999446868896 for 0.3333) and the YEAR 0000 for 0 (measured on 9.7.4; cases
+/// `numbers_to_text_and_back` and `enum_set_bit_to_text`).
 fn source(shared: &SharedColumn, column: String) -> String {
     if shared.from.data_type == "float" && shared.to.charset.is_some() {
         return format!("CAST({column} AS CHAR)");
     }
+    if shared.from.data_type == "year" && shared.to.charset.is_some() {
+        return year_as_text(&column);
+    }
     column
+}
+
+/// A YEAR as ALTER writes it: four digits always.
+pub(super) fn year_as_text(column: &str) -> String {
+    format!("LPAD({column}, 4, '0')")
 }
 
 /// Whether the two tables disagree about which values of a text key column are equal.

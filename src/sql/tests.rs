@@ -213,6 +213,51 @@ fn text_keys_are_equal_only_if_both_tables_say_so() {
 }
 
 #[test]
+fn texts_in_several_character_sets_are_compared_as_bytes() {
+    let columns = vec![
+        column("id", 0, "int", None),
+        column("a", 1, "varchar(20)", Some(("latin1", "latin1_bin"))),
+        column("b", 2, "varchar(20)", Some(("sjis", "sjis_bin"))),
+    ];
+    let sql = sql(table(columns.clone(), &["id"]), table(columns, &["id"]));
+    let text = sql
+        .compare_chunk(&chunk(&[], &[], 0))
+        .expect("a chunk")
+        .text;
+    for column in ["a", "b"] {
+        let bytes = format!("CAST(`s`.`t``x`.`{column}` AS BINARY)");
+        assert!(
+            text.contains(&format!("LENGTH({bytes}), {bytes}")),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn text_that_becomes_an_enum_is_compared_by_its_member() {
+    let from = column("e", 1, "varchar(20)", Some(("latin1", "latin1_bin")));
+    let to = column(
+        "e",
+        1,
+        "enum('a'',''b','back\\slash','','it''s')",
+        Some(("utf8mb4", "utf8mb4_0900_ai_ci")),
+    );
+    let id = || column("id", 0, "int", None);
+    let sql = sql(
+        table(vec![id(), from], &["id"]),
+        table(vec![id(), to], &["id"]),
+    );
+    let text = sql
+        .compare_chunk(&chunk(&[], &[], 0))
+        .expect("a chunk")
+        .text;
+    let field = "FIELD(TRIM(TRAILING ' ' FROM CONVERT(`s`.`t``x`.`e` USING utf8mb4)) COLLATE \
+                 utf8mb4_0900_ai_ci, 'a'',''b', 'back\\\\slash', '', 'it''s')";
+    assert!(text.contains(field), "{text}");
+    assert!(text.contains("`s`.`_t``x_gho`.`e`+0"), "{text}");
+}
+
+#[test]
 fn a_row_s_hash_can_t_be_imitated_by_other_values() {
     let columns = vec![
         column("id", 0, "int", None),

@@ -1,0 +1,4 @@
+UPDATE t SET p = ST_GeomFromText('POINT(90 180)', 4326), l = NULL, gc = ST_GeomFromText('GEOMETRYCOLLECTION EMPTY') WHERE id % 3 = 0;
+UPDATE t SET mp = ST_GeomFromText('MULTIPOINT(-0 0)', 3857), g = ST_GeomFromText('POINT(1 1)', 4326), id = id + 1000 WHERE id % 7 = 0;
+DELETE FROM t WHERE id = 10;
+INSERT INTO t VALUES (500, ST_GeomFromText('POINT(-90 0)', 4326), NULL, NULL, NULL, NULL, NULL, NULL, NULL, 1);
