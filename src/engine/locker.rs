@@ -16,7 +16,7 @@ use crate::plan::Plan;
 use crate::plan::key::Key;
 use crate::report::Reporter;
 use crate::sql::cutover::{blockers, counter, ownership, readers, used_lock, without_counter};
-use crate::sql::{Sql, Statement};
+use crate::sql::{Sql, Statement, shown};
 
 /// Keys refreshed by one statement under the lock.
 const LOCKED_BATCH: usize = 2_000;
@@ -331,7 +331,8 @@ impl Locker {
             if !present.is_empty() {
                 holder
                     .run(&sql.replace_locked(&present).map_err(bad_key)?)
-                    .await?;
+                    .await
+                    .map_err(|fault| fault.among(|| shown::list(sql.original(), &present)))?;
             }
         }
         holder.say("commit", "COMMIT").await?;

@@ -18,7 +18,7 @@ use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::session::{Answer, Session};
 use crate::plan::key::{Key, KeyError};
 use crate::sql::values::key_of;
-use crate::sql::{Sql, Statement, Walk};
+use crate::sql::{Sql, Statement, Walk, shown};
 
 /// A worker's report: who it is, and what happened.
 pub type Done = (usize, Event);
@@ -162,7 +162,7 @@ impl Worker {
                 })
             }
             Err(fault) if fault.kind == FaultKind::Held => Ok(CopyAnswer::Held),
-            Err(fault) => Err(fault),
+            Err(fault) => Err(fault.among(|| shown::range(self.sql.original(), chunk))),
         }
     }
 
@@ -211,7 +211,9 @@ impl Worker {
                     self.session.run(&present).await?;
                 }
                 let statement = self.sql.replace(keys).map_err(bad_key)?;
-                let answer = self.session.run(&statement).await?;
+                let answer = self.session.run(&statement).await;
+                let answer = answer
+                    .map_err(|fault| fault.among(|| shown::list(self.sql.original(), keys)))?;
                 answer.records.map(RefreshAnswer::Replaced).ok_or_else(|| {
                     Fault::unexpected(
                         statement.name,

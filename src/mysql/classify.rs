@@ -84,6 +84,16 @@ impl Fault {
         Failure::new(self.to_string(), self.advice())
     }
 
+    /// The same fault with the rows among which it happened, if it is one that the rows are to blame
+    /// for.
+    #[must_use]
+    pub fn among(mut self, rows: impl FnOnce() -> String) -> Self {
+        if self.kind == FaultKind::Definite && self.code.is_some() {
+            self.message = format!("{}, in {}", self.message, rows());
+        }
+        self
+    }
+
     fn advice(&self) -> &'static str {
         match self.code {
             Some(1048) => {
@@ -160,10 +170,7 @@ fn without_values(code: u16, message: &str) -> String {
     if matches!(code, 1300 | 1526 | 1690 | 3854) {
         return "a value doesn't fit (the server's message quotes it)".to_owned();
     }
-    if !matches!(
-        code,
-        1062 | 1292 | 1366 | 1411 | 1525 | 1586 | 3140 | 3141 | 3156
-    ) {
+    if !matches!(code, 1062 | 1292 | 1366 | 1411 | 1525 | 1586) {
         return message.to_owned();
     }
     let Some((before, rest)) = message.split_once('\'') else {
@@ -204,6 +211,11 @@ mod tests {
                 1526,
                 "Table has no partition for value 4242",
                 "a value doesn't fit (the server's message quotes it)",
+            ),
+            (
+                3140,
+                "Invalid JSON text: \"Invalid value.\" at position 0 in value for column 't.j'.",
+                "Invalid JSON text: \"Invalid value.\" at position 0 in value for column 't.j'.",
             ),
             (
                 1406,

@@ -9,6 +9,7 @@ pub mod cutover;
 pub mod helpers;
 pub mod range;
 pub mod refresh;
+pub mod shown;
 pub mod values;
 pub mod verify;
 

@@ -1,0 +1,1 @@
+UPDATE t SET title = 'Ünï' WHERE id = 33;

@@ -1,0 +1,1 @@
+UPDATE t SET title = 'Жук' WHERE id = 33;

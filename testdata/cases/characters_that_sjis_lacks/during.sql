@@ -1,0 +1,1 @@
+UPDATE t SET title = '汉' WHERE id = 33;

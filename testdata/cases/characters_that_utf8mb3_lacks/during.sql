@@ -1,0 +1,1 @@
+UPDATE t SET title = '😀' WHERE id = 33;

@@ -1,0 +1,2 @@
+CREATE TABLE t (id INT PRIMARY KEY, g POINT NOT NULL);
+INSERT INTO t VALUES (1, ST_GeomFromText('POINT(1 2)', 4326)), (2, ST_GeomFromText('POINT(1 2)', 0));

@@ -1,0 +1,1 @@
+MODIFY e ENUM('red', 'blue'), MODIFY s SET('a', 'b')

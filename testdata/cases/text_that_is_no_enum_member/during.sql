@@ -1,0 +1,1 @@
+UPDATE t SET s = 'a,c' WHERE id = 33;
