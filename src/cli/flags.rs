@@ -357,18 +357,23 @@ pub const GROUPS: [Group; 10] = [
     Group {
         title: "Safety",
         flags: &[
-            not_yet(switch(
-                "allow-nullable-unique-key",
-                "Pair rows by a unique key that accepts NULL",
-            )),
+            more(
+                switch(
+                    "allow-nullable-unique-key",
+                    "Pair rows by a unique key that accepts NULL",
+                ),
+                "Used when there is no other key. A NULL in it, at the start or in a change, ends the run with \
+                 the original untouched.",
+            ),
             nothing(
                 switch("approve-renamed-columns", "Renames of columns are meant"),
                 "renames are read from the ALTER and checked by the server",
             ),
-            not_yet(switch(
-                "skip-renamed-columns",
-                "Renamed columns begin empty",
-            )),
+            more(
+                switch("skip-renamed-columns", "Renamed columns begin empty"),
+                "The new column gets its default in every row, the old one's data is left behind. Refused for \
+                 columns of unique keys.",
+            ),
             not_yet(switch(
                 "discard-foreign-keys",
                 "The new table has none of the foreign keys",
@@ -377,13 +382,18 @@ pub const GROUPS: [Group; 10] = [
                 switch("skip-foreign-key-checks", "Don't look for foreign keys"),
                 "they are always looked for",
             ),
-            not_yet(switch(
-                "skip-strict-mode",
-                "Convert as a session without strict mode does",
-            )),
-            nothing(
+            more(
+                switch(
+                    "skip-strict-mode",
+                    "Convert as a session without strict mode does",
+                ),
+                "Values that don't fit are cut or adjusted instead of ending the run. Such columns are left out \
+                 of the verification, and named.",
+            ),
+            more(
                 switch("allow-zero-in-date", "Zero dates pass"),
-                "zero dates of unchanged columns always pass",
+                "In changed columns too; in unchanged ones they pass without it, if no other date column \
+                 changes.",
             ),
             nothing(
                 switch("panic-on-warnings", "Stop at a warning of the server"),

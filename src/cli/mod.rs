@@ -216,6 +216,29 @@ mod tests {
     }
 
     #[test]
+    fn flags_about_values_become_wishes() {
+        use crate::plan::conversion::Misfits;
+        use crate::plan::{NullInKey, Renames, Wishes};
+        assert_eq!(running(&[TABLE]).wishes, Wishes::default());
+        let config = running(&[
+            TABLE,
+            "-skip-strict-mode",
+            "--allow-zero-in-date=true",
+            "--skip-renamed-columns",
+            "--allow-nullable-unique-key",
+        ]);
+        let expected = Wishes {
+            misfits: Misfits::Adjusted,
+            zero_dates: true,
+            renames: Renames::Skipped,
+            null_in_key: NullInKey::Watched,
+            ..Wishes::default()
+        };
+        assert_eq!(config.wishes, expected);
+        assert!(config.notes.is_empty());
+    }
+
+    #[test]
     fn values_out_of_range_are_refused_and_not_clamped() {
         for wrong in [
             "--chunk-size=5",

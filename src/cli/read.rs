@@ -12,7 +12,8 @@ use crate::config::{
     Config, Control, CutOver, Hooks, KillPolicy, OnReplica, RowCount, Threshold, Throttle, Tls,
     TlsMode, Topology, default_socket,
 };
-use crate::plan::{Wishes, alter};
+use crate::plan::conversion::Misfits;
+use crate::plan::{NullInKey, Renames, Wishes, alter};
 use crate::report::Level;
 
 /// What was given, flag by flag. Problems are collected, not returned, so that all are told at once.
@@ -273,10 +274,7 @@ impl<'a> Given<'a> {
             panic_file: self.file("panic-flag-file"),
             setup_instruments: self.is_on("allow-setup-metadata-lock-instruments"),
             drop_old: self.is_on("ok-to-drop-table"),
-            wishes: Wishes {
-                drop_ghost_first: self.is_on("initially-drop-ghost-table"),
-                drop_old_first: self.is_on("initially-drop-old-table"),
-            },
+            wishes: self.wishes(),
             timestamp_old: self.is_on("timestamp-old-table"),
             base_name: self.optional("force-table-names"),
             copy_workers: workers(self.whole("copy-workers")),
@@ -290,6 +288,29 @@ impl<'a> Given<'a> {
             notes: self.notes(),
             database,
             table,
+        }
+    }
+
+    fn wishes(&self) -> Wishes {
+        Wishes {
+            drop_ghost_first: self.is_on("initially-drop-ghost-table"),
+            drop_old_first: self.is_on("initially-drop-old-table"),
+            misfits: if self.is_on("skip-strict-mode") {
+                Misfits::Adjusted
+            } else {
+                Misfits::Refused
+            },
+            zero_dates: self.is_on("allow-zero-in-date"),
+            renames: if self.is_on("skip-renamed-columns") {
+                Renames::Skipped
+            } else {
+                Renames::Followed
+            },
+            null_in_key: if self.is_on("allow-nullable-unique-key") {
+                NullInKey::Watched
+            } else {
+                NullInKey::Refused
+            },
         }
     }
 

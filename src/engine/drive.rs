@@ -11,7 +11,7 @@ use super::clock::{Clock, unlike_others};
 use super::console::{Console, Parts};
 use super::locker::{Locker, Timeline};
 use super::workers::{Done, Worker};
-use super::{barrier, keeper, open, prepare, usual, writing_mode};
+use super::{barrier, keeper, open, prepare, usual};
 use crate::config::Config;
 use crate::control::Wish;
 use crate::control::desk::{Desk, Facts};
@@ -160,7 +160,7 @@ async fn begin(
         ..address.clone()
     };
     let mut crew = assemble(run, &members, done).await?;
-    let mut barrier = open(&members, "barrier", run.plan.legacy_dates_pass).await?;
+    let mut barrier = open(&members, "barrier", &run.plan.conversion.sql_mode()).await?;
     let position = inspect::position(&mut barrier).await?;
     run.reporter
         .info(format!("following the binary log from {position}"));
@@ -226,13 +226,13 @@ async fn assemble(
         clock,
         ..
     } = run;
-    let legacy = plan.legacy_dates_pass;
+    let mode = plan.conversion.sql_mode();
     let sql = Arc::new(Sql::new(plan));
     let mut tasks = JoinSet::new();
     let mut workers = Vec::new();
     let count = config.copy_workers + config.refresh_workers;
     for number in (0..count).chain([SCOUT]) {
-        let session = open(address, "worker", legacy).await?;
+        let session = open(address, "worker", &mode).await?;
         let worker = Worker::new(number, session, Arc::clone(&sql), *clock);
         let (jobs, job_queue) = mpsc::channel(1);
         tasks.spawn(worker.run(job_queue, done.clone()));
@@ -241,7 +241,7 @@ async fn assemble(
     let scout = workers
         .pop()
         .ok_or_else(|| Fault::lost("start the workers"))?;
-    let keeper = open(address, "keeper", legacy).await?;
+    let keeper = open(address, "keeper", &mode).await?;
     tasks.spawn(keeper::run(
         keeper,
         plan.names.clone(),
@@ -250,7 +250,7 @@ async fn assemble(
     ));
     let (markers, marker_queue) = mpsc::channel(16);
     let clerk = Clerk {
-        session: open(address, "clerk", legacy).await?,
+        session: open(address, "clerk", &mode).await?,
         sql: Arc::clone(&sql),
         token: address.token.clone(),
         interval: config.heartbeat,
@@ -275,7 +275,7 @@ async fn assemble(
 }
 
 async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locker, Fault> {
-    let mode = writing_mode(run.plan.legacy_dates_pass);
+    let mode = run.plan.conversion.sql_mode();
     let lock_held_max = run.config.cut_over.lock_held_max.as_secs();
     Ok(Locker {
         address: address.clone(),
@@ -329,8 +329,14 @@ impl Crew {
         };
         let (plan, reporter, done) = (Arc::clone(plan), reporter.clone(), self.done.clone());
         self.tasks.spawn(async move {
-            let event = match barrier::wait(&mut session, &plan.names, clock, &reporter).await {
-                Ok(()) => Event::BarrierPassed,
+            let passed = async {
+                barrier::wait(&mut session, &plan.names, clock, &reporter).await?;
+                // A NULL that is there now has no event; one that comes later has.
+                prepare::null_in_key(&mut session, &plan).await
+            };
+            let event = match passed.await {
+                Ok(None) => Event::BarrierPassed,
+                Ok(Some(refusal)) => Event::Broken(Failure::new(refusal.what, refusal.next)),
                 Err(fault) => Event::Broken(fault.failure()),
             };
             let _ = done.send((usize::MAX, event)).await;

@@ -306,17 +306,6 @@ async fn migrate(
     (outcome, kept)
 }
 
-/// The sql_mode of sessions that write to the ghost: strict, so that nothing is converted
-/// silently; zero dates pass where no temporal column is made or changed.
-fn writing_mode(legacy_dates_pass: bool) -> String {
-    let dates = if legacy_dates_pass {
-        "ALLOW_INVALID_DATES"
-    } else {
-        "NO_ZERO_DATE,NO_ZERO_IN_DATE"
-    };
-    format!("STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,{dates}")
-}
-
 /// Settings of the session that holds the advisory lock and idles for as long as a run takes.
 fn usual(role: &'static str, sql_mode: String) -> Setup {
     Setup {
@@ -332,9 +321,9 @@ fn usual(role: &'static str, sql_mode: String) -> Setup {
 async fn open(
     address: &Address,
     role: &'static str,
-    legacy_dates_pass: bool,
+    sql_mode: &str,
 ) -> Result<Session, crate::mysql::classify::Fault> {
-    let setup = usual(role, writing_mode(legacy_dates_pass));
+    let setup = usual(role, sql_mode.to_owned());
     let idle_seconds = limits::LOCKER_IDLE_SECONDS;
     Session::open(
         address,

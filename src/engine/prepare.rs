@@ -9,12 +9,13 @@ use crate::mysql::classify::Fault;
 use crate::mysql::inspect;
 use crate::mysql::session::{Address, Session};
 use crate::plan::alter::{self, Alter};
+use crate::plan::conversion::Misfits;
 use crate::plan::inspection::{Inspection, Server, Table};
 use crate::plan::names::Names;
-use crate::plan::{self, Plan, Refusal};
+use crate::plan::{self, Plan, Refusal, Wishes};
 use crate::report::Reporter;
 use crate::sql::cutover::without_counter;
-use crate::sql::{Sql, Statement, helpers, verify};
+use crate::sql::{Sql, Statement, helpers, quoted, verify};
 
 /// A planned migration whose ghost and changelog exist and are empty.
 pub(super) struct Prepared {
@@ -47,7 +48,7 @@ pub(super) async fn prepare(
             "correct it; the server would refuse it as well",
         )])
     })?;
-    let mut session = Session::open(address, usual("main", "STRICT_ALL_TABLES".into())).await?;
+    let mut session = Session::open(address, usual("main", PLAIN_MODE.into())).await?;
     let facts = inspect::inspect(&mut session, names).await?;
     session.pin(&facts.server.uuid);
     let original = plan::check(&facts, &alter, names, &config.wishes).map_err(Early::Refused)?;
@@ -61,7 +62,15 @@ pub(super) async fn prepare(
         original.rows_estimate,
     ));
     advisory_lock(&mut session, names).await?;
-    match make_tables(&mut session, &facts, original, &alter, names).await {
+    match make_tables(
+        &mut session,
+        &facts,
+        original,
+        &alter,
+        (names, &config.wishes),
+    )
+    .await
+    {
         Ok(plan) => {
             announce(&plan, reporter);
             Ok(Prepared {
@@ -91,6 +100,54 @@ fn announce(plan: &Plan, reporter: &Reporter) {
         plan.columns.shared.len(),
         plan.introduced_keys.len(),
     ));
+    let skipped: Vec<String> = plan.columns.skipped.iter().map(renamed).collect();
+    if !skipped.is_empty() {
+        reporter.warn(format!(
+            "--skip-renamed-columns: the data is left behind of {}; the new columns get their defaults",
+            skipped.join(", ")
+        ));
+    }
+    if !plan.unverified.is_empty() {
+        reporter.warn(format!(
+            "--skip-strict-mode: values may be cut or adjusted, and are left out of the verification, \
+             in {}",
+            listed(&plan.unverified)
+        ));
+    }
+}
+
+fn renamed((old, new): &(String, String)) -> String {
+    format!("{} (renamed to {})", quoted(old), quoted(new))
+}
+
+/// Names in back-quotes, with commas.
+fn listed(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
+    names.join(", ")
+}
+
+/// A row with NULL in the shared key, which no chunk and no key would ever reach.
+pub(super) async fn null_in_key(
+    session: &mut Session,
+    plan: &Plan,
+) -> Result<Option<Refusal>, Fault> {
+    let Some(statement) = Sql::new(plan).null_in_key(&plan.key.nullable) else {
+        return Ok(None);
+    };
+    let answer = session
+        .run_for(&statement, limits::LONG_STATEMENT_TIMEOUT)
+        .await?;
+    let found = !answer.rows.is_empty();
+    Ok(found.then(|| {
+        Refusal::new(
+            format!(
+                "unique key `{}` is the only one that can pair the rows, and a row has NULL in {}",
+                plan.key.original_index,
+                listed(&plan.key.nullable),
+            ),
+            "give such rows a value, or the table a primary key, and run the command again",
+        )
+    }))
 }
 
 /// Conversions that no expression repeats can't be verified, and not all of them come out of INSERT …
@@ -140,8 +197,10 @@ async fn advisory_lock(session: &mut Session, names: &Names) -> Result<(), Early
 
 /// The ALTER is understood with plain quotes and escapes, so the session must be as plain; zero
 /// dates in defaults of unchanged columns must pass.
-fn ddl_mode(server_mode: &str) -> String {
-    const LEFT_OUT: [&str; 6] = [
+fn ddl_mode(server_mode: &str, misfits: Misfits) -> String {
+    const LEFT_OUT: [&str; 8] = [
+        "STRICT_ALL_TABLES",
+        "STRICT_TRANS_TABLES",
         "ANSI",
         "ANSI_QUOTES",
         "NO_BACKSLASH_ESCAPES",
@@ -153,16 +212,22 @@ fn ddl_mode(server_mode: &str) -> String {
         .split(',')
         .filter(|mode| !LEFT_OUT.contains(mode))
         .collect();
-    modes.extend(["STRICT_ALL_TABLES", "NO_AUTO_VALUE_ON_ZERO"]);
+    modes.push("NO_AUTO_VALUE_ON_ZERO");
+    if misfits == Misfits::Refused {
+        modes.push("STRICT_ALL_TABLES");
+    }
     modes.join(",")
 }
+
+/// The mode in which the ghost gets the original's shape: defaults that are no dates are its own.
+const PLAIN_MODE: &str = "STRICT_ALL_TABLES,ALLOW_INVALID_DATES";
 
 async fn make_tables(
     session: &mut Session,
     facts: &Inspection,
     original: Table,
     alter: &Alter,
-    names: &Names,
+    (names, wishes): (&Names, &Wishes),
 ) -> Result<Plan, Early> {
     // What exists under these names was either checked for or allowed to be dropped.
     for table in [&names.changelog, &names.ghost, &names.old] {
@@ -183,7 +248,7 @@ async fn make_tables(
     let now = now.text(0, 0).unwrap_or_default();
     session.run(&helpers::create_changelog(names)).await?;
     session.run(&helpers::create_ghost(names)).await?;
-    let mode = ddl_mode(&facts.server.sql_mode);
+    let mode = ddl_mode(&facts.server.sql_mode, wishes.misfits);
     session
         .say(
             "set the session up",
@@ -199,7 +264,7 @@ async fn make_tables(
     session
         .say(
             "set the session up",
-            "SET SESSION sql_mode='STRICT_ALL_TABLES'",
+            &format!("SET SESSION sql_mode='{PLAIN_MODE}'"),
         )
         .await?;
     if let Err(fault) = altered {
@@ -213,10 +278,13 @@ async fn make_tables(
                 "look who drops tables in this schema, then run the command again",
             ))
         })?;
-    let plan =
-        plan::make(facts, original, ghost, alter, names.clone(), &now).map_err(Early::Refused)?;
+    let plan = plan::make(facts, original, ghost, alter, names.clone(), (wishes, &now))
+        .map_err(Early::Refused)?;
     verifiable(&plan)?;
     unchanged(session, &plan).await?;
+    if let Some(refusal) = null_in_key(session, &plan).await? {
+        return Err(Early::Refused(vec![refusal]));
+    }
     no_duplicates(session, &plan).await?;
     Ok(plan)
 }

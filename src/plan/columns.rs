@@ -4,9 +4,9 @@
 //! it completely. A column that neither the ALTER's text nor the catalogue accounts for is a
 //! reason to refuse, never a guess.
 
-use super::Refusal;
 use super::alter::Alter;
 use super::inspection::{Column, Table, same_name};
+use super::{Refusal, Renames};
 
 /// A column that exists on both sides.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,8 @@ pub struct ColumnMap {
     pub shared: Vec<SharedColumn>,
     /// Added columns with a default that depends on the moment.
     pub constant: Vec<ConstantColumn>,
+    /// Renamed columns whose data is left behind, old name and new.
+    pub skipped: Vec<(String, String)>,
 }
 
 impl ColumnMap {
@@ -71,8 +73,69 @@ pub fn map_columns(
     original: &Table,
     ghost: &Table,
     alter: &Alter,
-    now: &str,
+    (renames, now): (Renames, &str),
 ) -> Result<ColumnMap, Vec<Refusal>> {
+    let skipped = skipped(alter, renames);
+    let mut refusals = skipped_keys(original, &skipped);
+    let (targets, unexplained) = targets(original, ghost, alter, &skipped);
+    refusals.extend(unexplained);
+    let mut map = ColumnMap::default();
+    let appears = |name: &str| {
+        let new = skipped.iter().map(|(_, new)| new);
+        alter
+            .added
+            .iter()
+            .chain(new)
+            .any(|added| same_name(added, name))
+    };
+    for to in &ghost.columns {
+        let source = targets
+            .iter()
+            .find(|(target, _)| same_name(target, &to.name));
+        match source {
+            Some((_, from)) if !from.generated() && !to.generated() => {
+                map.shared.push(SharedColumn {
+                    from: (*from).clone(),
+                    to: to.clone(),
+                });
+            }
+            Some((_, from)) if from.generated() && !to.generated() => {
+                // A generated column that becomes a stored plain one keeps its values.
+                map.shared.push(SharedColumn {
+                    from: (*from).clone(),
+                    to: to.clone(),
+                });
+            }
+            Some(_) => {}
+            None if appears(&to.name) => match added(to, now) {
+                Ok(constant) => map.constant.extend(constant),
+                Err(refusal) => refusals.push(refusal),
+            },
+            None => refusals.push(Refusal::new(
+                format!(
+                    "the altered table has a column `{}` that nothing explains",
+                    to.name
+                ),
+                "write the ALTER in MySQL's plain form (ADD COLUMN), or report it as a bug",
+            )),
+        }
+    }
+    map.skipped = skipped;
+    if refusals.is_empty() {
+        Ok(map)
+    } else {
+        Err(refusals)
+    }
+}
+
+/// The columns of the original that live on, with their names in the ghost, and those that vanish
+/// without a reason.
+fn targets<'a>(
+    original: &'a Table,
+    ghost: &Table,
+    alter: &Alter,
+    skipped: &[(String, String)],
+) -> (Vec<(String, &'a Column)>, Vec<Refusal>) {
     let mut refusals = Vec::new();
     let mut targets: Vec<(String, &Column)> = Vec::new();
     for column in &original.columns {
@@ -81,6 +144,7 @@ pub fn map_columns(
             .iter()
             .find(|(old, _)| same_name(old, &column.name));
         let target = match renamed {
+            Some(pair) if skipped.contains(pair) => continue,
             Some((_, new)) => new,
             None if alter
                 .dropped
@@ -104,46 +168,49 @@ pub fn map_columns(
         }
         targets.push((target.clone(), column));
     }
-    let mut map = ColumnMap::default();
-    for to in &ghost.columns {
-        let source = targets
+    (targets, refusals)
+}
+
+/// The renames that are taken for a column dropped and another one added. A name that changes its
+/// letter case only is the same name to the server.
+fn skipped(alter: &Alter, renames: Renames) -> Vec<(String, String)> {
+    match renames {
+        Renames::Followed => Vec::new(),
+        Renames::Skipped => alter
+            .renamed
             .iter()
-            .find(|(target, _)| same_name(target, &to.name));
-        match source {
-            Some((_, from)) if !from.generated() && !to.generated() => {
-                map.shared.push(SharedColumn {
-                    from: (*from).clone(),
-                    to: to.clone(),
-                });
-            }
-            Some((_, from)) if from.generated() && !to.generated() => {
-                // A generated column that becomes a stored plain one keeps its values.
-                map.shared.push(SharedColumn {
-                    from: (*from).clone(),
-                    to: to.clone(),
-                });
-            }
-            Some(_) => {}
-            None if alter.added.iter().any(|name| same_name(name, &to.name)) => {
-                match added(to, now) {
-                    Ok(constant) => map.constant.extend(constant),
-                    Err(refusal) => refusals.push(refusal),
-                }
-            }
-            None => refusals.push(Refusal::new(
+            .filter(|(old, new)| !same_name(old, new))
+            .cloned()
+            .collect(),
+    }
+}
+
+/// With the same default in every row a unique key can't hold.
+fn skipped_keys(original: &Table, skipped: &[(String, String)]) -> Vec<Refusal> {
+    let in_key = |name: &str| {
+        original.indexes.iter().find(|index| {
+            index.unique
+                && index.parts.iter().any(|part| {
+                    part.column
+                        .as_deref()
+                        .is_some_and(|column| same_name(column, name))
+                })
+        })
+    };
+    skipped
+        .iter()
+        .filter_map(|(old, _)| Some((old, in_key(old)?)))
+        .map(|(old, index)| {
+            Refusal::new(
                 format!(
-                    "the altered table has a column `{}` that nothing explains",
-                    to.name
+                    "column `{old}` of unique key `{}` is renamed, and --skip-renamed-columns would \
+                     leave its values behind",
+                    index.name
                 ),
-                "write the ALTER in MySQL's plain form (ADD COLUMN), or report it as a bug",
-            )),
-        }
-    }
-    if refusals.is_empty() {
-        Ok(map)
-    } else {
-        Err(refusals)
-    }
+                "leave --skip-renamed-columns out: renames are read from the ALTER",
+            )
+        })
+        .collect()
 }
 
 /// What every row gets in an added column, when the column's default doesn't say so by itself.
@@ -262,7 +329,7 @@ mod tests {
             &table(original),
             &table(ghost),
             &alter,
-            "2026-11-21 10:11:12.123456",
+            (Renames::Followed, "2026-11-21 10:11:12.123456"),
         )?;
         Ok(map
             .shared
@@ -301,6 +368,45 @@ mod tests {
         assert_eq!(map, Ok(vec!["id>id".into(), "b>a".into()]));
     }
 
+    fn skipping(original: &Table, ghost: &[&str], alter: &str) -> Result<ColumnMap, Vec<Refusal>> {
+        let alter = parse(alter).expect("a good ALTER");
+        map_columns(
+            original,
+            &table(ghost),
+            &alter,
+            (Renames::Skipped, "2026-11-21 10:11:12.123456"),
+        )
+    }
+
+    #[test]
+    fn renamed_columns_that_are_skipped_carry_no_data() {
+        let original = table(&["id", "a", "b", "c"]);
+        let alter = "CHANGE a b INT, CHANGE b a INT, RENAME COLUMN c TO C";
+        let map = skipping(&original, &["id", "b", "a", "C"], alter).expect("explained");
+        let copied: Vec<&str> = map.shared.iter().map(|s| s.to.name.as_str()).collect();
+        // Another letter case is the same name.
+        assert_eq!(copied, ["id", "C"]);
+        assert_eq!(map.skipped.len(), 2);
+    }
+
+    #[test]
+    fn a_renamed_key_column_can_t_be_skipped() {
+        use crate::plan::inspection::{Index, IndexPart};
+        let mut original = table(&["id", "a"]);
+        original.indexes = vec![Index {
+            name: "by_a".into(),
+            unique: true,
+            parts: vec![IndexPart {
+                column: Some("A".into()),
+                prefix: false,
+                expression: None,
+            }],
+        }];
+        let refusals =
+            skipping(&original, &["id", "b"], "RENAME COLUMN a TO b").expect_err("a key");
+        assert!(refusals[0].what.contains("`by_a`"), "{}", refusals[0].what);
+    }
+
     #[test]
     fn a_column_that_nothing_explains_is_refused() {
         assert!(pairs(&["id", "a"], &["id", "z"], "ADD INDEX (id)").is_err());
@@ -324,7 +430,7 @@ mod tests {
             &table(&["id"]),
             &ghost,
             &alter,
-            "2026-11-21 10:11:12.123456",
+            (Renames::Followed, "2026-11-21 10:11:12.123456"),
         )
         .expect("explained");
         assert_eq!(

@@ -7,6 +7,7 @@
 pub mod alter;
 mod checks;
 pub mod columns;
+pub mod conversion;
 pub mod inspection;
 pub mod key;
 pub mod names;
@@ -15,7 +16,8 @@ pub mod unique_key;
 
 use alter::Alter;
 use columns::{ColumnMap, SharedColumn};
-use inspection::{Inspection, Table, Version};
+use conversion::{Conversion, Misfits};
+use inspection::{Column, Inspection, Table, Version};
 use names::Names;
 use unique_key::{IntroducedKey, SharedKey};
 
@@ -45,6 +47,34 @@ pub struct Wishes {
     pub drop_ghost_first: bool,
     /// `--initially-drop-old-table`.
     pub drop_old_first: bool,
+    /// `--skip-strict-mode`.
+    pub misfits: Misfits,
+    /// `--allow-zero-in-date`.
+    pub zero_dates: bool,
+    /// `--skip-renamed-columns`.
+    pub renames: Renames,
+    /// `--allow-nullable-unique-key`.
+    pub null_in_key: NullInKey,
+}
+
+/// What becomes of the data of a renamed column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Renames {
+    /// It moves along, as in a plain ALTER.
+    #[default]
+    Followed,
+    /// Old and new column have nothing to do with each other.
+    Skipped,
+}
+
+/// Whether a unique key may pair the rows whose columns accept NULL, but hold none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NullInKey {
+    /// No.
+    #[default]
+    Refused,
+    /// Yes; a NULL that is found or that arrives ends the run.
+    Watched,
 }
 
 /// A migration that passed every check.
@@ -65,8 +95,11 @@ pub struct Plan {
     /// The ghost has unique keys beside the shared one, so the copy of a row may lose against
     /// another row.
     pub other_unique_keys: bool,
-    /// Zero and partial dates pass: no temporal column is made or changed by the ALTER.
-    pub legacy_dates_pass: bool,
+    /// How values are converted.
+    pub conversion: Conversion,
+    /// Columns of the ghost that the verification leaves out, because without strict mode what is
+    /// stored there can't be told from the old value.
+    pub unverified: Vec<String>,
     /// The ALTER sets AUTO_INCREMENT itself.
     pub auto_increment_given: bool,
     /// Programs of other schemas reach the table, so any change logged as a statement may concern it.
@@ -112,9 +145,9 @@ pub fn make(
     ghost: Table,
     alter: &Alter,
     names: Names,
-    now: &str,
+    (wishes, now): (&Wishes, &str),
 ) -> Result<Plan, Vec<Refusal>> {
-    let columns = columns::map_columns(&original, &ghost, alter, now)?;
+    let columns = columns::map_columns(&original, &ghost, alter, (wishes.renames, now))?;
     let mut refusals = Vec::new();
     if !ghost.engine.eq_ignore_ascii_case("InnoDB") {
         refusals.push(Refusal::new(
@@ -122,7 +155,7 @@ pub fn make(
             "only InnoDB tables can take part in the atomic cut-over; use a plain ALTER",
         ));
     }
-    let key = match unique_key::choose(&original, &ghost, &columns) {
+    let key = match unique_key::choose(&original, &ghost, &columns, wishes.null_in_key) {
         Ok(key) => key,
         Err(reasons) => {
             refusals.push(Refusal::new(
@@ -134,13 +167,21 @@ pub fn make(
         }
     };
     refusals.extend(time_zone(facts, &key));
+    let conversion = Conversion::new(wishes, &columns.shared);
+    let unverified = match conversion.misfits {
+        Misfits::Refused => Vec::new(),
+        Misfits::Adjusted => may_be_adjusted(&columns),
+    };
+    refusals.extend(adjusted_key(&original, &key, &unverified));
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    let introduced_keys = unique_key::introduced(&original, &ghost, &columns);
+    let mut introduced_keys = unique_key::introduced(&original, &ghost, &columns);
+    add_adjusted_keys(&mut introduced_keys, &ghost, &unverified);
     let unique = ghost.indexes.iter().filter(|index| index.unique).count();
     Ok(Plan {
-        legacy_dates_pass: !columns.shared.iter().any(temporal_changed),
+        conversion,
+        unverified,
         introduced_keys,
         other_unique_keys: unique > 1,
         auto_increment_given: alter.auto_increment.is_some(),
@@ -152,6 +193,64 @@ pub fn make(
         columns,
         key,
     })
+}
+
+/// Columns of the ghost in which a value may be another than it was.
+fn may_be_adjusted(columns: &ColumnMap) -> Vec<String> {
+    columns
+        .shared
+        .iter()
+        .filter(|shared| !conversion::keeps_every_value(shared))
+        .map(|shared| shared.to.name.clone())
+        .collect()
+}
+
+/// Unique keys over columns in which two values may become one, or over what is computed of them: the
+/// original doesn't enforce them as the ghost does.
+fn add_adjusted_keys(introduced: &mut Vec<IntroducedKey>, ghost: &Table, unverified: &[String]) {
+    if unverified.is_empty() {
+        return;
+    }
+    for index in ghost.indexes.iter().filter(|index| index.unique) {
+        let columns: Vec<String> = index
+            .parts
+            .iter()
+            .filter_map(|part| part.column.clone())
+            .collect();
+        let computed = |name: &String| ghost.column(name).is_some_and(Column::generated);
+        let adjusted = columns.len() < index.parts.len()
+            || columns
+                .iter()
+                .any(|name| unverified.contains(name) || computed(name));
+        if adjusted && !introduced.iter().any(|key| key.name == index.name) {
+            introduced.push(IntroducedKey {
+                name: index.name.clone(),
+                columns,
+            });
+        }
+    }
+}
+
+/// A key that the server may adjust, or compute of what it adjusted, would no longer find its row.
+fn adjusted_key(original: &Table, key: &SharedKey, unverified: &[String]) -> Vec<Refusal> {
+    let computed = |name: &str| {
+        let column = original.column(name);
+        !unverified.is_empty() && column.is_some_and(Column::generated)
+    };
+    key.columns
+        .iter()
+        .filter(|column| unverified.contains(&column.ghost_name) || computed(&column.name))
+        .map(|column| {
+            Refusal::new(
+                format!(
+                    "without strict mode a value of key column `{}` may be cut, and its row could no \
+                     longer be found",
+                    column.name
+                ),
+                "leave --skip-strict-mode out, or change this column in a step of its own",
+            )
+        })
+        .collect()
 }
 
 fn temporal(data_type: &str) -> bool {

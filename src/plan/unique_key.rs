@@ -1,5 +1,6 @@
 //! The choice of the shared unique key: the one by which rows of both tables are paired.
 
+use super::NullInKey;
 use super::columns::{ColumnMap, SharedColumn};
 use super::inspection::{Column, Index, Table, same_name};
 use super::key::{KeyColumn, KeyKind};
@@ -17,6 +18,10 @@ pub struct SharedKey {
     pub byte_comparable: bool,
     /// A range of keys in the original is the same range in the ghost.
     pub same_order: bool,
+    /// Columns that accept NULL, by their names in the original. A row with a NULL there belongs to no
+    /// chunk and to no key: there must be none after the start barrier, and the event of a later one
+    /// ends the run.
+    pub nullable: Vec<String>,
 }
 
 /// A unique key of the ghost that the original does not enforce: it can lose rows.
@@ -33,12 +38,17 @@ pub struct IntroducedKey {
 ///
 /// # Errors
 /// One line per unique key of the original with the reason against it; empty when it has none.
-pub fn choose(original: &Table, ghost: &Table, map: &ColumnMap) -> Result<SharedKey, Vec<String>> {
+pub fn choose(
+    original: &Table,
+    ghost: &Table,
+    map: &ColumnMap,
+    null: NullInKey,
+) -> Result<SharedKey, Vec<String>> {
     let mut reasons = Vec::new();
-    let mut found: Option<((bool, u32, usize), SharedKey)> = None;
+    let mut found: Option<(Rank, SharedKey)> = None;
     let clustered = clustered(original);
     for index in original.indexes.iter().filter(|index| index.unique) {
-        match candidate(index, original, ghost, map) {
+        match candidate(index, original, ghost, map, null) {
             Ok(key) => {
                 let rank = rank(&key, clustered);
                 if found.as_ref().is_none_or(|(best, _)| rank < *best) {
@@ -68,8 +78,10 @@ fn clustered(table: &Table) -> Option<&str> {
         .map(|index| index.name.as_str())
 }
 
-/// The clustered index first, then few and narrow numeric columns.
-fn rank(key: &SharedKey, clustered: Option<&str>) -> (bool, u32, usize) {
+type Rank = (bool, bool, u32, usize);
+
+/// A key without NULL first, of those the clustered index, then few and narrow numeric columns.
+fn rank(key: &SharedKey, clustered: Option<&str>) -> Rank {
     let other = clustered != Some(key.original_index.as_str());
     let width = key
         .columns
@@ -81,7 +93,7 @@ fn rank(key: &SharedKey, clustered: Option<&str>) -> (bool, u32, usize) {
             KeyKind::Bytes => 8,
         })
         .sum();
-    (other, width, key.columns.len())
+    (!key.nullable.is_empty(), other, width, key.columns.len())
 }
 
 fn candidate(
@@ -89,16 +101,21 @@ fn candidate(
     original: &Table,
     ghost: &Table,
     map: &ColumnMap,
+    null: NullInKey,
 ) -> Result<SharedKey, String> {
     let names = plain_columns(index)?;
     let mut columns = Vec::new();
     let mut same_order = true;
+    let mut nullable = Vec::new();
     for name in &names {
         let column = original
             .column(name)
             .ok_or("its columns could not be read")?;
         if column.nullable {
-            return Err(format!("column `{}` accepts NULL", column.name));
+            if null == NullInKey::Refused {
+                return Err(format!("column `{}` accepts NULL", column.name));
+            }
+            nullable.push(column.name.clone());
         }
         let computed = same_computation(column, ghost, map);
         let shared = computed
@@ -108,7 +125,8 @@ fn candidate(
         columns.push(key_column(shared)?);
         same_order &= shared.from.collation == shared.to.collation;
     }
-    let partner = ghost_partner(&columns, ghost).ok_or("the altered table doesn't enforce it")?;
+    let partner =
+        ghost_partner(&columns, ghost, null).ok_or("the altered table doesn't enforce it")?;
     same_order &= partner.parts.iter().zip(&columns).all(|(part, column)| {
         part.column
             .as_deref()
@@ -120,6 +138,7 @@ fn candidate(
         byte_comparable: columns.iter().all(KeyColumn::byte_comparable),
         columns,
         same_order,
+        nullable,
     })
 }
 
@@ -153,7 +172,11 @@ fn plain_columns(index: &Index) -> Result<Vec<String>, String> {
 }
 
 /// A unique index of the ghost over exactly the key's columns, in any order, without NULL.
-fn ghost_partner<'a>(columns: &[KeyColumn], ghost: &'a Table) -> Option<&'a Index> {
+fn ghost_partner<'a>(
+    columns: &[KeyColumn],
+    ghost: &'a Table,
+    null: NullInKey,
+) -> Option<&'a Index> {
     let fits = |index: &&Index| {
         index.unique
             && index.parts.len() == columns.len()
@@ -163,7 +186,9 @@ fn ghost_partner<'a>(columns: &[KeyColumn], ghost: &'a Table) -> Option<&'a Inde
                         columns
                             .iter()
                             .any(|column| same_name(&column.ghost_name, name))
-                            && ghost.column(name).is_some_and(|column| !column.nullable)
+                            && ghost.column(name).is_some_and(|column| {
+                                null == NullInKey::Watched || !column.nullable
+                            })
                     })
             })
     };
@@ -405,12 +430,17 @@ mod tests {
             .collect();
         ColumnMap {
             shared,
-            constant: vec![],
+            ..ColumnMap::default()
         }
     }
 
     fn chosen(original: &Table, ghost: &Table) -> Result<SharedKey, Vec<String>> {
-        choose(original, ghost, &all_shared(original, ghost))
+        choose(
+            original,
+            ghost,
+            &all_shared(original, ghost),
+            NullInKey::Refused,
+        )
     }
 
     #[test]
@@ -425,6 +455,26 @@ mod tests {
         assert_eq!(key.original_index, "PRIMARY");
         assert!(key.byte_comparable && key.same_order);
         assert!(introduced(&original, &ghost, &all_shared(&original, &ghost)).is_empty());
+    }
+
+    #[test]
+    fn a_key_that_accepts_null_needs_permission_and_comes_last() {
+        let nullable = |name: &str| Column {
+            nullable: true,
+            ..column(name, "int")
+        };
+        let columns = vec![nullable("a"), column("b", "varchar")];
+        let mut original = table(columns, vec![index("by_a", &["a"])]);
+        let choose = |table: &Table, null| choose(table, table, &all_shared(table, table), null);
+        let reasons = choose(&original, NullInKey::Refused).expect_err("no permission");
+        assert!(reasons[0].contains("accepts NULL"), "{}", reasons[0]);
+        let key = choose(&original, NullInKey::Watched).expect("a key");
+        assert_eq!(key.nullable, ["a"]);
+        // Even a wide text key, if it is without NULL.
+        original.indexes.push(index("by_b", &["b"]));
+        let key = choose(&original, NullInKey::Watched).expect("a key");
+        assert_eq!(key.original_index, "by_b");
+        assert!(key.nullable.is_empty());
     }
 
     #[test]

@@ -84,6 +84,27 @@ impl Sql {
         )
     }
 
+    /// Looks for a row with NULL in one of these columns of the original; nothing to look for when
+    /// there are none.
+    #[must_use]
+    pub fn null_in_key(&self, columns: &[String]) -> Option<Statement> {
+        if columns.is_empty() {
+            return None;
+        }
+        let conditions: Vec<String> = columns
+            .iter()
+            .map(|name| format!("{}.{} IS NULL", self.original.table, super::quoted(name)))
+            .collect();
+        Some(Statement::new(
+            "look for NULL in the key",
+            format!(
+                "SELECT /* tableshift */ 1 FROM {} WHERE {} LIMIT 1",
+                self.original.table,
+                conditions.join(" OR "),
+            ),
+        ))
+    }
+
     /// Counts duplicates under a unique key that the ALTER introduces, without showing values.
     #[must_use]
     pub fn count_duplicates(&self, ghost_columns: &[String]) -> Option<Statement> {

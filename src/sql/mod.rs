@@ -115,6 +115,8 @@ pub struct Sql {
     /// A column outside the walked index, so that a locking read takes the clustered record too.
     outside: Option<String>,
     shared: Vec<SharedColumn>,
+    /// Columns of the ghost that aren't compared.
+    unverified: Vec<String>,
     introduces_keys: bool,
 }
 
@@ -168,6 +170,7 @@ impl Sql {
                 outside
             },
             shared: plan.columns.shared.clone(),
+            unverified: plan.unverified.clone(),
             introduces_keys: !plan.introduced_keys.is_empty(),
             original,
             ghost,

@@ -4,10 +4,11 @@ use super::*;
 use crate::core::chunk::Chunk;
 use crate::core::copy::Locking;
 use crate::plan::columns::{ColumnMap, ConstantColumn};
+use crate::plan::conversion::Conversion;
 use crate::plan::inspection::{Column, Index, IndexPart, Table};
 use crate::plan::key::{KeyValue, encode};
 use crate::plan::names::Names;
-use crate::plan::unique_key;
+use crate::plan::{NullInKey, unique_key};
 
 fn column(name: &str, ordinal: usize, column_type: &str, text: Option<(&str, &str)>) -> Column {
     let data_type = column_type
@@ -58,15 +59,20 @@ fn sql(original: Table, ghost: Table) -> Sql {
         name: "at".into(),
         literal: "TIMESTAMP'2026-11-21 10:11:12'".into(),
     }];
-    let columns = ColumnMap { shared, constant };
-    let key = unique_key::choose(&original, &ghost, &columns).expect("a key");
+    let columns = ColumnMap {
+        shared,
+        constant,
+        skipped: vec![],
+    };
+    let key = unique_key::choose(&original, &ghost, &columns, NullInKey::Refused).expect("a key");
     let introduced_keys = unique_key::introduced(&original, &ghost, &columns);
     Sql::new(&Plan {
         names: Names::new("s", "t`x", None, None),
         key,
         introduced_keys,
         other_unique_keys: false,
-        legacy_dates_pass: true,
+        conversion: Conversion::default(),
+        unverified: vec![],
         auto_increment_given: false,
         guards_snapshots: true,
         reached_from_elsewhere: false,
@@ -255,6 +261,29 @@ fn text_that_becomes_an_enum_is_compared_by_its_member() {
                  utf8mb4_0900_ai_ci, 'a'',''b', 'back\\\\slash', '', 'it''s')";
     assert!(text.contains(field), "{text}");
     assert!(text.contains("`s`.`_t``x_gho`.`e`+0"), "{text}");
+}
+
+#[test]
+fn columns_left_out_of_the_verification_are_in_no_hash() {
+    let columns = vec![column("id", 0, "int", None), column("v", 1, "int", None)];
+    let mut sql = sql(table(columns.clone(), &["id"]), table(columns, &["id"]));
+    sql.unverified = vec!["v".into()];
+    let text = sql
+        .compare_chunk(&chunk(&[], &[], 0))
+        .expect("a chunk")
+        .text;
+    assert!(!text.contains("`v`"), "{text}");
+    assert!(text.contains("`id`"), "{text}");
+}
+
+#[test]
+fn null_in_the_key_is_looked_for_in_the_columns_that_accept_it() {
+    assert_eq!(numbers().null_in_key(&[]), None);
+    let statement = numbers().null_in_key(&["v".into()]).expect("a statement");
+    assert_eq!(
+        statement.text,
+        "SELECT /* tableshift */ 1 FROM `s`.`t``x` WHERE `s`.`t``x`.`v` IS NULL LIMIT 1"
+    );
 }
 
 #[test]

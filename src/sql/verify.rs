@@ -367,7 +367,11 @@ impl Sql {
     fn row_hash(&self) -> RowHash {
         let mut original = Vec::new();
         let mut ghost = Vec::new();
-        let compared: Vec<&SharedColumn> = self.shared.iter().collect();
+        let compared: Vec<&SharedColumn> = self
+            .shared
+            .iter()
+            .filter(|shared| !self.unverified.contains(&shared.to.name))
+            .collect();
         let mixed = mixes_charsets(&compared);
         let part = |expression: &str, shape, nullable| match (shape, mixed) {
             (Shape::Bytes, true) => part(&format!("CAST({expression} AS BINARY)"), shape, nullable),

@@ -16,6 +16,8 @@ pub struct Case {
     pub during: Vec<String>,
     pub flags: Vec<String>,
     pub refusal: Option<Refusal>,
+    /// What a run that succeeds must say in stderr, each of it.
+    pub says: Vec<String>,
     pub ignore: Ignore,
     /// Run in the twin's session before the plain ALTER.
     pub twin_session: Vec<String>,
@@ -55,6 +57,7 @@ impl Case {
             refusal: optional("refused")?
                 .map(|text| refusal(&text))
                 .transpose()?,
+            says: lines(&optional("says")?.unwrap_or_default()),
             ignore: ignore(&optional("definition")?.unwrap_or_default())?,
             twin_session: statements_of("twin_session.sql")?,
             name,

@@ -98,12 +98,7 @@ async fn check_refusal(
     if !refusal.exit_codes.contains(&code) {
         return Err(format!("{status}, expected one of {:?}", refusal.exit_codes).into());
     }
-    let said = stderr.to_lowercase();
-    for fragment in &refusal.fragments {
-        if !said.contains(&fragment.to_lowercase()) {
-            return Err(format!("stderr doesn't say {fragment:?}").into());
-        }
-    }
+    must_say(stderr, &refusal.fragments)?;
     let mut expected = compare::tables(conn, &case.twin()).await?;
     let mut found = compare::tables(conn, &case.schema()).await?;
     if code != 3 {
@@ -124,6 +119,17 @@ async fn check_refusal(
     )
 }
 
+fn must_say(stderr: &str, fragments: &[String]) -> Outcome<()> {
+    let said = stderr.to_lowercase();
+    match fragments
+        .iter()
+        .find(|fragment| !said.contains(&fragment.to_lowercase()))
+    {
+        Some(fragment) => Err(format!("stderr doesn't say {fragment:?}").into()),
+        None => Ok(()),
+    }
+}
+
 /// The table must be what ALTER TABLE makes of the twin, the old one what the twin was before.
 async fn check_success(
     server: &Server,
@@ -139,6 +145,7 @@ async fn check_success(
     if stdout.trim_end().lines().next_back() != Some("# Done") {
         return Err("the last line of stdout isn't `# Done`".into());
     }
+    must_say(&migration.stderr_text(), &case.says)?;
     let before = snapshot(conn, &case.twin(), &case.table).await?;
     let mut alter = case.twin_session.clone();
     alter.push(case.plain_alter());

@@ -1,0 +1,1 @@
+CHANGE a amount BIGINT, RENAME COLUMN b TO c

@@ -1,0 +1,3 @@
+UPDATE t SET b = 'new' WHERE a % 3 = 0;
+DELETE FROM t WHERE a % 10 = 1;
+INSERT INTO t VALUES (5000, '');

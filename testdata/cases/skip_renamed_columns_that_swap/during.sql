@@ -1,0 +1,4 @@
+UPDATE t SET a = 1000 + id WHERE id % 4 = 0;
+UPDATE t SET b = -1000 - id WHERE id % 5 = 0;
+INSERT INTO t VALUES (500, 5, 6);
+DELETE FROM t WHERE id = 7;

@@ -1,0 +1,1 @@
+CHANGE a amount INT NOT NULL, CHANGE b c INT

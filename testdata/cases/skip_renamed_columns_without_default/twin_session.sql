@@ -1,0 +1,2 @@
+-- As if the columns had been added.
+UPDATE t SET a = 0, b = NULL;
