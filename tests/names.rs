@@ -1,0 +1,99 @@
+//! Names as long as the server allows: the helper tables' names are cut, and must not meet.
+
+#[cfg(test)]
+mod support;
+
+use std::process::{Child, Stdio};
+use std::time::Duration;
+
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use support::server::Server;
+use support::{tableshift_command, wait_until};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn table(conn: &mut Conn, name: &str, marker: i32) {
+    for statement in [
+        format!("CREATE TABLE `{name}` (id INT PRIMARY KEY, v INT)"),
+        format!(
+            "INSERT INTO `{name}` WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
+             WHERE i < 300) SELECT i, {marker} FROM n"
+        ),
+    ] {
+        conn.query_drop(statement).await.expect("a fresh table");
+    }
+}
+
+async fn tables(conn: &mut Conn) -> Vec<String> {
+    conn.query(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'long' ORDER BY 1",
+    )
+    .await
+    .expect("the catalogue")
+}
+
+fn migrate(server: &Server, name: &str, postpone: &std::path::Path) -> Child {
+    tableshift_command(server, "long", name, "MODIFY v BIGINT, ADD COLUMN w INT")
+        .arg("--postpone-cut-over-flag-file")
+        .arg(postpone)
+        .arg("--execute")
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("tableshift can be run")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_names_of_64_characters_that_differ_in_the_last_migrate_at_the_same_time() {
+    let server = Server::start(&[]);
+    let mut conn = server.conn(None).await;
+    conn.query_drop("CREATE DATABASE `long`")
+        .await
+        .expect("a database");
+    conn.query_drop("USE `long`").await.expect("it");
+    let names = ["1", "2"].map(|last| format!("{}{last}", "ü☃".repeat(31) + "x"));
+    for (name, marker) in names.iter().zip([10, 20]) {
+        assert_eq!(name.chars().count(), 64);
+        table(&mut conn, name, marker).await;
+    }
+
+    let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let postpone = ["long-1", "long-2"].map(|file| folder.join(file));
+    let mut running: Vec<Child> = names
+        .iter()
+        .zip(&postpone)
+        .map(|(name, file)| migrate(&server, name, file))
+        .collect();
+    // Both have their ghost and their changelog, which is only possible under different names.
+    wait_until(PATIENCE, "both runs hold their cut-over", async || {
+        postpone.iter().all(|file| file.exists()) && tables(&mut conn).await.len() == 6
+    })
+    .await;
+    for name in tables(&mut conn).await {
+        assert!(name.chars().count() <= 64, "{name}");
+    }
+    for (name, change) in names.iter().zip([11, 21]) {
+        conn.query_drop(format!("UPDATE `{name}` SET v = {change} WHERE id = 5"))
+            .await
+            .expect("a change");
+    }
+    for file in &postpone {
+        std::fs::remove_file(file).expect("the flag file");
+    }
+    for child in &mut running {
+        assert!(child.wait().expect("its end").success());
+    }
+
+    for (name, marker) in names.iter().zip([10, 20]) {
+        let (rows, sum): (i64, i64) = conn
+            .query_first(format!(
+                "SELECT COUNT(*), SUM(v) FROM `{name}` WHERE w IS NULL"
+            ))
+            .await
+            .expect("the table")
+            .expect("a row");
+        assert_eq!((rows, sum), (300, 300 * marker + 1));
+    }
+    // The two old tables.
+    assert_eq!(tables(&mut conn).await.len(), 4);
+}
