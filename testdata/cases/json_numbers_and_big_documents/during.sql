@@ -1,0 +1,5 @@
+UPDATE t SET j = JSON_SET(j, '$[0]', CAST(1.50 AS DECIMAL(10,2)), '$[1]', DATE'2024-02-29') WHERE id < 7;
+UPDATE t SET j = JSON_SET(j, '$.n', 18446744073709551615, '$.big', CONCAT(j->>'$.big', 'x')) WHERE id BETWEEN 101 AND 110;
+UPDATE t SET j = JSON_REMOVE(j, '$.key7', '$[7]'), id = id + 50 WHERE id IN (200, 201);
+DELETE FROM t WHERE id = 120;
+INSERT INTO t SELECT id + 1000, j, 2 FROM (SELECT * FROM t WHERE id < 7) AS few;

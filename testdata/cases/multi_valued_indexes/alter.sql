@@ -1,0 +1,1 @@
+MODIFY a BIGINT, ADD KEY more ((CAST(tags->'$[0]' AS UNSIGNED)))

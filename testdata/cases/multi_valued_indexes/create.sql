@@ -1,0 +1,5 @@
+CREATE TABLE t (id INT NOT NULL PRIMARY KEY, tags JSON, names JSON, days JSON, a INT,
+  UNIQUE KEY one_owner ((CAST(tags->'$[*]' AS UNSIGNED ARRAY))), KEY by_name ((CAST(names AS CHAR(20) ARRAY)), a), KEY by_day ((CAST(days->'$.d' AS DATE ARRAY))));
+INSERT INTO t
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+SELECT i, JSON_ARRAY(i * 10, i * 10 + 1), JSON_ARRAY(CONCAT('é', i), 'all'), JSON_OBJECT('d', JSON_ARRAY(CAST('2020-01-01' AS DATE))), i FROM n;

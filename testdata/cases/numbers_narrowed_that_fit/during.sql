@@ -1,0 +1,5 @@
+UPDATE t SET a = -128, b = 32767, c = 65535, d = 9999.99, e = -8388608, f = 65535, g = 127 WHERE id % 7 = 0;
+UPDATE t SET k = 0;
+UPDATE t SET a = 127, b = 0, c = 0, d = -9999.99, e = 8388607, f = 0, g = -128, h = -3.402823e38, k = 8388607 WHERE id % 7 = 1;
+DELETE FROM t WHERE id = 10;
+INSERT INTO t VALUES (500, NULL, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL);

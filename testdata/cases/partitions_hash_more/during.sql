@@ -1,0 +1,4 @@
+UPDATE t SET v = -v WHERE id % 3 = 0;
+UPDATE t SET y = 1990 + (y + 10) % 30 WHERE id % 7 = 0;
+DELETE FROM t WHERE id % 10 = 1;
+INSERT INTO t VALUES (1000, 2005, 1), (1001, 1990, 2), (1002, 2019, 3);

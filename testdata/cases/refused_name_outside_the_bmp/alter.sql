@@ -1,0 +1,1 @@
+CHANGE a `😀` INT

@@ -1,0 +1,4 @@
+UPDATE t SET b = REPEAT('é', 9000), c = NULL WHERE id % 3 = 0;
+UPDATE t SET c = REPEAT(x'5C27', 20000) WHERE id % 7 = 0;
+DELETE FROM t WHERE id % 10 = 4;
+INSERT INTO t VALUES (500, 'late', '', 1), (501, NULL, NULL, NULL);
