@@ -173,6 +173,7 @@ pub fn make(
         Misfits::Adjusted => may_be_adjusted(&columns),
     };
     refusals.extend(adjusted_key(&original, &key, &unverified));
+    refusals.extend(null_into_timestamp(conversion, &columns));
     if !refusals.is_empty() {
         return Err(refusals);
     }
@@ -248,6 +249,30 @@ fn adjusted_key(original: &Table, key: &SharedKey, unverified: &[String]) -> Vec
                     column.name
                 ),
                 "leave --skip-strict-mode out, or change this column in a step of its own",
+            )
+        })
+        .collect()
+}
+
+/// Where ALTER meets a NULL it stores its own time, INSERT without strict mode the zero date (MySQL
+/// 9.7.4, case `refused_null_into_timestamp`).
+fn null_into_timestamp(conversion: Conversion, columns: &ColumnMap) -> Vec<Refusal> {
+    if conversion.misfits == Misfits::Refused {
+        return vec![];
+    }
+    columns
+        .shared
+        .iter()
+        .filter(|shared| shared.from.nullable && !shared.to.nullable)
+        .filter(|shared| shared.to.data_type == "timestamp")
+        .map(|shared| {
+            Refusal::new(
+                format!(
+                    "column `{}` becomes TIMESTAMP NOT NULL; a plain ALTER stores its own time for \
+                     NULL, a copy can't",
+                    shared.from.name
+                ),
+                "leave --skip-strict-mode out, or give rows with NULL a time first",
             )
         })
         .collect()

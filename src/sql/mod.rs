@@ -277,18 +277,17 @@ impl Sql {
     }
 }
 
-/// What is written to the ghost for a column. The server converts on the way in as ALTER does,
-/// with two exceptions when it writes text: INSERT … SELECT takes a FLOAT for a DOUBLE
-/// (0.33329999446868896 for 0.3333) and the YEAR 0000 for 0 (measured on 9.7.4; cases
-/// `numbers_to_text_and_back` and `enum_set_bit_to_text`).
+/// What is written to the ghost for a column. The server converts on the way in as ALTER does, with
+/// exceptions when it writes text: INSERT … SELECT takes a FLOAT for a DOUBLE (0.33329999446868896 for
+/// 0.3333), rounds a DOUBLE that is too long where ALTER refuses it, and takes the YEAR 0000 for 0
+/// (measured on 9.7.4; cases `numbers_to_text_and_back`, `double_too_long_for_text`,
+/// `year_to_other_types`).
 fn source(shared: &SharedColumn, column: String) -> String {
-    if shared.from.data_type == "float" && shared.to.charset.is_some() {
-        return format!("CAST({column} AS CHAR)");
+    match (shared.from.data_type.as_str(), &shared.to.charset) {
+        ("float" | "double", Some(_)) => format!("CAST({column} AS CHAR)"),
+        ("year", Some(_)) => year_as_text(&column),
+        _ => column,
     }
-    if shared.from.data_type == "year" && shared.to.charset.is_some() {
-        return year_as_text(&column);
-    }
-    column
 }
 
 /// A YEAR as ALTER writes it: four digits always.
