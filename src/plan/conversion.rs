@@ -5,7 +5,7 @@
 //! those columns are left out of the verification, by name.
 
 use super::columns::SharedColumn;
-use super::inspection::Column;
+use super::inspection::{Column, Table};
 use super::{Wishes, temporal_changed};
 
 /// What becomes of a value that doesn't fit the altered column.
@@ -37,12 +37,19 @@ pub struct Conversion {
     pub misfits: Misfits,
     /// Dates that aren't in the calendar.
     pub old_dates: OldDates,
+    /// A division by zero ends the run: the ALTER makes the server compute something that it would
+    /// refuse for that reason.
+    pub division_by_zero_fails: bool,
 }
 
 impl Conversion {
     /// The conversion for these columns.
     #[must_use]
-    pub(super) fn new(wishes: &Wishes, shared: &[SharedColumn]) -> Self {
+    pub(super) fn new(
+        wishes: &Wishes,
+        shared: &[SharedColumn],
+        division_by_zero_fails: bool,
+    ) -> Self {
         let lenient = wishes.misfits == Misfits::Adjusted || wishes.zero_dates;
         Self {
             misfits: wishes.misfits,
@@ -53,6 +60,7 @@ impl Conversion {
             } else {
                 OldDates::Refused
             },
+            division_by_zero_fails,
         }
     }
 
@@ -71,8 +79,29 @@ impl Conversion {
             OldDates::Zero => "",
             OldDates::All => ",ALLOW_INVALID_DATES",
         };
-        format!("{strict}NO_AUTO_VALUE_ON_ZERO{dates}")
+        let division = if self.division_by_zero_fails {
+            ",ERROR_FOR_DIVISION_BY_ZERO"
+        } else {
+            ""
+        };
+        format!("{strict}NO_AUTO_VALUE_ON_ZERO{dates}{division}")
     }
+}
+
+/// Whether the ALTER makes the server compute stored values or defaults that weren't computed before.
+/// What was computed before goes through as it is, however it came to be.
+#[must_use]
+pub(super) fn computes_anew(original: &Table, ghost: &Table) -> bool {
+    ghost.columns.iter().any(|column| {
+        let extra = column.extra.to_ascii_uppercase();
+        let computed = extra.contains("STORED GENERATED") || extra.contains("DEFAULT_GENERATED");
+        let as_before = original.column(&column.name).is_some_and(|old| {
+            old.extra.to_ascii_uppercase() == extra
+                && old.generation == column.generation
+                && old.default == column.default
+        });
+        computed && !as_before
+    })
 }
 
 /// Whether every value of the old column has its exact counterpart in the new one. In doubt it
@@ -250,6 +279,33 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_computed_anew_may_fail_on_a_division() {
+        let generated = |generation: &str, extra: &str| Table {
+            columns: vec![Column {
+                extra: extra.into(),
+                generation: generation.into(),
+                ..column("int", None, 4)
+            }],
+            ..Table::default()
+        };
+        let old = generated("(`a` / `b`)", "STORED GENERATED");
+        assert!(!computes_anew(&old, &old));
+        assert!(computes_anew(
+            &old,
+            &generated("(`b` / `a`)", "STORED GENERATED")
+        ));
+        assert!(computes_anew(&Table::default(), &old));
+        // A plain ALTER doesn't compute these either.
+        let virtual_column = generated("(`a` / `b`)", "VIRTUAL GENERATED");
+        assert!(!computes_anew(&Table::default(), &virtual_column));
+        let division = Conversion {
+            division_by_zero_fails: true,
+            ..Conversion::default()
+        };
+        assert!(division.sql_mode().ends_with(",ERROR_FOR_DIVISION_BY_ZERO"));
+    }
+
+    #[test]
     fn modes_follow_from_the_wishes() {
         let changed = SharedColumn {
             from: column("date", None, 3),
@@ -261,7 +317,7 @@ mod tests {
                 zero_dates,
                 ..Wishes::default()
             };
-            Conversion::new(&wishes, shared).sql_mode()
+            Conversion::new(&wishes, shared, false).sql_mode()
         };
         let changed = &[changed][..];
         assert_eq!(

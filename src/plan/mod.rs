@@ -167,7 +167,11 @@ pub fn make(
         }
     };
     refusals.extend(time_zone(facts, &key));
-    let conversion = Conversion::new(wishes, &columns.shared);
+    let server_mode = &facts.server.sql_mode;
+    let division = wishes.misfits == Misfits::Refused
+        && server_mode.contains("ERROR_FOR_DIVISION_BY_ZERO")
+        && conversion::computes_anew(&original, &ghost);
+    let conversion = Conversion::new(wishes, &columns.shared, division);
     let unverified = match conversion.misfits {
         Misfits::Refused => Vec::new(),
         Misfits::Adjusted => may_be_adjusted(&columns),

@@ -1,0 +1,1 @@
+ADD COLUMN c DOUBLE AS (a / b) STORED

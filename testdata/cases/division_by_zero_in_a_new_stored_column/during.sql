@@ -1,0 +1,1 @@
+UPDATE t SET b = 0 WHERE id = 33;

@@ -1,0 +1,5 @@
+SET SESSION sql_mode = '';
+CREATE TABLE t (id INT PRIMARY KEY, a INT, b INT, c DOUBLE AS (a / b) STORED, d DOUBLE AS (b / a) VIRTUAL);
+INSERT INTO t (id, a, b)
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+SELECT i, i, i % 5 FROM n;

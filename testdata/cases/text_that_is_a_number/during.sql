@@ -1,0 +1,4 @@
+UPDATE t SET a = '1.5', b = '2.5', c = '-9223372036854775808' WHERE id % 7 = 0;
+UPDATE t SET a = '-1.5', b = '-0.5', c = '9223372036854775807' WHERE id % 7 = 1;
+DELETE FROM t WHERE id = 9;
+INSERT INTO t VALUES (500, '0.49999', '1e1', '1.5e3'), (501, NULL, NULL, NULL);
