@@ -99,7 +99,12 @@ impl Fault {
             Some(1048) => {
                 "a NULL doesn't fit the altered column: UPDATE the rows first, or allow NULL"
             }
-            Some(1264 | 1265 | 1366 | 1292 | 1406 | 3140) => {
+            Some(1292) => {
+                "a value doesn't fit the altered column: correct the rows first; zero dates pass with \
+                 --allow-zero-in-date"
+            }
+            Some(1365) => "correct the rows first, or write the expression so that it can't fail",
+            Some(1264 | 1265 | 1300 | 1366 | 1406 | 1411 | 1690 | 3140) => {
                 "a value doesn't fit the altered column: correct the rows first, or choose a wider \
                  type"
             }

@@ -1,0 +1,1 @@
+UPDATE t SET v = x'C328' WHERE id = 33;

@@ -1,0 +1,1 @@
+UPDATE t SET v = '2100-01-01' WHERE id = 33;

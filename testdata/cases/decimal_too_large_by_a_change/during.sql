@@ -1,0 +1,1 @@
+UPDATE t SET v = 1000 WHERE id = 33;

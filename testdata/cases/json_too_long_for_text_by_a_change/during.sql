@@ -1,0 +1,1 @@
+UPDATE t SET v = JSON_ARRAY('long', 'longer') WHERE id = 33;

@@ -1,0 +1,3 @@
+UPDATE t SET a = 1000 WHERE id % 3 = 0;
+DELETE FROM t WHERE id = 8;
+INSERT INTO t (id, a, b) VALUES (500, NULL, 1), (501, 5, 5);

@@ -1,0 +1,3 @@
+UPDATE t SET c = '2021-01-01', d = '2022-01-01' WHERE id % 3 = 0;
+DELETE FROM t WHERE id = 8;
+INSERT INTO t (id, d, ts, c) VALUES (1000, '2020-01-01', '2020-01-01', NULL);

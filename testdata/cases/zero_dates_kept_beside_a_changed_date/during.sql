@@ -1,0 +1,4 @@
+SET SESSION sql_mode = '';
+UPDATE t SET c = '2021-01-01', d = '2022-00-00' WHERE id % 3 = 0;
+DELETE FROM t WHERE id = 8;
+INSERT INTO t (c) VALUES (NULL);
