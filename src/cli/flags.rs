@@ -360,10 +360,9 @@ pub const GROUPS: [Group; 10] = [
             more(
                 switch(
                     "allow-nullable-unique-key",
-                    "Pair rows by a unique key that accepts NULL",
+                    "Pair rows by a key that accepts NULL",
                 ),
-                "Used when there is no other key. A NULL in it, at the start or in a change, ends the run with \
-                 the original untouched.",
+                "Used when there is no other key; a NULL in it ends the run, the original untouched.",
             ),
             nothing(
                 switch("approve-renamed-columns", "Renames of columns are meant"),
@@ -371,8 +370,7 @@ pub const GROUPS: [Group; 10] = [
             ),
             more(
                 switch("skip-renamed-columns", "Renamed columns begin empty"),
-                "The new column gets its default in every row, the old one's data is left behind. Refused for \
-                 columns of unique keys.",
+                "They get their defaults, the old data is left behind. Refused for unique keys' columns.",
             ),
             not_yet(switch(
                 "discard-foreign-keys",
@@ -387,13 +385,11 @@ pub const GROUPS: [Group; 10] = [
                     "skip-strict-mode",
                     "Convert as a session without strict mode does",
                 ),
-                "Values that don't fit are cut or adjusted instead of ending the run. Such columns are left out \
-                 of the verification, and named.",
+                "Values that don't fit are adjusted; their columns are named, and not verified.",
             ),
             more(
                 switch("allow-zero-in-date", "Zero dates pass"),
-                "In changed columns too; in unchanged ones they pass without it, if no other date column \
-                 changes.",
+                "In changed columns too; without it only if the ALTER changes no date column.",
             ),
             nothing(
                 switch("panic-on-warnings", "Stop at a warning of the server"),
