@@ -1,10 +1,11 @@
 //! The command line: gh-ost's flags, with one or two dashes, and a few of our own.
 //!
-//! [`flags`] has them all in one table; [`read`](mod@read) makes a checked [`Config`] of what was given, and
+//! [`flags`] has them all in one table; `read.rs` makes a checked [`Config`] of what was given, and
 //! tells all problems at once. Only words and checks of words; what a flag means is decided elsewhere.
 
 pub mod flags;
 mod read;
+mod table;
 
 pub(crate) use read::{parse_address, parse_thresholds};
 

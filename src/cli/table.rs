@@ -1,0 +1,739 @@
+//! The table of all flags itself, in the order of `--help`.
+
+use super::flags::{Effect, Flag, Group, Kind};
+
+const PLAIN: Flag = Flag {
+    name: "",
+    kind: Kind::Switch,
+    default: "",
+    help: "",
+    more: "",
+    live: "",
+    effect: Effect::Acts,
+};
+
+const fn switch(name: &'static str, help: &'static str) -> Flag {
+    Flag {
+        name,
+        help,
+        default: "false",
+        ..PLAIN
+    }
+}
+
+const fn text(name: &'static str, default: &'static str, help: &'static str) -> Flag {
+    Flag {
+        name,
+        kind: Kind::Text,
+        default,
+        help,
+        ..PLAIN
+    }
+}
+
+const fn whole(
+    name: &'static str,
+    default: &'static str,
+    range: (u64, u64),
+    help: &'static str,
+) -> Flag {
+    Flag {
+        name,
+        kind: Kind::Whole(range.0, range.1),
+        default,
+        help,
+        ..PLAIN
+    }
+}
+
+const fn more(flag: Flag, more: &'static str) -> Flag {
+    Flag { more, ..flag }
+}
+
+const fn live(flag: Flag, live: &'static str) -> Flag {
+    Flag { live, ..flag }
+}
+
+const fn nothing(flag: Flag, why: &'static str) -> Flag {
+    Flag {
+        effect: Effect::Nothing(why),
+        ..flag
+    }
+}
+
+const fn not_yet(flag: Flag) -> Flag {
+    Flag {
+        effect: Effect::NotYet,
+        ..flag
+    }
+}
+
+/// Seconds that nobody waits in earnest.
+const YEAR: u64 = 366 * 86_400;
+
+/// All flags.
+pub const GROUPS: [Group; 10] = [
+    Group {
+        title: "Server",
+        flags: &[
+            text(
+                "host",
+                "127.0.0.1",
+                "Host name or address of the primary, or of a replica of it",
+            ),
+            whole("port", "3306", (1, 65_535), "Its TCP port"),
+            text("user", "", "Account; overrides --conf"),
+            more(
+                Flag {
+                    kind: Kind::Secret,
+                    ..text("password", "", "Password of --user")
+                },
+                "Better given in --conf, by --ask-pass or in TABLESHIFT_PASSWORD: process lists show a \
+                 command line to everybody on the host.",
+            ),
+            switch("ask-pass", "Ask for the password on the terminal"),
+            more(
+                text(
+                    "conf",
+                    "",
+                    "Option file with user and password (my.cnf form)",
+                ),
+                "Reads [client] and [tableshift]: user, password, host, port, ssl-ca, ssl-cert, ssl-key, \
+                 ssl-mode; quotes, comments, !include, !includedir, and ${NAME} for environment variables. \
+                 Flags win over the file. Read again on SIGHUP.",
+            ),
+            text(
+                "assume-master-host",
+                "",
+                "The primary as host[:port], instead of looking for it",
+            ),
+            text(
+                "master-user",
+                "",
+                "Account on the primary; needs --assume-master-host",
+            ),
+            Flag {
+                kind: Kind::Secret,
+                ..text(
+                    "master-password",
+                    "",
+                    "Its password; needs --assume-master-host",
+                )
+            },
+            more(
+                Flag {
+                    kind: Kind::Number(0.0, 86_400.0),
+                    ..text(
+                        "mysql-timeout",
+                        "0.0",
+                        "Longest time to connect, in seconds",
+                    )
+                },
+                "0 stands for 10 s. Statements have limits of their own.",
+            ),
+            nothing(
+                text(
+                    "charset",
+                    "utf8mb4,utf8,latin1",
+                    "Character sets of connections",
+                ),
+                "every connection speaks utf8mb4, and values never pass through it",
+            ),
+            switch("ssl", "Use TLS to all servers"),
+            text(
+                "ssl-ca",
+                "",
+                "Certificates to trust, a PEM file; needs --ssl",
+            ),
+            text(
+                "ssl-cert",
+                "",
+                "Our certificate, a PEM file; needs --ssl and --ssl-key",
+            ),
+            text(
+                "ssl-key",
+                "",
+                "Its key, a PEM file; needs --ssl and --ssl-cert",
+            ),
+            switch(
+                "ssl-allow-insecure",
+                "Don't check the server's certificate; needs --ssl",
+            ),
+            more(
+                Flag {
+                    kind: Kind::Word(&[
+                        "",
+                        "disabled",
+                        "preferred",
+                        "required",
+                        "verify-ca",
+                        "verify-identity",
+                    ]),
+                    ..text(
+                        "ssl-mode",
+                        "",
+                        "TLS as the mysql client's option of this name",
+                    )
+                },
+                "disabled, preferred, required, verify-ca or verify-identity. --ssl alone is \
+                 verify-identity, with --ssl-allow-insecure required.",
+            ),
+            nothing(
+                switch("skip-port-validation", "Don't compare @@port with --port"),
+                "host and port are never compared with the server's own",
+            ),
+            nothing(
+                whole(
+                    "replica-server-id",
+                    "99999",
+                    (0, 4_294_967_295),
+                    "Server id of the dump",
+                ),
+                "a random id is used that no replica has",
+            ),
+            whole(
+                "binlogsyncer-max-reconnect-attempts",
+                "0",
+                (0, 10_000),
+                "Failures of the dump in a row before the run ends; 0 is 30",
+            ),
+            nothing(
+                text("storage-engine", "innodb", "The table's engine"),
+                "only InnoDB is migrated",
+            ),
+        ],
+    },
+    Group {
+        title: "Migration",
+        flags: &[
+            text("database", "", "Schema of the table; may stand in --alter"),
+            text("table", "", "The table; may stand in --alter"),
+            text(
+                "alter",
+                "",
+                "The ALTER: its clauses, or the whole statement",
+            ),
+            more(
+                switch(
+                    "execute",
+                    "Migrate; otherwise look, say what would be done, leave nothing",
+                ),
+                "Without it everything is checked on an empty copy of the table.",
+            ),
+            not_yet(switch(
+                "attempt-instant-ddl",
+                "Try ALGORITHM=INSTANT on the table first",
+            )),
+            text("force-table-names", "", "Base of the helper tables' names"),
+            switch(
+                "timestamp-old-table",
+                "Put the time into the old table's name",
+            ),
+            not_yet(switch(
+                "include-triggers",
+                "Take the table's triggers along",
+            )),
+            not_yet(text("trigger-suffix", "", "Suffix of their new names")),
+            not_yet(switch(
+                "remove-trigger-suffix-if-exists",
+                "Take the suffix off where it is there",
+            )),
+        ],
+    },
+    Group {
+        title: "Topology",
+        flags: &[
+            nothing(
+                switch(
+                    "allow-on-master",
+                    "The server named by --host may be the primary",
+                ),
+                "the primary may always be named",
+            ),
+            nothing(
+                switch("allow-master-master", "The primary may have a co-primary"),
+                "only the server that is written to counts",
+            ),
+            not_yet(switch("tungsten", "Replication by Tungsten")),
+            nothing(
+                switch(
+                    "aliyun-rds",
+                    "Alibaba's RDS: @@hostname and @@port mean nothing",
+                ),
+                "host and port are never compared with the server's own",
+            ),
+            nothing(
+                switch("gcp", "Cloud SQL: @@hostname and @@port mean nothing"),
+                "host and port are never compared with the server's own",
+            ),
+            nothing(
+                switch("azure", "Azure: @@hostname and @@port mean nothing"),
+                "host and port are never compared with the server's own",
+            ),
+            switch(
+                "gtid",
+                "Follow the binary log by GTIDs instead of file and position",
+            ),
+            nothing(
+                switch("assume-rbr", "Don't change the binary log's format"),
+                "the format is checked and never changed",
+            ),
+            not_yet(switch(
+                "switch-to-rbr",
+                "Set binlog_format=ROW on the replica",
+            )),
+            switch(
+                "test-on-replica",
+                "Rehearse on a replica; both tables stay for comparison",
+            ),
+            switch(
+                "test-on-replica-skip-replica-stop",
+                "The same, with replication stopped by a hook",
+            ),
+            switch("migrate-on-replica", "Migrate on this replica only"),
+        ],
+    },
+    Group {
+        title: "Safety",
+        flags: &[
+            more(
+                switch(
+                    "allow-nullable-unique-key",
+                    "Pair rows by a key that accepts NULL",
+                ),
+                "Used when there is no other key; a NULL in it ends the run, the original untouched.",
+            ),
+            nothing(
+                switch("approve-renamed-columns", "Renames of columns are meant"),
+                "renames are read from the ALTER and checked by the server",
+            ),
+            more(
+                switch("skip-renamed-columns", "Renamed columns begin empty"),
+                "They get their defaults, the old data is left behind. Refused for unique keys' columns.",
+            ),
+            not_yet(switch(
+                "discard-foreign-keys",
+                "The new table has none of the foreign keys",
+            )),
+            nothing(
+                switch("skip-foreign-key-checks", "Don't look for foreign keys"),
+                "they are always looked for",
+            ),
+            more(
+                switch(
+                    "skip-strict-mode",
+                    "Convert as a session without strict mode does",
+                ),
+                "Values that don't fit are adjusted; their columns are named, and not verified.",
+            ),
+            more(
+                switch("allow-zero-in-date", "Zero dates pass"),
+                "In changed columns too; without it only if the ALTER changes no date column.",
+            ),
+            nothing(
+                switch("panic-on-warnings", "Stop at a warning of the server"),
+                "what would be a warning is an error here, and the result is verified",
+            ),
+            nothing(
+                switch(
+                    "skip-metadata-lock-check",
+                    "Don't ask for the metadata lock instrument",
+                ),
+                "the start barrier needs the metadata locks and checks them",
+            ),
+            switch(
+                "allow-setup-metadata-lock-instruments",
+                "Switch the metadata lock instrument on",
+            ),
+            switch("ok-to-drop-table", "Drop the old table at the end"),
+            switch(
+                "initially-drop-old-table",
+                "Drop an old table of an earlier run at the start",
+            ),
+            switch(
+                "initially-drop-ghost-table",
+                "Drop a ghost table of an earlier run at the start",
+            ),
+            switch(
+                "initially-drop-socket-file",
+                "Remove a socket file of an earlier run",
+            ),
+            nothing(
+                switch(
+                    "analyze-ghost-table-before-cutover",
+                    "ANALYZE the ghost before the swap",
+                ),
+                "it is always analyzed",
+            ),
+        ],
+    },
+    Group {
+        title: "Copy",
+        flags: &[
+            live(
+                more(
+                    whole("chunk-size", "", (10, 100_000), "Most rows of a chunk"),
+                    "Rows, 10 to 100000. By default a chunk has as many as take about 50 ms.",
+                ),
+                "chunk-size",
+            ),
+            more(
+                whole("copy-workers", "2", (1, 32), "Connections that copy"),
+                "1 to 32.",
+            ),
+            more(
+                whole(
+                    "refresh-workers",
+                    "2",
+                    (1, 32),
+                    "Connections that refresh changed rows",
+                ),
+                "1 to 32.",
+            ),
+            live(
+                nothing(
+                    whole(
+                        "dml-batch-size",
+                        "10",
+                        (1, 1_000),
+                        "Changes applied in one transaction",
+                    ),
+                    "changed rows are refreshed in batches of their own size",
+                ),
+                "dml-batch-size",
+            ),
+            nothing(
+                whole(
+                    "default-retries",
+                    "60",
+                    (1, 100_000),
+                    "Retries of a failing step",
+                ),
+                "retries have fixed bounds",
+            ),
+            live(
+                more(
+                    Flag {
+                        kind: Kind::Number(0.0, 100.0),
+                        ..text(
+                            "nice-ratio",
+                            "0",
+                            "Pause after a chunk, as a multiple of its time",
+                        )
+                    },
+                    "0 to 100; 1 halves the speed.",
+                ),
+                "nice-ratio",
+            ),
+            switch(
+                "exact-rowcount",
+                "Count the rows instead of estimating them",
+            ),
+            more(
+                Flag {
+                    default: "true",
+                    ..switch("concurrent-rowcount", "Count while copying; false: before")
+                },
+                "Only with --exact-rowcount.",
+            ),
+        ],
+    },
+    Group {
+        title: "Throttling",
+        flags: &[
+            live(
+                more(
+                    whole(
+                        "max-lag-millis",
+                        "1500",
+                        (100, YEAR * 1_000),
+                        "Lag that throttles",
+                    ),
+                    "Milliseconds, at least 100: of the control replicas, and of the stream at the cut-over.",
+                ),
+                "max-lag-millis",
+            ),
+            more(
+                whole(
+                    "heartbeat-interval-millis",
+                    "100",
+                    (100, 1_000),
+                    "Time between two heartbeats",
+                ),
+                "Milliseconds, 100 to 1000.",
+            ),
+            live(
+                text(
+                    "throttle-control-replicas",
+                    "",
+                    "Replicas whose lag throttles: host:port,…",
+                ),
+                "throttle-control-replicas",
+            ),
+            switch(
+                "discover-replicas",
+                "Find the control replicas from the primary",
+            ),
+            live(
+                more(
+                    text(
+                        "throttle-query",
+                        "",
+                        "Query that throttles while it returns more than 0",
+                    ),
+                    "Run every second.",
+                ),
+                "throttle-query",
+            ),
+            live(
+                more(
+                    text(
+                        "throttle-http",
+                        "",
+                        "URL that throttles unless it answers 200 to HEAD",
+                    ),
+                    "http:// only.",
+                ),
+                "throttle-http",
+            ),
+            whole(
+                "throttle-http-interval-millis",
+                "100",
+                (10, 3_600_000),
+                "Time between two requests, in milliseconds",
+            ),
+            whole(
+                "throttle-http-timeout-millis",
+                "1000",
+                (10, 3_600_000),
+                "Longest wait for an answer, in milliseconds",
+            ),
+            switch("ignore-http-errors", "Go on while the URL can't be reached"),
+            live(
+                text("throttle-flag-file", "", "Pause while this file exists"),
+                "throttle",
+            ),
+            live(
+                text(
+                    "throttle-additional-flag-file",
+                    "/tmp/gh-ost.throttle",
+                    "The same, for all migrations on a host",
+                ),
+                "throttle",
+            ),
+            live(
+                text(
+                    "max-load",
+                    "",
+                    "Status variables that throttle: Threads_running=50,…",
+                ),
+                "max-load",
+            ),
+            live(
+                text(
+                    "critical-load",
+                    "",
+                    "Status variables that end the run: Threads_running=500,…",
+                ),
+                "critical-load",
+            ),
+            whole(
+                "critical-load-interval-millis",
+                "0",
+                (0, 3_600_000),
+                "Look again after so long before ending the run, in milliseconds",
+            ),
+            whole(
+                "critical-load-hibernate-seconds",
+                "0",
+                (0, YEAR),
+                "Pause for so long instead of ending the run",
+            ),
+            nothing(
+                text("replication-lag-query", "", "A query for the lag"),
+                "lag is measured by heartbeats",
+            ),
+        ],
+    },
+    Group {
+        title: "Cut-over",
+        flags: &[
+            nothing(
+                Flag {
+                    kind: Kind::Word(&["atomic", "default", "two-step"]),
+                    ..text("cut-over", "atomic", "How to swap the tables")
+                },
+                "both tables are locked and renamed by one connection",
+            ),
+            more(
+                whole(
+                    "cut-over-lock-timeout-seconds",
+                    "3",
+                    (1, 10),
+                    "Longest time the tables stay locked",
+                ),
+                "Seconds, 1 to 10.",
+            ),
+            nothing(
+                switch(
+                    "cut-over-exponential-backoff",
+                    "Pause longer after each attempt",
+                ),
+                "attempts always back off",
+            ),
+            more(
+                whole(
+                    "exponential-backoff-max-interval",
+                    "64",
+                    (2, 86_400),
+                    "Longest pause between attempts",
+                ),
+                "Seconds, at least 2.",
+            ),
+            live(
+                text(
+                    "postpone-cut-over-flag-file",
+                    "",
+                    "Hold the cut-over back while this file exists; created at the start",
+                ),
+                "unpostpone, postpone-cut-over-flag-file",
+            ),
+            more(
+                text(
+                    "cut-over-window",
+                    "",
+                    "Cut over only at these times: 02:00-04:00 [Zone/City]",
+                ),
+                "Local times of the zone, or of this host without one; may span midnight.",
+            ),
+            more(
+                whole(
+                    "force-cut-over-after",
+                    "0",
+                    (0, YEAR),
+                    "End blockers after so long",
+                ),
+                "Seconds of attempts in vain; 0 is never. See --kill-blockers.",
+            ),
+            more(
+                Flag {
+                    kind: Kind::Word(&["none", "idle", "queries", "all"]),
+                    ..text(
+                        "kill-blockers",
+                        "none",
+                        "Which blockers --force-cut-over-after ends",
+                    )
+                },
+                "none; idle: transactions that do nothing; queries: running SELECTs as well; all: every \
+                 transaction. Never a session with explicit locks, never a very large transaction.",
+            ),
+            live(
+                text("panic-flag-file", "", "End the run when this file appears"),
+                "panic",
+            ),
+            switch(
+                "force-named-cut-over",
+                "The command cut-over must name the table",
+            ),
+            switch("force-named-panic", "The command panic must name the table"),
+        ],
+    },
+    Group {
+        title: "Control and hooks",
+        flags: &[
+            more(
+                text("serve-socket-file", "", "Unix socket for commands"),
+                "Default: /tmp/gh-ost.SCHEMA.TABLE.sock. Only its owner may use it.",
+            ),
+            more(
+                whole(
+                    "serve-tcp-port",
+                    "0",
+                    (0, 65_535),
+                    "TCP port for commands; 0 for none",
+                ),
+                "Anybody who reaches it may end the run.",
+            ),
+            text(
+                "serve-tcp-host",
+                "127.0.0.1",
+                "Address that --serve-tcp-port listens on",
+            ),
+            text(
+                "hooks-path",
+                "",
+                "Folder of programs that are run at events",
+            ),
+            text("hooks-hint", "", "Text for the hooks"),
+            text("hooks-hint-owner", "", "Text for the hooks"),
+            text("hooks-hint-token", "", "Text for the hooks"),
+            more(
+                whole(
+                    "hooks-status-interval",
+                    "60",
+                    (1, 86_400),
+                    "Time between two status hooks",
+                ),
+                "Seconds.",
+            ),
+            more(
+                whole(
+                    "hooks-timeout",
+                    "60",
+                    (1, 86_400),
+                    "Longest time a hook may take",
+                ),
+                "Seconds; then it is ended and counts as failed.",
+            ),
+        ],
+    },
+    Group {
+        title: "Resume, revert, metrics",
+        flags: &[
+            not_yet(switch("checkpoint", "Write checkpoints")),
+            not_yet(whole(
+                "checkpoint-seconds",
+                "300",
+                (10, 86_400),
+                "Time between two checkpoints",
+            )),
+            not_yet(switch("resume", "Go on from the last checkpoint")),
+            not_yet(switch("revert", "Swap a finished migration back")),
+            not_yet(text("old-table", "", "The table to revert to")),
+            not_yet(text("statsd-addr", "", "Where metrics are sent, host:port")),
+            not_yet(Flag {
+                kind: Kind::Texts,
+                ..text("statsd-tags", "", "Tags of the metrics, k:v")
+            }),
+            nothing(
+                whole(
+                    "runtime-metrics-interval",
+                    "10",
+                    (0, 86_400),
+                    "Time between two runtime metrics",
+                ),
+                "there is no runtime to be measured",
+            ),
+        ],
+    },
+    Group {
+        title: "Output",
+        flags: &[
+            switch("quiet", "Log errors only"),
+            switch("verbose", "Log steps (the default)"),
+            switch("debug", "Log details as well"),
+            more(
+                Flag {
+                    kind: Kind::Word(&["text", "json"]),
+                    ..text("log-format", "text", "Form of log lines")
+                },
+                "text or json; json gives one object a line, with the keys time, level and message.",
+            ),
+            nothing(
+                switch("stack", "Stack traces with errors"),
+                "errors say what to do next",
+            ),
+            switch("check-flag", "Only check the flags"),
+        ],
+    },
+];
