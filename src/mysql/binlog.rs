@@ -647,3 +647,35 @@ fn changelog_row(key: &Key) -> Option<(u64, String)> {
 
 /// Interval between two heartbeats of the server must leave room for a few before silence.
 const _: () = assert!(Duration::from_secs(3).as_secs() < limits::BINLOG_SILENCE.as_secs());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_that_is_not_understood_ends_the_run_unless_the_server_calls_it_ignorable() {
+        let failure = unknown(99, 0).err().expect("it may carry changes");
+        assert!(failure.what.contains("99"), "{}", failure.what);
+        assert!(matches!(unknown(99, 0x80), Ok(None)));
+    }
+
+    #[test]
+    fn server_ids_are_high_and_nobody_else_s() {
+        let first = server_id_for(7, 1, &[]);
+        assert!(first >= 0x8000_0000);
+        let second = server_id_for(7, 1, &[first]);
+        assert!(second >= 0x8000_0000 && second != first);
+        assert_ne!(
+            server_id_for(7, 2, &[]),
+            first,
+            "another one after a collision"
+        );
+    }
+
+    #[test]
+    fn a_stranger_s_rows_in_a_helper_table_are_named_by_their_connection() {
+        assert_eq!(foreign("_t_gho", None), Ok(()));
+        let failure = foreign("_t_gho", Some(17)).expect_err("it isn't ours");
+        assert!(failure.what.contains("connection 17") && failure.what.contains("`_t_gho`"));
+    }
+}
