@@ -86,6 +86,8 @@ fn carried(column: &str, spec: &KeyColumn) -> String {
             format!("{column}+0")
         }
         KeyKind::UInt => column.to_owned(),
+        // Shown with a display width it would be rounded.
+        KeyKind::Double => format!("CAST({column} AS DOUBLE)"),
         KeyKind::Decimal
         | KeyKind::Date
         | KeyKind::DateTime

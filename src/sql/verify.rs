@@ -101,7 +101,9 @@ fn to_number(old: &Column, new: &Column, from: &str, to: &str) -> Option<Compari
             plain(format!("CAST({from} AS DECIMAL({precision},{scale}))"))
         }
         // A display width makes the server round, and copies of both kinds round differently.
-        (Kind::Float, Kind::Double | Kind::Float) if !new.column_type.contains('(') => {
+        (Kind::Float, Kind::Double | Kind::Float) | (Kind::Double, Kind::Double)
+            if !new.column_type.contains('(') =>
+        {
             Some(Comparison {
                 from: format!("CAST({from} AS DOUBLE)"),
                 to: format!("CAST({to} AS DOUBLE)"),
@@ -497,6 +499,7 @@ impl Sql {
                     KeyKind::Int
                     | KeyKind::UInt
                     | KeyKind::Decimal
+                    | KeyKind::Double
                     | KeyKind::Date
                     | KeyKind::Bytes => super::carried(&value, column),
                 }
