@@ -9,6 +9,7 @@ use crate::mysql::classify::Fault;
 use crate::mysql::inspect;
 use crate::mysql::session::{Address, Session};
 use crate::plan::alter::{self, Alter};
+use crate::plan::constraints::{Check, CheckNames, Taken, checks_of};
 use crate::plan::inspection::{Inspection, Server, Table};
 use crate::plan::names::Names;
 use crate::plan::{self, Plan, Refusal};
@@ -91,6 +92,17 @@ fn announce(plan: &Plan, reporter: &Reporter) {
         plan.columns.shared.len(),
         plan.introduced_keys.len(),
     ));
+    if !plan.renamed_checks.is_empty() {
+        let renamed: Vec<String> = plan
+            .renamed_checks
+            .iter()
+            .map(|(before, after)| format!("`{before}` is called `{after}`"))
+            .collect();
+        reporter.warn(format!(
+            "check constraints have other names in the new table, because the old one keeps them: {}",
+            renamed.join(", ")
+        ));
+    }
 }
 
 /// Conversions that no expression repeats can't be verified, and not all of them come out of INSERT …
@@ -183,6 +195,7 @@ async fn make_tables(
     let now = now.text(0, 0).unwrap_or_default();
     session.run(&helpers::create_changelog(names)).await?;
     session.run(&helpers::create_ghost(names)).await?;
+    let checks = name_checks(session, facts, &original, alter, names).await?;
     let mode = ddl_mode(&facts.server.sql_mode);
     session
         .say(
@@ -192,7 +205,7 @@ async fn make_tables(
         .await?;
     let altered = session
         .run_for(
-            &helpers::alter_ghost(names, &alter.clauses),
+            &helpers::alter_ghost(names, &checks.clauses(alter)),
             limits::LONG_STATEMENT_TIMEOUT,
         )
         .await;
@@ -213,12 +226,49 @@ async fn make_tables(
                 "look who drops tables in this schema, then run the command again",
             ))
         })?;
-    let plan =
-        plan::make(facts, original, ghost, alter, names.clone(), &now).map_err(Early::Refused)?;
+    let plan = plan::make(facts, original, ghost, alter, names.clone(), &checks, &now)
+        .map_err(Early::Refused)?;
     verifiable(&plan)?;
     unchanged(session, &plan).await?;
     no_duplicates(session, &plan).await?;
     Ok(plan)
+}
+
+/// LIKE gave the ghost's CHECK constraints names of its own; they get those by which the ALTER and
+/// the rename know them.
+async fn name_checks(
+    session: &mut Session,
+    facts: &Inspection,
+    original: &Table,
+    alter: &Alter,
+    names: &Names,
+) -> Result<CheckNames, Early> {
+    let taken = Taken {
+        in_schema: &facts.check_names,
+        any_case: facts.server.lower_case_table_names > 0,
+    };
+    let checks = CheckNames::new(original, alter, names, &taken)
+        .map_err(|refusal| Early::Refused(vec![refusal]))?;
+    let made = ghost_checks(session, names).await?;
+    if checks.as_made(&made) {
+        return Ok(checks);
+    }
+    session.run(&helpers::drop_checks(names, &made)).await?;
+    session
+        .run(&helpers::add_checks(names, &checks.ghost))
+        .await?;
+    if checks.as_made(&ghost_checks(session, names).await?) {
+        return Ok(checks);
+    }
+    Err(Early::Refused(vec![Refusal::new(
+        "the table's CHECK constraints can't be made again from SHOW CREATE TABLE",
+        "drop them, migrate, and add them again by a plain ALTER; and report it as a bug",
+    )]))
+}
+
+async fn ghost_checks(session: &mut Session, names: &Names) -> Result<Vec<Check>, Fault> {
+    let ghost = inspect::definition(session, &names.schema, &names.ghost).await?;
+    Ok(checks_of(&ghost))
 }
 
 /// The server's word about the ALTER, as a refusal: nothing but an empty ghost was touched.

@@ -23,6 +23,7 @@ pub async fn inspect(session: &mut Session, names: &Names) -> Result<Inspection,
         foreign_keys: foreign_keys(session, names).await?,
         reached_from: reached_from(session, names).await?,
         leftovers: leftovers(session, names).await?,
+        check_names: check_names(session, names).await?,
         privileges: privileges(session, names).await?,
         server,
     })
@@ -203,7 +204,11 @@ pub async fn table(
     }))
 }
 
-async fn definition(session: &mut Session, schema: &str, name: &str) -> Result<String, Fault> {
+/// What SHOW CREATE TABLE says.
+///
+/// # Errors
+/// When the table doesn't exist or can't be read.
+pub async fn definition(session: &mut Session, schema: &str, name: &str) -> Result<String, Fault> {
     let answer = session
         .say(
             "read the table's definition",
@@ -338,6 +343,23 @@ async fn reached_from(session: &mut Session, names: &Names) -> Result<Vec<String
                  CONCAT(ROUTINE_SCHEMA, '.', ROUTINE_NAME) FROM information_schema.ROUTINES WHERE \
                  ROUTINE_SCHEMA NOT IN ({schema}, 'sys', 'mysql') AND LOCATE({schema}, \
                  ROUTINE_DEFINITION) > 0"
+            ),
+        )
+        .await?;
+    Ok((0..answer.rows.len())
+        .map(|row| text(&answer, row, 0))
+        .collect())
+}
+
+/// Their names are unique in a schema (manual, "CHECK Constraints").
+async fn check_names(session: &mut Session, names: &Names) -> Result<Vec<String>, Fault> {
+    let answer = session
+        .say(
+            "look for check constraints",
+            &format!(
+                "SELECT /* tableshift */ CONSTRAINT_NAME FROM information_schema.CHECK_CONSTRAINTS \
+                 WHERE CONSTRAINT_SCHEMA={}",
+                text_literal(&names.schema)
             ),
         )
         .await?;

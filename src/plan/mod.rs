@@ -7,6 +7,7 @@
 pub mod alter;
 mod checks;
 pub mod columns;
+pub mod constraints;
 pub mod inspection;
 pub mod key;
 pub mod names;
@@ -15,6 +16,7 @@ pub mod unique_key;
 
 use alter::Alter;
 use columns::{ColumnMap, SharedColumn};
+use constraints::CheckNames;
 use inspection::{Inspection, Table, Version};
 use names::Names;
 use unique_key::{IntroducedKey, SharedKey};
@@ -69,6 +71,8 @@ pub struct Plan {
     pub legacy_dates_pass: bool,
     /// The ALTER sets AUTO_INCREMENT itself.
     pub auto_increment_given: bool,
+    /// CHECK constraints that get another name than a plain ALTER would leave, with that name.
+    pub renamed_checks: Vec<(String, String)>,
     /// Programs of other schemas reach the table, so any change logged as a statement may concern it.
     pub reached_from_elsewhere: bool,
     /// The server can be trusted with an instant change of the ghost, which keeps old snapshots
@@ -112,6 +116,7 @@ pub fn make(
     ghost: Table,
     alter: &Alter,
     names: Names,
+    checks: &CheckNames,
     now: &str,
 ) -> Result<Plan, Vec<Refusal>> {
     let columns = columns::map_columns(&original, &ghost, alter, now)?;
@@ -143,6 +148,7 @@ pub fn make(
         legacy_dates_pass: !columns.shared.iter().any(temporal_changed),
         introduced_keys,
         other_unique_keys: unique > 1,
+        renamed_checks: checks.changed(&ghost),
         auto_increment_given: alter.auto_increment.is_some(),
         reached_from_elsewhere: !facts.reached_from.is_empty(),
         guards_snapshots: facts.server.version >= INSTANT_TRUSTED,

@@ -1,6 +1,7 @@
 //! Ghost, changelog and clean-up statements.
 
-use super::{Sql, Statement, qualified, text_literal};
+use super::{Sql, Statement, qualified, quoted, text_literal};
+use crate::plan::constraints::Check;
 use crate::plan::names::Names;
 
 /// Hint of the changelog row that carries markers; the state row of gh-ost.
@@ -49,6 +50,32 @@ pub fn alter_ghost(names: &Names, clauses: &str) -> Statement {
     )
 }
 
+/// Drops CHECK constraints of the ghost.
+#[must_use]
+pub fn drop_checks(names: &Names, checks: &[Check]) -> Statement {
+    let drops: Vec<String> = checks
+        .iter()
+        .map(|check| format!("DROP CHECK {}", quoted(&check.name)))
+        .collect();
+    alter_ghost(names, &drops.join(", "))
+}
+
+/// Gives the ghost CHECK constraints under these names.
+#[must_use]
+pub fn add_checks(names: &Names, checks: &[Check]) -> Statement {
+    let adds: Vec<String> = checks
+        .iter()
+        .map(|check| {
+            format!(
+                "ADD CONSTRAINT {} CHECK {}",
+                quoted(&check.name),
+                check.clause
+            )
+        })
+        .collect();
+    alter_ghost(names, &adds.join(", "))
+}
+
 /// Drops one of the helper tables.
 #[must_use]
 pub fn drop_table(schema: &str, table: &str) -> Statement {
@@ -94,11 +121,7 @@ impl Sql {
                     .shared
                     .iter()
                     .find(|shared| crate::plan::inspection::same_name(&shared.to.name, name))?;
-                let column = format!(
-                    "{}.{}",
-                    self.original.table,
-                    super::quoted(&shared.from.name)
-                );
+                let column = format!("{}.{}", self.original.table, quoted(&shared.from.name));
                 let value = match (&shared.to.charset, &shared.to.collation) {
                     (Some(charset), Some(collation)) => {
                         format!("CONVERT({column} USING {charset}) COLLATE {collation}")
