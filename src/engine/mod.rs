@@ -27,8 +27,8 @@ use crate::core::event::{Failure, Outcome};
 use crate::error::{Report, ended, exit, not_started, refused};
 use crate::limits;
 use crate::mysql::session::{Address, Session, Setup};
-use crate::plan::Refusal;
 use crate::plan::names::Names;
+use crate::plan::{Plan, Refusal, Zone};
 use crate::report::{Level, Reporter};
 use crate::report::{ReportThread, Snapshot};
 use clock::{Clock, stamp, unlike_others};
@@ -322,6 +322,7 @@ fn usual(role: &'static str, sql_mode: String) -> Setup {
     Setup {
         role,
         sql_mode,
+        zone: Zone::Server,
         lock_wait_seconds: 30,
         idle_seconds: 28_800,
     }
@@ -332,14 +333,15 @@ fn usual(role: &'static str, sql_mode: String) -> Setup {
 async fn open(
     address: &Address,
     role: &'static str,
-    legacy_dates_pass: bool,
+    plan: &Plan,
 ) -> Result<Session, crate::mysql::classify::Fault> {
-    let setup = usual(role, writing_mode(legacy_dates_pass));
+    let setup = usual(role, writing_mode(plan.legacy_dates_pass));
     let idle_seconds = limits::LOCKER_IDLE_SECONDS;
     Session::open(
         address,
         Setup {
             idle_seconds,
+            zone: plan.zone,
             ..setup
         },
     )

@@ -51,7 +51,7 @@ pub enum KeyKind {
     Date,
     /// DATETIME, as text.
     DateTime,
-    /// TIMESTAMP, as text in UTC (every session of the tool runs in UTC).
+    /// TIMESTAMP, as text in UTC; see [`super::Zone`].
     Timestamp,
     /// TIME, as text.
     Time,

@@ -12,6 +12,7 @@ pub mod inspection;
 pub mod key;
 pub mod names;
 pub mod statement;
+mod time_zone;
 pub mod unique_key;
 
 use alter::Alter;
@@ -49,6 +50,16 @@ pub struct Wishes {
     pub drop_old_first: bool,
 }
 
+/// The time zone of the sessions that read and write rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Zone {
+    /// The server's, as the operator's ALTER has it.
+    #[default]
+    Server,
+    /// UTC, in which text names every moment: a TIMESTAMP in the key can be walked.
+    Utc,
+}
+
 /// A migration that passed every check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -69,6 +80,8 @@ pub struct Plan {
     pub other_unique_keys: bool,
     /// Zero and partial dates pass: no temporal column is made or changed by the ALTER.
     pub legacy_dates_pass: bool,
+    /// The time zone of the sessions that read and write rows.
+    pub zone: Zone,
     /// The ALTER sets AUTO_INCREMENT itself.
     pub auto_increment_given: bool,
     /// CHECK constraints that get another name than a plain ALTER would leave, with that name.
@@ -138,7 +151,13 @@ pub fn make(
             return Err(refusals);
         }
     };
-    refusals.extend(time_zone(facts, &key));
+    let zone = match time_zone::zone(facts, &original, &ghost, &columns, &key) {
+        Ok(zone) => zone,
+        Err(refusal) => {
+            refusals.push(refusal);
+            Zone::Server
+        }
+    };
     if !refusals.is_empty() {
         return Err(refusals);
     }
@@ -146,6 +165,7 @@ pub fn make(
     let unique = ghost.indexes.iter().filter(|index| index.unique).count();
     Ok(Plan {
         legacy_dates_pass: !columns.shared.iter().any(temporal_changed),
+        zone,
         introduced_keys,
         other_unique_keys: unique > 1,
         renamed_checks: checks.changed(&ghost),
@@ -169,25 +189,4 @@ fn temporal(data_type: &str) -> bool {
 
 fn temporal_changed(shared: &SharedColumn) -> bool {
     temporal(&shared.to.data_type) && shared.from.column_type != shared.to.column_type
-}
-
-/// Every session runs in the server's time zone, as the operator's ALTER would. Text can't name a
-/// moment in a zone with daylight saving, so a TIMESTAMP can be walked only in UTC.
-fn time_zone(facts: &Inspection, key: &SharedKey) -> Vec<Refusal> {
-    if facts.server.time_zone_is_utc {
-        return vec![];
-    }
-    key.columns
-        .iter()
-        .filter(|column| column.kind == key::KeyKind::Timestamp)
-        .map(|column| {
-            Refusal::new(
-                format!(
-                    "key column `{}` is a TIMESTAMP, and the server's time zone is {}",
-                    column.name, facts.server.time_zone
-                ),
-                "this needs a server in UTC (SET GLOBAL time_zone='+00:00'), or another key",
-            )
-        })
-        .collect()
 }

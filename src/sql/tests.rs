@@ -65,6 +65,7 @@ fn sql(original: Table, ghost: Table) -> Sql {
         names: Names::new("s", "t`x", None, None),
         key,
         introduced_keys,
+        zone: crate::plan::Zone::Server,
         renamed_checks: vec![],
         other_unique_keys: false,
         legacy_dates_pass: true,
