@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Early, clean, usual};
+use super::{Early, clean, duplicates, usual};
 use crate::config::Config;
 use crate::limits;
 use crate::mysql::classify::Fault;
@@ -322,13 +322,15 @@ async fn no_duplicates(session: &mut Session, plan: &Plan) -> Result<(), Early> 
             .await?;
         let groups = answer.number(0, 0).unwrap_or_default();
         if groups > 0 {
+            let rows = duplicates::rows(session, &sql, key).await?;
             refusals.push(Refusal::new(
                 format!(
                     "unique key `{}` ({}) has duplicates: {groups} values occur more than once, in \
-                     {} rows",
+                     {} rows, such as {}",
                     key.name,
                     key.columns.join(", "),
-                    answer.number(0, 1).unwrap_or_default()
+                    answer.number(0, 1).unwrap_or_default(),
+                    rows.unwrap_or_else(|| "rows that are gone by now".into()),
                 ),
                 format!(
                     "find them with SELECT {cols}, COUNT(*) FROM {} GROUP BY {cols} HAVING \

@@ -11,6 +11,7 @@ pub mod constraints;
 pub mod inspection;
 pub mod key;
 pub mod names;
+pub mod shown;
 pub mod statement;
 mod time_zone;
 pub mod unique_key;
