@@ -60,6 +60,10 @@ fn comparison(shared: &SharedColumn, from: &str, to: &str) -> Option<Comparison>
                 both(str::to_owned, Shape::Plain)
             }
             Kind::Float => both(|c| format!("CAST({c} AS DOUBLE)"), Shape::Plain),
+            // Plus zero a SET would be a DOUBLE, which tells 53 members apart.
+            Kind::ByNumber if old.data_type == "set" => {
+                both(|c| format!("CAST({c} AS UNSIGNED)"), Shape::Plain)
+            }
             Kind::ByNumber => both(|c| format!("{c}+0"), Shape::Plain),
             // The separator is binary, so text counts by its bytes and not by its collation.
             Kind::Text => both(str::to_owned, shape_of(old)),
@@ -347,8 +351,8 @@ impl Sql {
             "find rows that differ",
             format!(
                 "SELECT /* tableshift */ {keys} FROM {original} FORCE INDEX ({index}) LEFT JOIN \
-                 {ghost} FORCE INDEX ({ghost_index}) ON {paired} WHERE {condition} AND ({absent} IS \
-                 NULL OR {one} <> {other}) LIMIT {most}",
+                 {ghost} FORCE INDEX ({ghost_index}) ON {paired} WHERE {condition} AND ({absent} \
+                 OR {one} <> {other}) LIMIT {most}",
                 keys = self.original.key_expressions(),
                 original = self.original.table,
                 index = self.original.index,
@@ -356,7 +360,7 @@ impl Sql {
                 ghost_index = self.ghost.index,
                 paired = self.paired(),
                 condition = range::condition(&self.original, chunk)?,
-                absent = self.first_of(&self.ghost),
+                absent = self.absent_from(&self.ghost),
                 one = hash.original,
                 other = hash.ghost,
             ),
@@ -378,7 +382,7 @@ impl Sql {
             "find rows too many",
             format!(
                 "SELECT /* tableshift */ {keys} FROM {ghost} FORCE INDEX ({ghost_index}) LEFT JOIN \
-                 {original} FORCE INDEX ({index}) ON {paired} WHERE {condition} AND {absent} IS NULL \
+                 {original} FORCE INDEX ({index}) ON {paired} WHERE {condition} AND {absent} \
                  LIMIT {most}",
                 keys = self.ghost_keys_as_original(),
                 original = self.original.table,
@@ -387,7 +391,7 @@ impl Sql {
                 ghost_index = walk.index,
                 paired = self.paired_from_ghost(),
                 condition = range::condition(walk, chunk)?,
-                absent = self.first_of(&self.original),
+                absent = self.absent_from(&self.original),
             ),
         ))
     }
@@ -404,7 +408,7 @@ impl Sql {
             format!(
                 "SELECT /* tableshift */ w.o FROM {asked} STRAIGHT_JOIN {original} FORCE INDEX \
                  ({index}) ON {there} LEFT JOIN {ghost} FORCE INDEX ({ghost_index}) ON {paired} \
-                 WHERE {absent} IS NULL OR {one} <> {other}",
+                 WHERE {absent} OR {one} <> {other}",
                 asked = self.asked(keys)?,
                 original = self.original.table,
                 index = self.original.index,
@@ -412,7 +416,7 @@ impl Sql {
                 ghost = self.ghost.table,
                 ghost_index = self.ghost.index,
                 paired = self.paired(),
-                absent = self.first_of(&self.ghost),
+                absent = self.absent_from(&self.ghost),
                 one = hash.original,
                 other = hash.ghost,
             ),
@@ -429,7 +433,7 @@ impl Sql {
             format!(
                 "SELECT /* tableshift */ w.o FROM {asked} STRAIGHT_JOIN {ghost} FORCE INDEX \
                  ({ghost_index}) ON {here} LEFT JOIN {original} FORCE INDEX ({index}) ON {paired} \
-                 WHERE {absent} IS NULL",
+                 WHERE {absent}",
                 asked = self.asked(keys)?,
                 ghost = self.ghost.table,
                 ghost_index = self.ghost.index,
@@ -437,7 +441,7 @@ impl Sql {
                 original = self.original.table,
                 index = self.original.index,
                 paired = self.paired_from_ghost(),
-                absent = self.first_of(&self.original),
+                absent = self.absent_from(&self.original),
             ),
         ))
     }
@@ -462,10 +466,12 @@ impl Sql {
         }
     }
 
-    fn first_of(&self, walk: &Walk) -> String {
+    /// True where the outer join found no row. `IS NULL` would be true as well of a zero date in a
+    /// column that is NOT NULL (manual, "Comparison Functions and Operators").
+    pub(super) fn absent_from(&self, walk: &Walk) -> String {
         walk.columns
             .first()
-            .map(|column| format!("{}.{}", walk.table, quoted(&column.name)))
+            .map(|column| format!("{}.{} <=> NULL", walk.table, quoted(&column.name)))
             .unwrap_or_default()
     }
 
