@@ -314,7 +314,10 @@ async fn no_duplicates(session: &mut Session, plan: &Plan) -> Result<(), Early> 
     let sql = Sql::new(plan);
     let mut refusals = Vec::new();
     for key in &plan.introduced_keys {
-        let Some(statement): Option<Statement> = sql.count_duplicates(&key.columns) else {
+        let Some(columns) = duplicates::columns(plan, key) else {
+            continue;
+        };
+        let Some(statement): Option<Statement> = sql.count_duplicates(columns) else {
             continue;
         };
         let answer = session
@@ -322,7 +325,7 @@ async fn no_duplicates(session: &mut Session, plan: &Plan) -> Result<(), Early> 
             .await?;
         let groups = answer.number(0, 0).unwrap_or_default();
         if groups > 0 {
-            let rows = duplicates::rows(session, &sql, key).await?;
+            let rows = duplicates::rows(session, &sql, columns).await?;
             refusals.push(Refusal::new(
                 format!(
                     "unique key `{}` ({}) has duplicates: {groups} values occur more than once, in \
