@@ -359,15 +359,18 @@ async fn reached_from(session: &mut Session, names: &Names) -> Result<Vec<String
         .collect())
 }
 
-/// Their names are unique in a schema (manual, "CHECK Constraints").
+/// Their names are unique in a schema (manual, "CHECK Constraints"). Those of leftovers don't count:
+/// they are dropped before a name is needed, or the run is refused.
 async fn check_names(session: &mut Session, names: &Names) -> Result<Vec<String>, Fault> {
     let answer = session
         .say(
             "look for check constraints",
             &format!(
-                "SELECT /* tableshift */ CONSTRAINT_NAME FROM information_schema.CHECK_CONSTRAINTS \
-                 WHERE CONSTRAINT_SCHEMA={}",
-                text_literal(&names.schema)
+                "SELECT /* tableshift */ CONSTRAINT_NAME FROM information_schema.TABLE_CONSTRAINTS \
+                 WHERE CONSTRAINT_SCHEMA={} AND CONSTRAINT_TYPE='CHECK' AND TABLE_NAME NOT IN ({}, {})",
+                text_literal(&names.schema),
+                text_literal(&names.ghost),
+                text_literal(&names.old)
             ),
         )
         .await?;

@@ -69,7 +69,7 @@ pub struct CheckNames {
 /// What speaks against names beyond the two tables: the names in use.
 #[derive(Debug, Clone, Copy)]
 pub struct Taken<'a> {
-    /// Names of all CHECK constraints of the schema.
+    /// Names of the schema's CHECK constraints, without those of tables that will be gone.
     pub in_schema: &'a [String],
     /// Table names are compared without letter case.
     pub any_case: bool,
