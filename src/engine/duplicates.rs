@@ -7,30 +7,18 @@ use crate::mysql::classify::Fault;
 use crate::mysql::session::Session;
 use crate::plan::Plan;
 use crate::plan::shown::{SHOWN_MAX, shown};
-use crate::plan::unique_key::IntroducedKey;
+use crate::plan::unique_key::{Term, terms};
 use crate::report::Reporter;
 use crate::sql::Sql;
-
-/// The columns that make rows duplicates; `None` for a key with expressions, about which only the copy
-/// can tell. (Of a column of which a prefix is indexed all is compared: that finds too few.)
-pub(super) fn columns<'a>(plan: &Plan, key: &'a IntroducedKey) -> Option<&'a [String]> {
-    let index = plan
-        .ghost
-        .indexes
-        .iter()
-        .find(|index| index.name == key.name)?;
-    let plain = index.parts.iter().all(|part| part.column.is_some());
-    plain.then_some(&key.columns)
-}
 
 /// The keys of the first rows that are duplicates under this key, such as `id=1 and id=2; …`;
 /// `None` when there are none, or the key can't be looked at.
 pub(super) async fn rows(
     session: &mut Session,
     sql: &Sql,
-    columns: &[String],
+    terms: &[Term<'_>],
 ) -> Result<Option<String>, Fault> {
-    let Some(statement) = sql.duplicate_rows(columns, SHOWN_MAX) else {
+    let Some(statement) = sql.duplicate_rows(terms, SHOWN_MAX) else {
         return Ok(None);
     };
     let answer = session
@@ -65,10 +53,10 @@ pub(super) async fn name_rows(
     }
     let sql = Sql::new(plan);
     for key in &plan.introduced_keys {
-        let Some(columns) = columns(plan, key) else {
+        let Some(terms) = terms(&plan.ghost, key) else {
             continue;
         };
-        match rows(session, &sql, columns).await {
+        match rows(session, &sql, &terms).await {
             Ok(Some(rows)) => {
                 let found = format!("; the same value in `{}` now: {rows}", key.name);
                 failure.what.push_str(&found);

@@ -12,7 +12,7 @@ use crate::plan::alter::{self, Alter};
 use crate::plan::constraints::{Check, CheckNames, Taken, checks_of};
 use crate::plan::inspection::{Inspection, Server, Table};
 use crate::plan::names::Names;
-use crate::plan::{self, Plan, Refusal};
+use crate::plan::{self, Plan, Refusal, unique_key};
 use crate::report::Reporter;
 use crate::sql::cutover::without_counter;
 use crate::sql::{Sql, Statement, helpers, verify};
@@ -314,10 +314,10 @@ async fn no_duplicates(session: &mut Session, plan: &Plan) -> Result<(), Early> 
     let sql = Sql::new(plan);
     let mut refusals = Vec::new();
     for key in &plan.introduced_keys {
-        let Some(columns) = duplicates::columns(plan, key) else {
+        let Some(terms) = unique_key::terms(&plan.ghost, key) else {
             continue;
         };
-        let Some(statement): Option<Statement> = sql.count_duplicates(columns) else {
+        let Some(statement): Option<Statement> = sql.count_duplicates(&terms) else {
             continue;
         };
         let answer = session
@@ -325,7 +325,7 @@ async fn no_duplicates(session: &mut Session, plan: &Plan) -> Result<(), Early> 
             .await?;
         let groups = answer.number(0, 0).unwrap_or_default();
         if groups > 0 {
-            let rows = duplicates::rows(session, &sql, columns).await?;
+            let rows = duplicates::rows(session, &sql, &terms).await?;
             refusals.push(Refusal::new(
                 format!(
                     "unique key `{}` ({}) has duplicates: {groups} values occur more than once, in \

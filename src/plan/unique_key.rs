@@ -325,6 +325,56 @@ pub fn introduced(original: &Table, ghost: &Table, map: &ColumnMap) -> Vec<Intro
         .collect()
 }
 
+/// What makes two rows the same under a unique key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Term<'a> {
+    /// A column of the ghost.
+    pub column: &'a str,
+    /// Only so many characters, or bytes of a binary string, count.
+    pub prefix: Option<u64>,
+}
+
+/// The terms of an introduced key; `None` for one with expressions, about which only the copy can
+/// tell.
+#[must_use]
+pub fn terms<'a>(ghost: &Table, key: &'a IntroducedKey) -> Option<Vec<Term<'a>>> {
+    let index = ghost.indexes.iter().find(|index| index.name == key.name)?;
+    if index.parts.iter().any(|part| part.column.is_none()) {
+        return None;
+    }
+    let prefixes = prefixes(&ghost.definition, &key.name);
+    let prefixes = prefixes.into_iter().chain(std::iter::repeat(None));
+    let columns = key.columns.iter().zip(prefixes);
+    Some(
+        columns
+            .map(|(column, prefix)| Term { column, prefix })
+            .collect(),
+    )
+}
+
+/// The lengths of an index's parts, as SHOW CREATE TABLE has them.
+fn prefixes(definition: &str, index: &str) -> Vec<Option<u64>> {
+    let head = format!("  UNIQUE KEY `{}` (", index.replace('`', "``"));
+    let Some(parts) = definition.lines().find_map(|line| line.strip_prefix(&head)) else {
+        return Vec::new();
+    };
+    let mut lengths = Vec::new();
+    // Names stand in back-quotes; a doubled one leaves an empty piece outside, which is no part.
+    for (position, piece) in parts.split('`').enumerate().skip(1) {
+        if position % 2 == 1 || piece.is_empty() {
+            continue;
+        }
+        let length = piece
+            .strip_prefix('(')
+            .and_then(|rest| rest.split_once(')'));
+        lengths.push(length.and_then(|(digits, _)| digits.parse().ok()));
+        if !piece.contains(',') {
+            break;
+        }
+    }
+    lengths
+}
+
 /// Some unique key of the original consists of columns of this one, compared the same way, or has
 /// the very same expressions.
 fn enforced_before(index: &Index, original: &Table, ghost: &Table, map: &ColumnMap) -> bool {
@@ -525,6 +575,38 @@ mod tests {
                 "{members}"
             );
         }
+    }
+
+    #[test]
+    fn prefixes_are_read_from_the_definition() {
+        let definition = "CREATE TABLE `t` (\n  `a` text,\n  UNIQUE KEY `u``1` (`a``b`(3),`c` DESC,`d,(2)`(20)) \
+                          USING BTREE COMMENT 'x`(9)',\n  UNIQUE KEY `u` (`a`)\n)";
+        assert_eq!(prefixes(definition, "u`1"), [Some(3), None, Some(20)]);
+        assert_eq!(prefixes(definition, "u"), [None]);
+        assert_eq!(prefixes(definition, "v"), []);
+    }
+
+    #[test]
+    fn only_a_key_of_columns_has_terms() {
+        let mut ghost = table(vec![column("a", "int")], vec![index("u", &["a"])]);
+        ghost.definition = "  UNIQUE KEY `u` (`a`(3))".into();
+        let key = IntroducedKey {
+            name: "u".into(),
+            columns: vec!["a".into()],
+        };
+        let term = Term {
+            column: "a",
+            prefix: Some(3),
+        };
+        assert_eq!(terms(&ghost, &key), Some(vec![term]));
+        ghost.indexes[0]
+            .parts
+            .push(super::super::inspection::IndexPart {
+                column: None,
+                prefix: false,
+                expression: Some("lower(a)".into()),
+            });
+        assert_eq!(terms(&ghost, &key), None);
     }
 
     #[test]

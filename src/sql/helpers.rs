@@ -3,6 +3,7 @@
 use super::{Sql, Statement, qualified, quoted, text_literal};
 use crate::plan::constraints::Check;
 use crate::plan::names::Names;
+use crate::plan::unique_key::Term;
 
 /// Hint of the changelog row that carries markers; the state row of gh-ost.
 pub const HINT_MARKER: &str = "state";
@@ -113,8 +114,8 @@ impl Sql {
 
     /// Counts duplicates under a unique key that the ALTER introduces.
     #[must_use]
-    pub fn count_duplicates(&self, ghost_columns: &[String]) -> Option<Statement> {
-        let terms = self.terms(ghost_columns)?;
+    pub fn count_duplicates(&self, terms: &[Term<'_>]) -> Option<Statement> {
+        let terms = self.terms(terms)?;
         Some(Statement::new(
             "look for duplicates",
             format!(
@@ -130,8 +131,8 @@ impl Sql {
     /// The keys of some rows that are duplicates under such a key, each with the number of its group
     /// behind it; `most` bounds the groups and twice that the rows.
     #[must_use]
-    pub fn duplicate_rows(&self, ghost_columns: &[String], most: usize) -> Option<Statement> {
-        let terms = self.terms(ghost_columns)?;
+    pub fn duplicate_rows(&self, terms: &[Term<'_>], most: usize) -> Option<Statement> {
+        let terms = self.terms(terms)?;
         let numbered = |separator: &str, form: fn(&str, usize) -> String| {
             let parts: Vec<String> = terms
                 .values
@@ -159,27 +160,31 @@ impl Sql {
         ))
     }
 
-    /// The columns of such a key, as the ghost compares them, over the original.
-    fn terms(&self, ghost_columns: &[String]) -> Option<Terms> {
+    /// The terms of such a key, as the ghost compares them, over the original.
+    fn terms(&self, asked: &[Term<'_>]) -> Option<Terms> {
         let mut terms = Terms {
             values: Vec::new(),
             not_null: Vec::new(),
         };
-        for name in ghost_columns {
+        for term in asked {
             let shared = self
                 .shared
                 .iter()
-                .find(|shared| crate::plan::inspection::same_name(&shared.to.name, name))?;
+                .find(|shared| crate::plan::inspection::same_name(&shared.to.name, term.column))?;
             let column = format!("{}.{}", self.original.table, quoted(&shared.from.name));
             terms.not_null.push(format!("{column} IS NOT NULL"));
-            terms
-                .values
-                .push(match (&shared.to.charset, &shared.to.collation) {
-                    (Some(charset), Some(collation)) => {
-                        format!("CONVERT({column} USING {charset}) COLLATE {collation}")
-                    }
-                    _ => column,
-                });
+            let cut = |value: String| match term.prefix {
+                Some(length) => format!("LEFT({value}, {length})"),
+                None => value,
+            };
+            let value = match (&shared.to.charset, &shared.to.collation) {
+                (Some(charset), Some(collation)) => {
+                    let converted = cut(format!("CONVERT({column} USING {charset})"));
+                    format!("{converted} COLLATE {collation}")
+                }
+                _ => cut(column),
+            };
+            terms.values.push(value);
         }
         (!terms.values.is_empty()).then_some(terms)
     }
