@@ -6,7 +6,7 @@ use crate::limits;
 use crate::mysql::classify::Fault;
 use crate::mysql::session::Session;
 use crate::plan::Plan;
-use crate::plan::shown::{SHOWN_MAX, shown};
+use crate::plan::shown::shown;
 use crate::plan::unique_key::{Term, terms};
 use crate::report::Reporter;
 use crate::sql::Sql;
@@ -18,7 +18,7 @@ pub(super) async fn rows(
     sql: &Sql,
     terms: &[Term<'_>],
 ) -> Result<Option<String>, Fault> {
-    let Some(statement) = sql.duplicate_rows(terms, SHOWN_MAX) else {
+    let Some(statement) = sql.duplicate_rows(terms, limits::KEYS_SHOWN_MAX) else {
         return Ok(None);
     };
     let answer = session

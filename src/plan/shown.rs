@@ -4,12 +4,7 @@
 //! ends because of some rows has to say which.
 
 use super::key::{Key, KeyColumn, KeyKind, KeyValue, decode, write_literal};
-
-/// Characters of one value that are shown; a key has at most 3 072 bytes, and one is as good as its
-/// beginning for finding the row.
-const VALUE_CHARS_MAX: usize = 200;
-/// Keys that a message shows.
-pub const SHOWN_MAX: usize = 10;
+use crate::limits;
 
 /// A key such as `id=17` or `a=1, b='x'`.
 #[must_use]
@@ -30,10 +25,10 @@ pub fn shown(key: &Key, columns: &[KeyColumn]) -> String {
 pub fn shown_list(keys: &[Key], columns: &[KeyColumn]) -> String {
     let first: Vec<String> = keys
         .iter()
-        .take(SHOWN_MAX)
+        .take(limits::KEYS_SHOWN_MAX)
         .map(|key| shown(key, columns))
         .collect();
-    let more = keys.len().saturating_sub(SHOWN_MAX);
+    let more = keys.len().saturating_sub(limits::KEYS_SHOWN_MAX);
     let rest = if more > 0 {
         format!("; and {more} more")
     } else {
@@ -50,12 +45,19 @@ fn shown_value(value: &KeyValue, column: &KeyColumn) -> String {
     let text = text.unwrap_or_else(|| {
         let mut literal = String::new();
         write_literal(&mut literal, value, column);
+        // The reader's session may be in another zone (offsets in literals: since 8.0.19).
+        if column.kind == KeyKind::Timestamp && !literal.starts_with("TIMESTAMP'0000") {
+            literal.insert_str(literal.len() - 1, "+00:00");
+        }
         literal
     });
-    if text.chars().count() <= VALUE_CHARS_MAX {
+    if text.chars().count() <= limits::KEY_VALUE_CHARS_MAX {
         return text;
     }
-    text.chars().take(VALUE_CHARS_MAX).chain(['…']).collect()
+    text.chars()
+        .take(limits::KEY_VALUE_CHARS_MAX)
+        .chain(['…'])
+        .collect()
 }
 
 /// Text that a terminal shows as it is. Which bytes are which character is known for UTF-8, and for
@@ -130,6 +132,21 @@ mod tests {
     }
 
     #[test]
+    fn a_timestamp_says_that_it_is_in_utc() {
+        let at = [column("at", KeyKind::Timestamp, None)];
+        for (moment, expected) in [
+            (
+                "2024-10-27 00:30:00.5",
+                "at=TIMESTAMP'2024-10-27 00:30:00.5+00:00'",
+            ),
+            ("0000-00-00 00:00:00", "at=TIMESTAMP'0000-00-00 00:00:00'"),
+        ] {
+            let key = encode(&[KeyValue::Bytes(moment.into())]);
+            assert_eq!(shown(&key, &at), expected);
+        }
+    }
+
+    #[test]
     fn what_a_terminal_would_not_show_as_it_is_goes_in_hexadecimal() {
         assert_eq!(bytes(b"a b", None), "k='a b'");
         assert_eq!(bytes(b"a\nb", None), "k=_binary x'610A62'");
@@ -150,7 +167,7 @@ mod tests {
     #[test]
     fn long_values_and_long_lists_are_cut() {
         let long = bytes(&[b'x'; 3_000], None);
-        assert_eq!(long.chars().count(), 2 + VALUE_CHARS_MAX + 1);
+        assert_eq!(long.chars().count(), 2 + limits::KEY_VALUE_CHARS_MAX + 1);
         let keys: Vec<Key> = (0..12).map(|n| encode(&[KeyValue::Int(n)])).collect();
         let columns = [column("id", KeyKind::Int, None)];
         let list = shown_list(&keys, &columns);
