@@ -253,6 +253,11 @@ async fn name_checks(
     if checks.as_made(&made) {
         return Ok(checks);
     }
+    if !checks.shown_faithfully() {
+        return checks
+            .like_made(&made)
+            .map_err(|refusal| Early::Refused(vec![refusal]));
+    }
     session.run(&helpers::drop_checks(names, &made)).await?;
     session
         .run(&helpers::add_checks(names, &checks.ghost))
