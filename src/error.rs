@@ -2,7 +2,9 @@
 
 use crate::core::event::{Failure, Outcome};
 use crate::plan::Refusal;
+use crate::plan::key::KeyColumn;
 use crate::plan::names::Names;
+use crate::plan::shown::shown_list;
 
 /// Exit codes; `docs/exit-codes.md` has a paragraph for each, and a test that demands it.
 pub mod exit {
@@ -97,9 +99,10 @@ pub fn not_started(failure: &Failure) -> Report {
     }
 }
 
-/// The end of a run that began. `kept` tells that the ghost could not be dropped.
+/// The end of a run that began. `key` are the columns of the shared key; `kept` tells that the ghost
+/// could not be dropped.
 #[must_use]
-pub fn ended(outcome: &Outcome, names: &Names, kept: bool) -> Report {
+pub fn ended(outcome: &Outcome, names: &Names, key: &[KeyColumn], kept: bool) -> Report {
     let original = format!("`{}`.`{}`", names.schema, names.original);
     let mut untouched = format!("{original} is in place, untouched and taking writes");
     if kept {
@@ -139,7 +142,11 @@ pub fn ended(outcome: &Outcome, names: &Names, kept: bool) -> Report {
         Outcome::Mismatch(keys) => Report {
             code: exit::FAILED,
             text: three_parts(
-                &format!("verification found {keys} or more rows that differ for certain"),
+                &format!(
+                    "verification found {} or more rows that differ for certain: {}",
+                    keys.len(),
+                    shown_list(keys, key)
+                ),
                 &untouched,
                 "don't trust this migration: if nobody wrote to the ghost table, report it as a \
                  bug with the ALTER and SHOW CREATE TABLE; with a new unique key, look for \
@@ -182,20 +189,20 @@ mod tests {
         let endings = [
             (Outcome::Stopped, exit::STOPPED),
             (Outcome::Failed(Failure::new("what", "next")), exit::FAILED),
-            (Outcome::Mismatch(1), exit::FAILED),
+            (Outcome::Mismatch(vec![]), exit::FAILED),
             (Outcome::Unknown, exit::UNKNOWN),
         ];
         for (outcome, code) in endings {
-            let report = ended(&outcome, &names, false);
+            let report = ended(&outcome, &names, &[], false);
             assert_eq!(report.code, code);
             assert!(report.text.contains("\n  data:  ") && report.text.contains("\n  next:  "));
         }
         assert_eq!(
-            ended(&Outcome::Completed, &names, false).code,
+            ended(&Outcome::Completed, &names, &[], false).code,
             exit::COMPLETED
         );
         assert_eq!(
-            ended(&Outcome::Completed, &names, true).code,
+            ended(&Outcome::Completed, &names, &[], true).code,
             exit::LEFTOVERS
         );
     }

@@ -108,6 +108,11 @@ pub const BARRIER_PAUSE: Duration = Duration::from_millis(5);
 pub const ADVISORY_PING: Duration = Duration::from_secs(30);
 /// Time a clean stop may take before the process ends anyway.
 pub const STOP_WAIT: Duration = Duration::from_secs(20);
+/// Keys that a message shows: enough to see what they have in common.
+pub const KEYS_SHOWN_MAX: usize = 10;
+/// Characters of one key value that a message shows; a key has at most 3 072 bytes, and its beginning
+/// finds the row as well.
+pub const KEY_VALUE_CHARS_MAX: usize = 200;
 
 const _: () = assert!(CHUNK_ROWS_MIN < CHUNK_ROWS_START && CHUNK_ROWS_START < CHUNK_ROWS_MAX);
 const _: () = assert!(CUT_OVER_DIRTY_MAX < CUT_OVER_DIRTY_LOCKED_MAX);

@@ -543,6 +543,7 @@ async fn session(server: &Server) -> tableshift::mysql::session::Session {
     let setup = Setup {
         role: "test",
         sql_mode: String::new(),
+        zone: tableshift::plan::Zone::Server,
         lock_wait_seconds: 5,
         idle_seconds: 60,
     };

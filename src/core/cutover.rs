@@ -149,7 +149,7 @@ impl Core {
                     self.phase = Phase::CutOver(Attempt::Renaming);
                     commands.push_back(Command::Rename);
                 } else {
-                    self.give_up(Some(Outcome::Mismatch(different.len())), commands);
+                    self.give_up(Some(Outcome::Mismatch(different)), commands);
                 }
             }
             (Attempt::Refreshing(keys), Event::LockLost) => {

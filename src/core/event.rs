@@ -98,6 +98,18 @@ pub struct Failure {
     pub what: String,
     /// What to do next.
     pub next: String,
+    /// What it is about, where more can be said about that.
+    pub about: About,
+}
+
+/// What a failure is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum About {
+    /// Nothing that can be looked up.
+    #[default]
+    Nothing,
+    /// Rows with the same value in a unique key of the ghost.
+    Duplicates,
 }
 
 impl Failure {
@@ -106,7 +118,14 @@ impl Failure {
         Self {
             what: what.into(),
             next: next.into(),
+            about: About::Nothing,
         }
+    }
+
+    /// The same failure, about something that can be looked up.
+    #[must_use]
+    pub fn about(self, about: About) -> Self {
+        Self { about, ..self }
     }
 }
 
@@ -165,8 +184,8 @@ pub enum Outcome {
     Stopped,
     /// Given up; the original is untouched.
     Failed(Failure),
-    /// Verification found rows that differ; the original is untouched.
-    Mismatch(usize),
+    /// Verification found that at least these rows differ; the original is untouched.
+    Mismatch(Vec<Key>),
     /// It is not known whether the tables are swapped.
     Unknown,
 }

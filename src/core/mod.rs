@@ -34,7 +34,7 @@ use chunk::Chunker;
 use copy::CopyJob;
 use cutover::Attempt;
 use dirty::DirtySet;
-use event::{Command, Event, Failure, Marker, Outcome, Scan, Side};
+use event::{About, Command, Event, Failure, Marker, Outcome, Scan, Side};
 use refresh::{RefreshJob, RefreshOutcome};
 use rules::{Rule, Rules};
 use verify::{Pass, Verification};
@@ -281,7 +281,8 @@ impl Core {
             let what = "more rows than a cut-over can settle have the same value in a unique key \
                         that the ALTER introduces";
             let next = "remove the duplicates that the application writes, or leave the key out";
-            self.stop(Outcome::Failed(Failure::new(what, next)), commands);
+            let failure = Failure::new(what, next).about(About::Duplicates);
+            self.stop(Outcome::Failed(failure), commands);
         }
     }
 
@@ -296,7 +297,7 @@ impl Core {
     /// Moves on to the next phase when everything the present one owes is done.
     fn advance(&mut self, commands: &mut VecDeque<Command>) {
         if !self.verification.definite().is_empty() {
-            let found = self.verification.definite().len();
+            let found = self.verification.definite().to_vec();
             self.stop(Outcome::Mismatch(found), commands);
         }
         if self.phase == Phase::Copying && self.copy_finished() {

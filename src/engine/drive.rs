@@ -160,7 +160,7 @@ async fn begin(
         ..address.clone()
     };
     let mut crew = assemble(run, &members, done).await?;
-    let mut barrier = open(&members, "barrier", &run.plan.conversion.sql_mode()).await?;
+    let mut barrier = open(&members, "barrier", &run.plan).await?;
     let position = inspect::position(&mut barrier).await?;
     run.reporter
         .info(format!("following the binary log from {position}"));
@@ -226,13 +226,12 @@ async fn assemble(
         clock,
         ..
     } = run;
-    let mode = plan.conversion.sql_mode();
     let sql = Arc::new(Sql::new(plan));
     let mut tasks = JoinSet::new();
     let mut workers = Vec::new();
     let count = config.copy_workers + config.refresh_workers;
     for number in (0..count).chain([SCOUT]) {
-        let session = open(address, "worker", &mode).await?;
+        let session = open(address, "worker", plan).await?;
         let worker = Worker::new(number, session, Arc::clone(&sql), *clock);
         let (jobs, job_queue) = mpsc::channel(1);
         tasks.spawn(worker.run(job_queue, done.clone()));
@@ -241,7 +240,7 @@ async fn assemble(
     let scout = workers
         .pop()
         .ok_or_else(|| Fault::lost("start the workers"))?;
-    let keeper = open(address, "keeper", &mode).await?;
+    let keeper = open(address, "keeper", plan).await?;
     tasks.spawn(keeper::run(
         keeper,
         plan.names.clone(),
@@ -250,7 +249,7 @@ async fn assemble(
     ));
     let (markers, marker_queue) = mpsc::channel(16);
     let clerk = Clerk {
-        session: open(address, "clerk", &mode).await?,
+        session: open(address, "clerk", plan).await?,
         sql: Arc::clone(&sql),
         token: address.token.clone(),
         interval: config.heartbeat,
@@ -283,11 +282,19 @@ async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locke
         setup: Setup {
             role: "locker",
             sql_mode: mode.clone(),
+            zone: run.plan.zone,
             // The watchdog ends the wait earlier; this is for when it can't.
             lock_wait_seconds: u32::try_from(lock_held_max).unwrap_or(3),
             idle_seconds: limits::LOCKER_IDLE_SECONDS,
         },
-        control: Session::open(address, usual("control", mode)).await?,
+        control: Session::open(
+            address,
+            Setup {
+                zone: run.plan.zone,
+                ..usual("control", mode)
+            },
+        )
+        .await?,
         sql,
         plan: Arc::clone(&run.plan),
         reporter: run.reporter.clone(),

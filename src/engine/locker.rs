@@ -12,8 +12,8 @@ use crate::core::event::{Command, Event, Ownership};
 use crate::limits;
 use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::session::{Address, Answer, Session, Setup, fence};
-use crate::plan::Plan;
 use crate::plan::key::Key;
+use crate::plan::{Plan, Zone};
 use crate::report::Reporter;
 use crate::sql::cutover::{blockers, counter, ownership, readers, used_lock, without_counter};
 use crate::sql::{Sql, Statement, shown};
@@ -529,6 +529,7 @@ async fn watch(address: Address, id: u32, wait_ms: u64, cancelled: oneshot::Rece
     let setup = Setup {
         role: "watchdog",
         sql_mode: String::new(),
+        zone: Zone::Server,
         lock_wait_seconds: 1,
         idle_seconds: limits::LOCKER_IDLE_SECONDS,
     };

@@ -7,6 +7,7 @@ pub mod clerk;
 pub mod clock;
 mod console;
 mod drive;
+mod duplicates;
 mod keeper;
 mod locker;
 mod prepare;
@@ -27,8 +28,8 @@ use crate::core::event::{Failure, Outcome};
 use crate::error::{Report, ended, exit, not_started, refused};
 use crate::limits;
 use crate::mysql::session::{Address, Session, Setup};
-use crate::plan::Refusal;
 use crate::plan::names::Names;
+use crate::plan::{Plan, Refusal, Zone};
 use crate::report::{Level, Reporter};
 use crate::report::{ReportThread, Snapshot};
 use clock::{Clock, stamp, unlike_others};
@@ -107,8 +108,9 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
                 address,
                 clock,
             };
+            let key = run.prepared.plan.key.columns.clone();
             let (outcome, kept) = migrate(run, &reporter, (wishes, wish_queue)).await;
-            ended(&outcome, &names, kept)
+            ended(&outcome, &names, &key, kept)
         }
         Err(early) => early_report(&early),
     };
@@ -247,10 +249,10 @@ async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> Report {
     let names = prepared.plan.names.clone();
     let kept = clean::drop_helpers(&mut prepared.session, &names, reporter).await;
     if kept {
-        return ended(&Outcome::Stopped, &names, true);
+        return ended(&Outcome::Stopped, &names, &[], true);
     }
     reporter.info("nothing speaks against this migration; add --execute to run it");
-    ended(&Outcome::Completed, &names, false)
+    ended(&Outcome::Completed, &names, &[], false)
 }
 
 /// A migration about to copy its first row.
@@ -281,7 +283,7 @@ async fn migrate(
         server,
         mut session,
     } = prepared;
-    let names = plan.names.clone();
+    let (names, named) = (plan.names.clone(), Arc::clone(&plan));
     let run = drive::Run {
         config: &config,
         plan,
@@ -298,10 +300,13 @@ async fn migrate(
         sockets,
     };
     let driven = drive::drive(run, surface, wishes).await;
-    let outcome = match driven {
+    let mut outcome = match driven {
         Ok(outcome) => outcome,
         Err(fault) => Outcome::Failed(fault.failure()),
     };
+    if let Outcome::Failed(failure) = &mut outcome {
+        duplicates::name_rows(&mut session, &named, failure, reporter).await;
+    }
     let kept = clean::clean(&mut session, &config, &names, &outcome, reporter).await;
     (outcome, kept)
 }
@@ -311,6 +316,7 @@ fn usual(role: &'static str, sql_mode: String) -> Setup {
     Setup {
         role,
         sql_mode,
+        zone: Zone::Server,
         lock_wait_seconds: 30,
         idle_seconds: 28_800,
     }
@@ -321,14 +327,15 @@ fn usual(role: &'static str, sql_mode: String) -> Setup {
 async fn open(
     address: &Address,
     role: &'static str,
-    sql_mode: &str,
+    plan: &Plan,
 ) -> Result<Session, crate::mysql::classify::Fault> {
-    let setup = usual(role, sql_mode.to_owned());
+    let setup = usual(role, plan.conversion.sql_mode());
     let idle_seconds = limits::LOCKER_IDLE_SECONDS;
     Session::open(
         address,
         Setup {
             idle_seconds,
+            zone: plan.zone,
             ..setup
         },
     )

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Early, clean, usual};
+use super::{Early, clean, duplicates, usual};
 use crate::config::Config;
 use crate::limits;
 use crate::mysql::classify::Fault;
 use crate::mysql::inspect;
 use crate::mysql::session::{Address, Session};
 use crate::plan::alter::{self, Alter};
+use crate::plan::constraints::{Check, CheckNames, Taken, checks_of};
 use crate::plan::conversion::Misfits;
 use crate::plan::inspection::{Inspection, Server, Table};
 use crate::plan::names::Names;
-use crate::plan::{self, Plan, Refusal, Wishes};
+use crate::plan::{self, Plan, Refusal, Wishes, unique_key};
 use crate::report::Reporter;
 use crate::sql::cutover::without_counter;
 use crate::sql::{Sql, Statement, helpers, quoted, verify};
@@ -112,6 +113,17 @@ fn announce(plan: &Plan, reporter: &Reporter) {
             "--skip-strict-mode: values may be cut or adjusted, and are left out of the verification, \
              in {}",
             listed(&plan.unverified)
+        ));
+    }
+    if !plan.renamed_checks.is_empty() {
+        let renamed: Vec<String> = plan
+            .renamed_checks
+            .iter()
+            .map(|(before, after)| format!("`{before}` is called `{after}`"))
+            .collect();
+        reporter.warn(format!(
+            "check constraints have other names in the new table, because the old one keeps them: {}",
+            renamed.join(", ")
         ));
     }
 }
@@ -248,6 +260,7 @@ async fn make_tables(
     let now = now.text(0, 0).unwrap_or_default();
     session.run(&helpers::create_changelog(names)).await?;
     session.run(&helpers::create_ghost(names)).await?;
+    let checks = name_checks(session, facts, &original, alter, names).await?;
     let mode = ddl_mode(&facts.server.sql_mode, wishes.misfits);
     session
         .say(
@@ -257,7 +270,7 @@ async fn make_tables(
         .await?;
     let altered = session
         .run_for(
-            &helpers::alter_ghost(names, &alter.clauses),
+            &helpers::alter_ghost(names, &checks.clauses(alter)),
             limits::LONG_STATEMENT_TIMEOUT,
         )
         .await;
@@ -278,8 +291,13 @@ async fn make_tables(
                 "look who drops tables in this schema, then run the command again",
             ))
         })?;
-    let plan = plan::make(facts, original, ghost, alter, names.clone(), (wishes, &now))
-        .map_err(Early::Refused)?;
+    let given = plan::Given {
+        wishes,
+        checks: &checks,
+        now: &now,
+    };
+    let plan =
+        plan::make(facts, original, ghost, alter, names.clone(), given).map_err(Early::Refused)?;
     verifiable(&plan)?;
     unchanged(session, &plan).await?;
     if let Some(refusal) = null_in_key(session, &plan).await? {
@@ -287,6 +305,48 @@ async fn make_tables(
     }
     no_duplicates(session, &plan).await?;
     Ok(plan)
+}
+
+/// LIKE gave the ghost's CHECK constraints names of its own; they get those by which the ALTER and
+/// the rename know them.
+async fn name_checks(
+    session: &mut Session,
+    facts: &Inspection,
+    original: &Table,
+    alter: &Alter,
+    names: &Names,
+) -> Result<CheckNames, Early> {
+    let taken = Taken {
+        in_schema: &facts.check_names,
+        any_case: facts.server.lower_case_table_names > 0,
+    };
+    let checks = CheckNames::new(original, alter, names, &taken)
+        .map_err(|refusal| Early::Refused(vec![refusal]))?;
+    let made = ghost_checks(session, names).await?;
+    if checks.as_made(&made) {
+        return Ok(checks);
+    }
+    if !checks.shown_faithfully() {
+        return checks
+            .like_made(&made)
+            .map_err(|refusal| Early::Refused(vec![refusal]));
+    }
+    session.run(&helpers::drop_checks(names, &made)).await?;
+    session
+        .run(&helpers::add_checks(names, &checks.ghost))
+        .await?;
+    if checks.as_made(&ghost_checks(session, names).await?) {
+        return Ok(checks);
+    }
+    Err(Early::Refused(vec![Refusal::new(
+        "the table's CHECK constraints can't be made again from SHOW CREATE TABLE",
+        "drop them, migrate, and add them again by a plain ALTER; and report it as a bug",
+    )]))
+}
+
+async fn ghost_checks(session: &mut Session, names: &Names) -> Result<Vec<Check>, Fault> {
+    let ghost = inspect::definition(session, &names.schema, &names.ghost).await?;
+    Ok(checks_of(&ghost))
 }
 
 /// The server's word about the ALTER, as a refusal: nothing but an empty ghost was touched.
@@ -332,7 +392,10 @@ async fn no_duplicates(session: &mut Session, plan: &Plan) -> Result<(), Early> 
     let sql = Sql::new(plan);
     let mut refusals = Vec::new();
     for key in &plan.introduced_keys {
-        let Some(statement): Option<Statement> = sql.count_duplicates(&key.columns) else {
+        let Some(terms) = unique_key::terms(&plan.ghost, key) else {
+            continue;
+        };
+        let Some(statement): Option<Statement> = sql.count_duplicates(&terms) else {
             continue;
         };
         let answer = session
@@ -340,13 +403,15 @@ async fn no_duplicates(session: &mut Session, plan: &Plan) -> Result<(), Early> 
             .await?;
         let groups = answer.number(0, 0).unwrap_or_default();
         if groups > 0 {
+            let rows = duplicates::rows(session, &sql, &terms).await?;
             refusals.push(Refusal::new(
                 format!(
                     "unique key `{}` ({}) has duplicates: {groups} values occur more than once, in \
-                     {} rows",
+                     {} rows, such as {}",
                     key.name,
                     key.columns.join(", "),
-                    answer.number(0, 1).unwrap_or_default()
+                    answer.number(0, 1).unwrap_or_default(),
+                    rows.unwrap_or_else(|| "rows that are gone by now".into()),
                 ),
                 format!(
                     "find them with SELECT {cols}, COUNT(*) FROM {} GROUP BY {cols} HAVING \

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::core::event::Failure;
+use crate::core::event::{About, Failure};
 
 /// What an error means for what to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +81,11 @@ impl Fault {
     /// The failure as the operator reads it.
     #[must_use]
     pub fn failure(&self) -> Failure {
-        Failure::new(self.to_string(), self.advice())
+        let about = match self.code {
+            Some(1062) => About::Duplicates,
+            Some(_) | None => About::Nothing,
+        };
+        Failure::new(self.to_string(), self.advice()).about(about)
     }
 
     /// The same fault with the rows among which it happened, if it is one that the rows are to blame

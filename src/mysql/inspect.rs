@@ -23,6 +23,7 @@ pub async fn inspect(session: &mut Session, names: &Names) -> Result<Inspection,
         foreign_keys: foreign_keys(session, names).await?,
         reached_from: reached_from(session, names).await?,
         leftovers: leftovers(session, names).await?,
+        check_names: check_names(session, names).await?,
         privileges: privileges(session, names).await?,
         server,
     })
@@ -46,7 +47,6 @@ async fn server(session: &mut Session, names: &Names) -> Result<Server, Fault> {
         .await?;
     let version_text = format!("{} {}", text(&facts, 0, 0), text(&facts, 0, 1));
     let time_zone = text(&facts, 0, 10);
-    let utc = |zone: &str| matches!(zone, "UTC" | "+00:00" | "-00:00" | "Etc/UTC" | "GMT");
     let performance_schema = facts.number(0, 12) == Some(1);
     let metadata_locks_visible = performance_schema && instrumented(session).await?;
     Ok(Server {
@@ -67,10 +67,19 @@ async fn server(session: &mut Session, names: &Names) -> Result<Server, Fault> {
         metadata_locks_visible,
         sql_mode: text(&facts, 0, 9),
         max_allowed_packet: facts.number(0, 13).unwrap_or_default(),
-        time_zone_is_utc: utc(&time_zone) || time_zone == "SYSTEM" && utc(&text(&facts, 0, 11)),
+        time_zone_is_utc: is_utc(&time_zone, &text(&facts, 0, 11)),
         time_zone,
         binlog_filtered: filtered(session, names).await?,
     })
+}
+
+/// Whether a zone is UTC at all times. The system's is known by what the server found at its start
+/// (manual, "MySQL Server Time Zone Support"), and London's is GMT in winter only.
+fn is_utc(zone: &str, of_system: &str) -> bool {
+    match zone {
+        "SYSTEM" => of_system == "UTC",
+        _ => matches!(zone, "UTC" | "+00:00" | "-00:00" | "Etc/UTC" | "GMT"),
+    }
 }
 
 /// Whether metadata locks are recorded. Without the privilege to look, the privilege check speaks.
@@ -203,7 +212,11 @@ pub async fn table(
     }))
 }
 
-async fn definition(session: &mut Session, schema: &str, name: &str) -> Result<String, Fault> {
+/// What SHOW CREATE TABLE says.
+///
+/// # Errors
+/// When the table doesn't exist or can't be read.
+pub async fn definition(session: &mut Session, schema: &str, name: &str) -> Result<String, Fault> {
     let answer = session
         .say(
             "read the table's definition",
@@ -338,6 +351,26 @@ async fn reached_from(session: &mut Session, names: &Names) -> Result<Vec<String
                  CONCAT(ROUTINE_SCHEMA, '.', ROUTINE_NAME) FROM information_schema.ROUTINES WHERE \
                  ROUTINE_SCHEMA NOT IN ({schema}, 'sys', 'mysql') AND LOCATE({schema}, \
                  ROUTINE_DEFINITION) > 0"
+            ),
+        )
+        .await?;
+    Ok((0..answer.rows.len())
+        .map(|row| text(&answer, row, 0))
+        .collect())
+}
+
+/// Their names are unique in a schema (manual, "CHECK Constraints"). Those of leftovers don't count:
+/// they are dropped before a name is needed, or the run is refused.
+async fn check_names(session: &mut Session, names: &Names) -> Result<Vec<String>, Fault> {
+    let answer = session
+        .say(
+            "look for check constraints",
+            &format!(
+                "SELECT /* tableshift */ CONSTRAINT_NAME FROM information_schema.TABLE_CONSTRAINTS \
+                 WHERE CONSTRAINT_SCHEMA={} AND CONSTRAINT_TYPE='CHECK' AND TABLE_NAME NOT IN ({}, {})",
+                text_literal(&names.schema),
+                text_literal(&names.ghost),
+                text_literal(&names.old)
             ),
         )
         .await?;
@@ -507,6 +540,12 @@ mod tests {
     fn lacking(lines: &[&str]) -> Vec<String> {
         let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
         missing(&lines, &Names::new("shop_1", "t", None, None))
+    }
+
+    #[test]
+    fn winter_in_london_is_no_utc() {
+        assert!(is_utc("SYSTEM", "UTC") && is_utc("GMT", "CET"));
+        assert!(!is_utc("SYSTEM", "GMT") && !is_utc("Europe/Berlin", "UTC"));
     }
 
     #[test]

@@ -285,6 +285,7 @@ fn value(layout: &Layout, column: &KeyColumn, bytes: &[u8]) -> Result<KeyValue, 
                 KeyValue::UInt(raw)
             });
         }
+        T::MYSQL_TYPE_DOUBLE => return Ok(KeyValue::double(f64::from_bits(number(bytes)))),
         T::MYSQL_TYPE_YEAR => {
             let raw = number(bytes);
             return Ok(KeyValue::UInt(if raw == 0 { 0 } else { 1900 + raw }));
@@ -388,6 +389,7 @@ fn time(bytes: &[u8], digits: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::key::write_literal;
 
     fn column(kind: KeyKind) -> KeyColumn {
         KeyColumn {
@@ -408,8 +410,22 @@ mod tests {
         match value(&layout, &column(kind), bytes) {
             Ok(KeyValue::Int(number)) => number.to_string(),
             Ok(KeyValue::UInt(number)) => number.to_string(),
+            Ok(value @ KeyValue::Double(_)) => {
+                let mut text = String::new();
+                write_literal(&mut text, &value, &column(kind));
+                text
+            }
             Ok(KeyValue::Bytes(text)) => String::from_utf8_lossy(&text).into_owned(),
             Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn doubles_are_read_by_their_bits() {
+        for (number, expected) in [(-1.5_f64, "-1.5e0"), (-0.0, "0e0"), (5e-324, "5e-324")] {
+            let bytes = number.to_le_bytes();
+            let text = read(T::MYSQL_TYPE_DOUBLE, [8, 0], KeyKind::Double, &bytes);
+            assert_eq!(text, expected);
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::classify::{Fault, FaultKind, classify};
 use crate::limits;
+use crate::plan::Zone;
 use crate::sql::Statement;
 
 /// How to reach the server.
@@ -65,6 +66,8 @@ pub struct Setup {
     pub role: &'static str,
     /// The session's sql_mode.
     pub sql_mode: String,
+    /// The session's time zone.
+    pub zone: Zone,
     /// Seconds to wait for metadata locks.
     pub lock_wait_seconds: u32,
     /// Seconds the server lets it idle.
@@ -140,8 +143,12 @@ impl Session {
             // Nobody listens any more when the run is ending.
             let _ = roster.send(Joined(self.id)).await;
         }
+        let zone = match self.setup.zone {
+            Zone::Server => "@@global.time_zone",
+            Zone::Utc => "'+00:00'",
+        };
         let settings = format!(
-            "SET SESSION autocommit=1, completion_type=0, time_zone=@@global.time_zone, \
+            "SET SESSION autocommit=1, completion_type=0, time_zone={zone}, \
              sql_mode='{}', transaction_isolation='READ-COMMITTED', transaction_read_only=0, \
              sql_select_limit=18446744073709551615, sql_big_selects=1, sql_safe_updates=0, \
              max_execution_time=0, innodb_lock_wait_timeout=5, lock_wait_timeout={}, \

@@ -43,8 +43,24 @@ pub struct Alter {
     pub renames_table: Option<String>,
     /// Whether a foreign key is added, be it inline (`ADD x INT REFERENCES …`, honoured since 9.0).
     pub adds_foreign_key: bool,
+    /// Names of constraints in the clauses, in the order given: those that are dropped or altered, and
+    /// those that CHECK constraints are added under.
+    pub check_names: Vec<ConstraintName>,
     /// Clauses that make no sense or are dangerous on a ghost table.
     pub refused: Vec<RefusedClause>,
+}
+
+/// A constraint's name where it stands in the clauses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConstraintName {
+    /// The name without its quotes.
+    pub name: String,
+    /// Offset in [`Alter::clauses`] of its first byte, quotes included.
+    pub start: usize,
+    /// Offset of the byte behind it.
+    pub end: usize,
+    /// It stands in `DROP CONSTRAINT`, which may mean another kind than CHECK.
+    pub of_any_kind: bool,
 }
 
 /// A clause that must not reach the ghost table.
@@ -183,6 +199,12 @@ pub fn parse(text: &str) -> Result<Alter, AlterError> {
     };
     for clause in split_clauses(cursor) {
         alter.read_clause(clause);
+    }
+    let space = slice(text, head.end, end);
+    let before = head.end + space.len() - space.trim_start_matches(is_space).len();
+    for name in &mut alter.check_names {
+        name.start -= before;
+        name.end -= before;
     }
     let first = behind.iter().find(|token| !is_end(token));
     let last = behind.iter().rfind(|token| !is_end(token));
@@ -353,6 +375,7 @@ impl Alter {
             });
             return;
         }
+        self.read_check_names(clause);
         let mut cursor = clause;
         if cursor.eat_word("ADD") {
             self.read_add(cursor);
@@ -375,6 +398,32 @@ impl Alter {
             self.read_rename(cursor);
         } else if !cursor.at_any_word(&["ALTER", "ORDER"]) {
             self.read_options(cursor);
+        }
+    }
+
+    /// Notes the names of constraints, with offsets in the whole text.
+    fn read_check_names(&mut self, clause: Cursor<'_>) {
+        let mut cursor = clause;
+        let drops = cursor.eat_word("DROP");
+        if (drops || cursor.eat_word("ALTER")) && cursor.at_any_word(&["CHECK", "CONSTRAINT"]) {
+            let of_any_kind = drops && cursor.at_word("CONSTRAINT");
+            cursor.advance();
+            self.check_names.extend(cursor.constraint_name(of_any_kind));
+            return;
+        }
+        let mut cursor = clause;
+        while !cursor.tokens.is_empty() {
+            // The word is reserved, except behind a dot.
+            if cursor.eat_punctuation('.') || !cursor.eat_word("CONSTRAINT") {
+                cursor.advance();
+                continue;
+            }
+            // The name may be left out.
+            if !cursor.at_word("CHECK") {
+                let name = cursor.constraint_name(false);
+                self.check_names
+                    .extend(name.filter(|_| cursor.at_word("CHECK")));
+            }
         }
     }
 
@@ -616,6 +665,18 @@ impl<'a> Cursor<'a> {
     /// Reads a column's name; a table in front of it says nothing.
     fn column(&mut self) -> Option<String> {
         self.path()?.pop()
+    }
+
+    /// Reads a constraint's name and where it stands.
+    fn constraint_name(&mut self, of_any_kind: bool) -> Option<ConstraintName> {
+        let (start, end) = self.peek().map(|token| (token.start, token.end))?;
+        let name = self.name()?;
+        Some(ConstraintName {
+            name,
+            start,
+            end,
+            of_any_kind,
+        })
     }
 
     /// Tells whether a foreign key is among the tokens.
@@ -1010,6 +1071,7 @@ mod tests {
                 table: table.map(str::to_owned),
                 clauses: clauses.to_owned(),
                 added: alter.added.clone(),
+                check_names: alter.check_names.clone(),
                 ..Alter::default()
             };
             assert_eq!(alter, expected, "{text}");
@@ -1394,6 +1456,61 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(read(text).adds_foreign_key, expected, "{text}");
         }
+    }
+
+    #[test]
+    fn names_of_check_constraints_stand_where_they_are_said_to() {
+        let cases: [(&str, &[&str]); 9] = [
+            ("DROP CHECK a, DROP CONSTRAINT `b``c`", &["a", "`b``c`"]),
+            (
+                "ALTER CHECK a NOT ENFORCED, alter constraint b enforced",
+                &["a", "b"],
+            ),
+            (
+                "ADD CONSTRAINT a CHECK (x > 0), ADD CHECK (y), ADD CONSTRAINT CHECK (z)",
+                &["a"],
+            ),
+            (
+                "ADD (x INT CONSTRAINT `é` CHECK (x > 1), CONSTRAINT b CHECK (x))",
+                &["`é`", "b"],
+            ),
+            (
+                "MODIFY x INT /* CONSTRAINT n CHECK */ CONSTRAINT a CHECK (x <> 'CONSTRAINT b CHECK')",
+                &["a"],
+            ),
+            (
+                "ADD CONSTRAINT u UNIQUE (a), ADD CONSTRAINT PRIMARY KEY (b)",
+                &[],
+            ),
+            (
+                "DROP `check`, DROP COLUMN a, ALTER a SET DEFAULT 1, ALTER INDEX i VISIBLE",
+                &[],
+            ),
+            (
+                "ADD x INT AFTER t.constraint, ADD CONSTRAINT\n a -- b\n CHECK (1)",
+                &["a"],
+            ),
+            ("CHECK PARTITION p0, p1", &[]),
+        ];
+        for (text, expected) in cases {
+            for head in ["", "ALTER TABLE t  ", " \n"] {
+                let whole = format!("{head}{text} ;");
+                let alter = read(&whole);
+                let found: Vec<&str> = alter
+                    .check_names
+                    .iter()
+                    .map(|name| slice(&alter.clauses, name.start, name.end))
+                    .collect();
+                assert_eq!(found, expected, "{whole}");
+            }
+        }
+        let alter = read("DROP CHECK a, DROP CONSTRAINT `b``c`, ALTER CONSTRAINT d ENFORCED");
+        let found: Vec<(&str, bool)> = alter
+            .check_names
+            .iter()
+            .map(|name| (name.name.as_str(), name.of_any_kind))
+            .collect();
+        assert_eq!(found, [("a", false), ("b`c", true), ("d", false)]);
     }
 
     #[test]

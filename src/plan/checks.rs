@@ -3,7 +3,7 @@
 use super::alter::Alter;
 use super::inspection::{Inspection, Version, same_name};
 use super::names::Names;
-use super::{Refusal, Wishes};
+use super::{Refusal, Wishes, constraints};
 
 /// Oldest MySQL: 8.0.19 has the VALUES statement (manual, "VALUES Statement"), SKIP LOCKED
 /// (8.0.1) and RENAME under LOCK TABLES (8.0.13).
@@ -15,7 +15,7 @@ const OLDEST: Version = Version {
 
 type Check = fn(&Inspection, &Alter, &Names, &Wishes) -> Vec<Refusal>;
 
-const CHECKS: [Check; 17] = [
+const CHECKS: [Check; 18] = [
     distinct_names,
     version,
     packet,
@@ -31,6 +31,7 @@ const CHECKS: [Check; 17] = [
     alter_names_this_table,
     triggers,
     foreign_keys,
+    constraints,
     leftovers,
     unique_key_at_all,
 ];
@@ -301,6 +302,13 @@ fn foreign_keys(facts: &Inspection, alter: &Alter, names: &Names, _: &Wishes) ->
         ));
     }
     refusals
+}
+
+fn constraints(facts: &Inspection, alter: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {
+    match &facts.original {
+        Some(original) => constraints::unclear(original, alter, names),
+        None => vec![],
+    }
 }
 
 fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> Vec<Refusal> {

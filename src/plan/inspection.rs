@@ -229,6 +229,8 @@ pub struct Inspection {
     pub reached_from: Vec<String>,
     /// Helper tables that exist already, of the names this run would use.
     pub leftovers: Vec<Leftover>,
+    /// Names of the schema's CHECK constraints, without those of the ghost and the old table.
+    pub check_names: Vec<String>,
     /// What the account lacks.
     pub privileges: Privileges,
 }

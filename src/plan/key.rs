@@ -45,11 +45,13 @@ pub enum KeyKind {
     UInt,
     /// DECIMAL, as text.
     Decimal,
+    /// DOUBLE, by its bits.
+    Double,
     /// DATE, as text.
     Date,
     /// DATETIME, as text.
     DateTime,
-    /// TIMESTAMP, as text in UTC (every session of the tool runs in UTC).
+    /// TIMESTAMP, as text in UTC; see [`super::Zone`].
     Timestamp,
     /// TIME, as text.
     Time,
@@ -89,6 +91,7 @@ impl KeyColumn {
         match self.kind {
             KeyKind::Int
             | KeyKind::UInt
+            | KeyKind::Double
             | KeyKind::Date
             | KeyKind::DateTime
             | KeyKind::Timestamp
@@ -106,8 +109,36 @@ pub enum KeyValue {
     Int(i64),
     /// An unsigned integer, or the number of a BIT, ENUM, SET or YEAR.
     UInt(u64),
+    /// A DOUBLE; see [`KeyValue::double`].
+    Double(Double),
     /// Text or binary bytes in the column's own character set; ASCII for decimals and temporals.
     Bytes(Vec<u8>),
+}
+
+/// A DOUBLE as a number that sorts like it.
+///
+/// The server takes -0 and 0 for one key, so both are 0 here; it stores no infinity and no NaN.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Double(u64);
+
+impl KeyValue {
+    /// A DOUBLE.
+    #[must_use]
+    pub fn double(value: f64) -> Self {
+        let bits = if value == 0.0 { 0 } else { value.to_bits() };
+        // Negative numbers sort the other way round by their bits, and before the others.
+        Self::Double(Double(if bits & SIGN == 0 { bits ^ SIGN } else { !bits }))
+    }
+}
+
+impl Double {
+    fn value(self) -> f64 {
+        f64::from_bits(if self.0 & SIGN == 0 {
+            !self.0
+        } else {
+            self.0 ^ SIGN
+        })
+    }
 }
 
 /// Why bytes could not be read as a key: a bug or a changed table, never an operator's mistake.
@@ -136,7 +167,9 @@ pub fn encode(values: &[KeyValue]) -> Key {
             KeyValue::Int(number) => {
                 out.extend_from_slice(&(number.cast_unsigned() ^ SIGN).to_be_bytes());
             }
-            KeyValue::UInt(number) => out.extend_from_slice(&number.to_be_bytes()),
+            KeyValue::UInt(number) | KeyValue::Double(Double(number)) => {
+                out.extend_from_slice(&number.to_be_bytes());
+            }
             KeyValue::Bytes(bytes) => {
                 for byte in bytes {
                     out.push(*byte);
@@ -162,6 +195,7 @@ pub fn decode(key: &Key, columns: &[KeyColumn]) -> Result<Vec<KeyValue>, KeyErro
         values.push(match column.kind {
             KeyKind::Int => KeyValue::Int((take_number(&mut rest)? ^ SIGN).cast_signed()),
             KeyKind::UInt => KeyValue::UInt(take_number(&mut rest)?),
+            KeyKind::Double => KeyValue::Double(Double(take_number(&mut rest)?)),
             KeyKind::Decimal
             | KeyKind::Date
             | KeyKind::DateTime
@@ -210,19 +244,25 @@ fn take_bytes(rest: &mut &[u8]) -> Result<Vec<u8>, KeyError> {
 ///
 /// Text goes as hexadecimal with its character set in front, so that the server reads the very
 /// bytes whatever the connection's character set is; temporals go as typed literals, so that the
-/// index is used (a string compared with a temporal column is not looked up by index in a join).
+/// index is used (a string compared with a temporal column is not looked up by index in a join). A
+/// DOUBLE goes as the shortest text that is read as the same number, with an exponent: without one
+/// the server would take it for a DECIMAL.
 pub fn write_literal(out: &mut String, value: &KeyValue, column: &KeyColumn) {
     use std::fmt::Write as _;
     let written = match (value, column.kind) {
         (KeyValue::Int(number), _) => write!(out, "{number}"),
         (KeyValue::UInt(number), _) => write!(out, "{number}"),
+        (KeyValue::Double(number), _) => write!(out, "{:e}", number.value()),
         (KeyValue::Bytes(bytes), KeyKind::Decimal) => write!(out, "{}", ascii(bytes)),
         (KeyValue::Bytes(bytes), KeyKind::Date) => write!(out, "DATE'{}'", ascii(bytes)),
         (KeyValue::Bytes(bytes), KeyKind::DateTime | KeyKind::Timestamp) => {
             write!(out, "TIMESTAMP'{}'", ascii(bytes))
         }
         (KeyValue::Bytes(bytes), KeyKind::Time) => write!(out, "TIME'{}'", ascii(bytes)),
-        (KeyValue::Bytes(bytes), KeyKind::Bytes | KeyKind::Int | KeyKind::UInt) => {
+        (
+            KeyValue::Bytes(bytes),
+            KeyKind::Bytes | KeyKind::Int | KeyKind::UInt | KeyKind::Double,
+        ) => {
             out.push('_');
             out.push_str(column.charset.as_deref().unwrap_or("binary"));
             out.push_str(" x'");
@@ -272,6 +312,24 @@ mod tests {
             .map(|n| encode(&[KeyValue::Int(*n)]))
             .collect();
         assert!(keys.is_sorted());
+        let doubles = [
+            f64::MIN,
+            -1.5,
+            -1.0,
+            -f64::MIN_POSITIVE,
+            -5e-324,
+            0.0,
+            5e-324,
+            0.3,
+            0.1 + 0.2,
+            1.0,
+            f64::MAX,
+        ];
+        let keys: Vec<Key> = doubles
+            .iter()
+            .map(|n| encode(&[KeyValue::double(*n)]))
+            .collect();
+        assert!(keys.is_sorted_by(|one, other| one < other));
         let words: [&[u8]; 5] = [b"", b"\0", b"\0\0", b"a", b"a\0b"];
         let keys: Vec<Key> = words
             .iter()
@@ -303,6 +361,39 @@ mod tests {
         ];
         let decoded = decode(&encode(&values), &columns).expect("own encoding");
         assert!(decoded.as_slice() == values.as_slice());
+    }
+
+    #[test]
+    fn both_zeros_are_one_key() {
+        assert_eq!(
+            encode(&[KeyValue::double(-0.0)]),
+            encode(&[KeyValue::double(0.0)])
+        );
+    }
+
+    #[test]
+    fn the_literal_of_a_double_is_read_as_the_same_double() {
+        let mut bits: u64 = 1;
+        let random = std::iter::repeat_with(|| {
+            bits = bits
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            f64::from_bits(bits)
+        });
+        let extremes = [5e-324, -5e-324, f64::MAX, f64::MIN, 0.1 + 0.2, 1e23, 0.0];
+        let column = column(KeyKind::Double, None);
+        for number in extremes.into_iter().chain(random.take(10_000)) {
+            if !number.is_finite() {
+                continue;
+            }
+            let key = encode(&[KeyValue::double(number)]);
+            let values = decode(&key, std::slice::from_ref(&column)).expect("own encoding");
+            let mut literal = String::new();
+            write_literal(&mut literal, &values[0], &column);
+            let read: f64 = literal.parse().expect("a number");
+            assert_eq!(read.to_bits(), number.to_bits(), "{literal}");
+            assert!(literal.contains('e'), "{literal}");
+        }
     }
 
     #[test]

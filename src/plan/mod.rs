@@ -7,15 +7,19 @@
 pub mod alter;
 mod checks;
 pub mod columns;
+pub mod constraints;
 pub mod conversion;
 pub mod inspection;
 pub mod key;
 pub mod names;
+pub mod shown;
 pub mod statement;
+mod time_zone;
 pub mod unique_key;
 
 use alter::Alter;
 use columns::{ColumnMap, SharedColumn};
+use constraints::CheckNames;
 use conversion::{Conversion, Misfits};
 use inspection::{Column, Inspection, Table, Version};
 use names::Names;
@@ -77,6 +81,16 @@ pub enum NullInKey {
     Watched,
 }
 
+/// The time zone of the sessions that read and write rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Zone {
+    /// The server's, as the operator's ALTER has it.
+    #[default]
+    Server,
+    /// UTC, in which text names every moment: a TIMESTAMP in the key can be walked.
+    Utc,
+}
+
 /// A migration that passed every check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -100,8 +114,12 @@ pub struct Plan {
     /// Columns of the ghost that the verification leaves out, because without strict mode what is
     /// stored there can't be told from the old value.
     pub unverified: Vec<String>,
+    /// The time zone of the sessions that read and write rows.
+    pub zone: Zone,
     /// The ALTER sets AUTO_INCREMENT itself.
     pub auto_increment_given: bool,
+    /// CHECK constraints that get another name than a plain ALTER would leave, with that name.
+    pub renamed_checks: Vec<(String, String)>,
     /// Programs of other schemas reach the table, so any change logged as a statement may concern it.
     pub reached_from_elsewhere: bool,
     /// The server can be trusted with an instant change of the ghost, which keeps old snapshots
@@ -134,6 +152,17 @@ pub fn check(
     }
 }
 
+/// What a plan takes into account beside the catalogues.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// The operator's wishes.
+    pub wishes: &'a Wishes,
+    /// Names of the CHECK constraints.
+    pub checks: &'a CheckNames,
+    /// The moment that stands for the migration's time in defaults.
+    pub now: &'a str,
+}
+
 /// Makes the plan from both tables' catalogues. `now` is the moment that stands for the
 /// migration's time in defaults, in UTC.
 ///
@@ -145,8 +174,13 @@ pub fn make(
     ghost: Table,
     alter: &Alter,
     names: Names,
-    (wishes, now): (&Wishes, &str),
+    given: Given<'_>,
 ) -> Result<Plan, Vec<Refusal>> {
+    let Given {
+        wishes,
+        checks,
+        now,
+    } = given;
     let columns = columns::map_columns(&original, &ghost, alter, (wishes.renames, now))?;
     let mut refusals = Vec::new();
     if !ghost.engine.eq_ignore_ascii_case("InnoDB") {
@@ -166,7 +200,13 @@ pub fn make(
             return Err(refusals);
         }
     };
-    refusals.extend(time_zone(facts, &key));
+    let zone = match time_zone::zone(facts, &original, &ghost, &columns, &key) {
+        Ok(zone) => zone,
+        Err(refusal) => {
+            refusals.push(refusal);
+            Zone::Server
+        }
+    };
     let server_mode = &facts.server.sql_mode;
     let division = wishes.misfits == Misfits::Refused
         && server_mode.contains("ERROR_FOR_DIVISION_BY_ZERO")
@@ -187,8 +227,10 @@ pub fn make(
     Ok(Plan {
         conversion,
         unverified,
+        zone,
         introduced_keys,
         other_unique_keys: unique > 1,
+        renamed_checks: checks.changed(&ghost),
         auto_increment_given: alter.auto_increment.is_some(),
         reached_from_elsewhere: !facts.reached_from.is_empty(),
         guards_snapshots: facts.server.version >= INSTANT_TRUSTED,
@@ -291,25 +333,4 @@ fn temporal(data_type: &str) -> bool {
 
 fn temporal_changed(shared: &SharedColumn) -> bool {
     temporal(&shared.to.data_type) && shared.from.column_type != shared.to.column_type
-}
-
-/// Every session runs in the server's time zone, as the operator's ALTER would. Text can't name a
-/// moment in a zone with daylight saving, so a TIMESTAMP can be walked only in UTC.
-fn time_zone(facts: &Inspection, key: &SharedKey) -> Vec<Refusal> {
-    if facts.server.time_zone_is_utc {
-        return vec![];
-    }
-    key.columns
-        .iter()
-        .filter(|column| column.kind == key::KeyKind::Timestamp)
-        .map(|column| {
-            Refusal::new(
-                format!(
-                    "key column `{}` is a TIMESTAMP, and the server's time zone is {}",
-                    column.name, facts.server.time_zone
-                ),
-                "this needs a server in UTC (SET GLOBAL time_zone='+00:00'), or another key",
-            )
-        })
-        .collect()
 }

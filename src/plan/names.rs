@@ -1,7 +1,7 @@
 //! Names of the helper tables: gh-ost's, so that everything that knows gh-ost's tables knows ours.
 
-/// Longest table name of MySQL, in characters (manual, "Identifier Length Limits").
-const NAME_CHARS_MAX: usize = 64;
+/// Longest name of a table or constraint in MySQL, in characters (manual, "Identifier Length Limits").
+pub(super) const NAME_CHARS_MAX: usize = 64;
 
 /// The names of one migration's tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +61,16 @@ fn helper(base: &str, suffix: &str) -> String {
     let room = NAME_CHARS_MAX - 1 - suffix.chars().count();
     let kept: String = base.chars().take(room).collect();
     format!("_{kept}{suffix}")
+}
+
+/// The name itself, or if it is too long its beginning with a digest of the whole one.
+pub(super) fn shortened(name: &str) -> String {
+    if name.chars().count() <= NAME_CHARS_MAX {
+        return name.to_owned();
+    }
+    let suffix = format!("_{:06x}", digest(name) & 0x00ff_ffff);
+    let kept = NAME_CHARS_MAX - suffix.chars().count();
+    name.chars().take(kept).chain(suffix.chars()).collect()
 }
 
 /// FNV-1a; names have to differ, nothing has to be secret.

@@ -1,6 +1,6 @@
 //! Copying a chunk: one statement when nobody holds a row of it, two when somebody does.
 
-use super::{Sql, Statement, quoted, range};
+use super::{Sql, Statement, range};
 use crate::core::chunk::Chunk;
 use crate::core::copy::Locking;
 use crate::plan::key::KeyError;
@@ -43,23 +43,18 @@ impl Sql {
     /// # Errors
     /// When a boundary doesn't fit the key's columns.
     pub fn missing_in_chunk(&self, chunk: &Chunk) -> Result<Statement, KeyError> {
-        let first = self
-            .ghost
-            .columns
-            .first()
-            .map(|column| quoted(&column.name))
-            .unwrap_or_default();
         Ok(Statement::new(
             "find rows passed over",
             format!(
                 "SELECT /* tableshift */ {keys} FROM {original} FORCE INDEX ({index}) LEFT JOIN \
                  {ghost} FORCE INDEX ({ghost_index}) ON {paired} WHERE {condition} AND \
-                 {ghost}.{first} IS NULL",
+                 {absent}",
                 keys = self.original.key_expressions(),
                 original = self.original.table,
                 index = self.original.index,
                 ghost = self.ghost.table,
                 ghost_index = self.ghost.index,
+                absent = self.absent_from(&self.ghost),
                 paired = self.paired(),
                 condition = range::condition(&self.original, chunk)?,
             ),

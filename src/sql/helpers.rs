@@ -1,7 +1,9 @@
 //! Ghost, changelog and clean-up statements.
 
-use super::{Sql, Statement, qualified, text_literal};
+use super::{Sql, Statement, qualified, quoted, text_literal};
+use crate::plan::constraints::Check;
 use crate::plan::names::Names;
+use crate::plan::unique_key::Term;
 
 /// Hint of the changelog row that carries markers; the state row of gh-ost.
 pub const HINT_MARKER: &str = "state";
@@ -47,6 +49,32 @@ pub fn alter_ghost(names: &Names, clauses: &str) -> Statement {
             qualified(&names.schema, &names.ghost)
         ),
     )
+}
+
+/// Drops CHECK constraints of the ghost.
+#[must_use]
+pub fn drop_checks(names: &Names, checks: &[Check]) -> Statement {
+    let drops: Vec<String> = checks
+        .iter()
+        .map(|check| format!("DROP CHECK {}", quoted(&check.name)))
+        .collect();
+    alter_ghost(names, &drops.join(", "))
+}
+
+/// Gives the ghost CHECK constraints under these names.
+#[must_use]
+pub fn add_checks(names: &Names, checks: &[Check]) -> Statement {
+    let adds: Vec<String> = checks
+        .iter()
+        .map(|check| {
+            format!(
+                "ADD CONSTRAINT {} CHECK {}",
+                quoted(&check.name),
+                check.clause
+            )
+        })
+        .collect();
+    alter_ghost(names, &adds.join(", "))
 }
 
 /// Drops one of the helper tables.
@@ -105,48 +133,86 @@ impl Sql {
         ))
     }
 
-    /// Counts duplicates under a unique key that the ALTER introduces, without showing values.
+    /// Counts duplicates under a unique key that the ALTER introduces.
     #[must_use]
-    pub fn count_duplicates(&self, ghost_columns: &[String]) -> Option<Statement> {
-        let expressions: Option<Vec<(String, String)>> = ghost_columns
-            .iter()
-            .map(|name| {
-                let shared = self
-                    .shared
-                    .iter()
-                    .find(|shared| crate::plan::inspection::same_name(&shared.to.name, name))?;
-                let column = format!(
-                    "{}.{}",
-                    self.original.table,
-                    super::quoted(&shared.from.name)
-                );
-                let value = match (&shared.to.charset, &shared.to.collation) {
-                    (Some(charset), Some(collation)) => {
-                        format!("CONVERT({column} USING {charset}) COLLATE {collation}")
-                    }
-                    _ => column.clone(),
-                };
-                Some((value, format!("{column} IS NOT NULL")))
-            })
-            .collect();
-        let expressions = expressions.filter(|expressions| !expressions.is_empty())?;
-        let values: Vec<&str> = expressions
-            .iter()
-            .map(|(value, _)| value.as_str())
-            .collect();
-        let not_null: Vec<&str> = expressions
-            .iter()
-            .map(|(_, check)| check.as_str())
-            .collect();
+    pub fn count_duplicates(&self, terms: &[Term<'_>]) -> Option<Statement> {
+        let terms = self.terms(terms)?;
         Some(Statement::new(
             "look for duplicates",
             format!(
                 "SELECT /* tableshift */ COUNT(*), CAST(COALESCE(SUM(n), 0) AS UNSIGNED) FROM \
                  (SELECT COUNT(*) AS n FROM {} WHERE {} GROUP BY {} HAVING COUNT(*) > 1) AS d",
                 self.original.table,
-                not_null.join(" AND "),
-                values.join(", "),
+                terms.not_null.join(" AND "),
+                terms.values.join(", "),
             ),
         ))
     }
+
+    /// The keys of some rows that are duplicates under such a key, each with the number of its group
+    /// behind it; `most` bounds the groups and twice that the rows.
+    #[must_use]
+    pub fn duplicate_rows(&self, terms: &[Term<'_>], most: usize) -> Option<Statement> {
+        let terms = self.terms(terms)?;
+        let numbered = |separator: &str, form: fn(&str, usize) -> String| {
+            let parts: Vec<String> = terms
+                .values
+                .iter()
+                .zip(1..)
+                .map(|(value, number)| form(value, number))
+                .collect();
+            parts.join(separator)
+        };
+        Some(Statement::new(
+            "look for duplicates",
+            format!(
+                "SELECT /* tableshift */ {keys}, d.g FROM {original} JOIN (SELECT {named}, ROW_NUMBER() \
+                 OVER () AS g FROM {original} WHERE {not_null} GROUP BY {values} HAVING COUNT(*) > 1 \
+                 LIMIT {most}) AS d ON {same} ORDER BY d.g, {order} LIMIT {rows}",
+                keys = self.original.key_expressions(),
+                original = self.original.table,
+                named = numbered(", ", |value, number| format!("{value} AS c{number}")),
+                not_null = terms.not_null.join(" AND "),
+                values = terms.values.join(", "),
+                same = numbered(" AND ", |value, number| format!("{value} = d.c{number}")),
+                order = self.original.key_expressions(),
+                rows = 2 * most,
+            ),
+        ))
+    }
+
+    /// The terms of such a key, as the ghost compares them, over the original.
+    fn terms(&self, asked: &[Term<'_>]) -> Option<Terms> {
+        let mut terms = Terms {
+            values: Vec::new(),
+            not_null: Vec::new(),
+        };
+        for term in asked {
+            let shared = self
+                .shared
+                .iter()
+                .find(|shared| crate::plan::inspection::same_name(&shared.to.name, term.column))?;
+            let column = format!("{}.{}", self.original.table, quoted(&shared.from.name));
+            terms.not_null.push(format!("{column} IS NOT NULL"));
+            let cut = |value: String| match term.prefix {
+                Some(length) => format!("LEFT({value}, {length})"),
+                None => value,
+            };
+            let value = match (&shared.to.charset, &shared.to.collation) {
+                (Some(charset), Some(collation)) => {
+                    let converted = cut(format!("CONVERT({column} USING {charset})"));
+                    format!("{converted} COLLATE {collation}")
+                }
+                _ => cut(column),
+            };
+            terms.values.push(value);
+        }
+        (!terms.values.is_empty()).then_some(terms)
+    }
+}
+
+/// What makes two rows the same under a unique key.
+struct Terms {
+    values: Vec<String>,
+    not_null: Vec<String>,
 }

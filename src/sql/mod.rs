@@ -83,10 +83,14 @@ impl Walk {
 fn carried(column: &str, spec: &KeyColumn) -> String {
     match spec.kind {
         KeyKind::Int => column.to_owned(),
-        KeyKind::UInt if matches!(spec.data_type.as_str(), "bit" | "enum" | "set" | "year") => {
+        // Plus zero a SET would be a DOUBLE, shown with an exponent when it is large.
+        KeyKind::UInt if spec.data_type == "set" => format!("CAST({column} AS UNSIGNED)"),
+        KeyKind::UInt if matches!(spec.data_type.as_str(), "bit" | "enum" | "year") => {
             format!("{column}+0")
         }
         KeyKind::UInt => column.to_owned(),
+        // Shown with a display width it would be rounded.
+        KeyKind::Double => format!("CAST({column} AS DOUBLE)"),
         KeyKind::Decimal
         | KeyKind::Date
         | KeyKind::DateTime

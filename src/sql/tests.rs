@@ -70,6 +70,8 @@ fn sql(original: Table, ghost: Table) -> Sql {
         names: Names::new("s", "t`x", None, None),
         key,
         introduced_keys,
+        zone: crate::plan::Zone::Server,
+        renamed_checks: vec![],
         other_unique_keys: false,
         conversion: Conversion::default(),
         unverified: vec![],
@@ -303,4 +305,23 @@ fn a_row_s_hash_can_t_be_imitated_by_other_values() {
         ),
         "{text}"
     );
+}
+
+#[test]
+fn a_zero_date_in_the_key_is_no_missing_row() {
+    let columns = vec![column("d", 0, "date", None), column("v", 1, "int", None)];
+    let sql = sql(table(columns.clone(), &["d"]), table(columns, &["d"]));
+    let key = encode(&[KeyValue::Bytes(b"0000-00-00".into())]);
+    let chunk = chunk(&[], &[], 0);
+    for statement in [
+        sql.missing_in_chunk(&chunk),
+        sql.differing_in_chunk(&chunk, 9),
+        sql.extra_in_chunk(sql.ghost(), &chunk, 9),
+        sql.differing_keys(std::slice::from_ref(&key)),
+        sql.extra_keys(&[key]),
+    ] {
+        let text = statement.expect("a statement").text;
+        assert!(text.contains("`d` <=> NULL"), "{text}");
+        assert!(!text.contains("`d` IS NULL"), "{text}");
+    }
 }

@@ -18,6 +18,7 @@ pub fn key_of(columns: &[KeyColumn], texts: &[Option<Vec<u8>>]) -> Result<Key, K
             Ok(match column.kind {
                 KeyKind::Int => KeyValue::Int(number(text)?),
                 KeyKind::UInt => KeyValue::UInt(number(text)?),
+                KeyKind::Double => KeyValue::double(number(text)?),
                 KeyKind::Decimal
                 | KeyKind::Date
                 | KeyKind::DateTime

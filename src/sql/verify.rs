@@ -61,6 +61,10 @@ fn comparison(shared: &SharedColumn, from: &str, to: &str) -> Option<Comparison>
                 both(str::to_owned, Shape::Plain)
             }
             Kind::Float => both(|c| format!("CAST({c} AS DOUBLE)"), Shape::Plain),
+            // Plus zero a SET would be a DOUBLE, which tells 53 members apart.
+            Kind::ByNumber if old.data_type == "set" => {
+                both(|c| format!("CAST({c} AS UNSIGNED)"), Shape::Plain)
+            }
             Kind::ByNumber => both(|c| format!("{c}+0"), Shape::Plain),
             // The separator is binary, so text counts by its bytes and not by its collation.
             Kind::Text => both(str::to_owned, shape_of(old)),
@@ -102,7 +106,9 @@ fn to_number(old: &Column, new: &Column, from: &str, to: &str) -> Option<Compari
             plain(format!("CAST({from} AS DECIMAL({precision},{scale}))"))
         }
         // A display width makes the server round, and copies of both kinds round differently.
-        (Kind::Float, Kind::Double | Kind::Float) if !new.column_type.contains('(') => {
+        (Kind::Float, Kind::Double | Kind::Float) | (Kind::Double, Kind::Double)
+            if !new.column_type.contains('(') =>
+        {
             Some(Comparison {
                 from: format!("CAST({from} AS DOUBLE)"),
                 to: format!("CAST({to} AS DOUBLE)"),
@@ -437,8 +443,8 @@ impl Sql {
             "find rows that differ",
             format!(
                 "SELECT /* tableshift */ {keys} FROM {original} FORCE INDEX ({index}) LEFT JOIN \
-                 {ghost} FORCE INDEX ({ghost_index}) ON {paired} WHERE {condition} AND ({absent} IS \
-                 NULL OR {one} <> {other}) LIMIT {most}",
+                 {ghost} FORCE INDEX ({ghost_index}) ON {paired} WHERE {condition} AND ({absent} \
+                 OR {one} <> {other}) LIMIT {most}",
                 keys = self.original.key_expressions(),
                 original = self.original.table,
                 index = self.original.index,
@@ -446,7 +452,7 @@ impl Sql {
                 ghost_index = self.ghost.index,
                 paired = self.paired(),
                 condition = range::condition(&self.original, chunk)?,
-                absent = self.first_of(&self.ghost),
+                absent = self.absent_from(&self.ghost),
                 one = hash.original,
                 other = hash.ghost,
             ),
@@ -468,7 +474,7 @@ impl Sql {
             "find rows too many",
             format!(
                 "SELECT /* tableshift */ {keys} FROM {ghost} FORCE INDEX ({ghost_index}) LEFT JOIN \
-                 {original} FORCE INDEX ({index}) ON {paired} WHERE {condition} AND {absent} IS NULL \
+                 {original} FORCE INDEX ({index}) ON {paired} WHERE {condition} AND {absent} \
                  LIMIT {most}",
                 keys = self.ghost_keys_as_original(),
                 original = self.original.table,
@@ -477,7 +483,7 @@ impl Sql {
                 ghost_index = walk.index,
                 paired = self.paired_from_ghost(),
                 condition = range::condition(walk, chunk)?,
-                absent = self.first_of(&self.original),
+                absent = self.absent_from(&self.original),
             ),
         ))
     }
@@ -494,7 +500,7 @@ impl Sql {
             format!(
                 "SELECT /* tableshift */ w.o FROM {asked} STRAIGHT_JOIN {original} FORCE INDEX \
                  ({index}) ON {there} LEFT JOIN {ghost} FORCE INDEX ({ghost_index}) ON {paired} \
-                 WHERE {absent} IS NULL OR {one} <> {other}",
+                 WHERE {absent} OR {one} <> {other}",
                 asked = self.asked(keys)?,
                 original = self.original.table,
                 index = self.original.index,
@@ -502,7 +508,7 @@ impl Sql {
                 ghost = self.ghost.table,
                 ghost_index = self.ghost.index,
                 paired = self.paired(),
-                absent = self.first_of(&self.ghost),
+                absent = self.absent_from(&self.ghost),
                 one = hash.original,
                 other = hash.ghost,
             ),
@@ -519,7 +525,7 @@ impl Sql {
             format!(
                 "SELECT /* tableshift */ w.o FROM {asked} STRAIGHT_JOIN {ghost} FORCE INDEX \
                  ({ghost_index}) ON {here} LEFT JOIN {original} FORCE INDEX ({index}) ON {paired} \
-                 WHERE {absent} IS NULL",
+                 WHERE {absent}",
                 asked = self.asked(keys)?,
                 ghost = self.ghost.table,
                 ghost_index = self.ghost.index,
@@ -527,7 +533,7 @@ impl Sql {
                 original = self.original.table,
                 index = self.original.index,
                 paired = self.paired_from_ghost(),
-                absent = self.first_of(&self.original),
+                absent = self.absent_from(&self.original),
             ),
         ))
     }
@@ -552,10 +558,12 @@ impl Sql {
         }
     }
 
-    fn first_of(&self, walk: &Walk) -> String {
+    /// True where the outer join found no row. `IS NULL` would be true as well of a zero date in a
+    /// column that is NOT NULL (manual, "Comparison Functions and Operators").
+    pub(super) fn absent_from(&self, walk: &Walk) -> String {
         walk.columns
             .first()
-            .map(|column| format!("{}.{}", walk.table, quoted(&column.name)))
+            .map(|column| format!("{}.{} <=> NULL", walk.table, quoted(&column.name)))
             .unwrap_or_default()
     }
 
@@ -589,6 +597,7 @@ impl Sql {
                     KeyKind::Int
                     | KeyKind::UInt
                     | KeyKind::Decimal
+                    | KeyKind::Double
                     | KeyKind::Date
                     | KeyKind::Bytes => super::carried(&value, column),
                 }

@@ -6,9 +6,11 @@ use std::path::Path;
 use crate::folder::{self, Case};
 
 /// Groups by the beginning of the folder's name; the last one takes the rest.
-const GROUPS: [(&str, &str); 6] = [
+const GROUPS: [(&str, &str); 8] = [
     ("during_", "Changes while the migration runs"),
     ("key_", "Keys"),
+    ("primary_key_", "Primary keys"),
+    ("check_", "CHECK constraints"),
     ("refused_", "Refused before the first write"),
     ("partition", "Partitions"),
     ("convert_", "Character sets and other conversions"),

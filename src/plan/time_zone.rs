@@ -1,0 +1,235 @@
+//! The time zone in which rows are read and written.
+//!
+//! In a zone with daylight saving two moments have the same text, so a TIMESTAMP in the key finds its
+//! row in UTC only. The sessions that copy, refresh and verify may run in UTC on any server as long
+//! as nothing that they write or compare depends on their zone; what does is listed here.
+
+use super::columns::{ColumnMap, SharedColumn};
+use super::constraints::checks_of;
+use super::inspection::{Column, Inspection, Table};
+use super::key::KeyKind;
+use super::unique_key::SharedKey;
+use super::{Refusal, Zone};
+
+/// The zone for a migration.
+///
+/// # Errors
+/// When the key needs UTC and something else needs the server's zone.
+pub(super) fn zone(
+    facts: &Inspection,
+    original: &Table,
+    ghost: &Table,
+    map: &ColumnMap,
+    key: &SharedKey,
+) -> Result<Zone, Refusal> {
+    let walked = |kind| key.columns.iter().find(|column| column.kind == kind);
+    let Some(column) = walked(KeyKind::Timestamp).filter(|_| !facts.server.time_zone_is_utc) else {
+        return Ok(Zone::Server);
+    };
+    let Some(obstacle) = obstacle(original, ghost, map) else {
+        return Ok(Zone::Utc);
+    };
+    Err(Refusal::new(
+        format!(
+            "key column `{}` is a TIMESTAMP, so rows have to be read in UTC, but the server's time \
+             zone is {}, and {obstacle}",
+            column.name, facts.server.time_zone
+        ),
+        "this needs a server in UTC (SET GLOBAL time_zone='+00:00'), or another key",
+    ))
+}
+
+/// What may come out otherwise in UTC.
+fn obstacle(original: &Table, ghost: &Table, map: &ColumnMap) -> Option<String> {
+    let tables = [original, ghost];
+    let columns = || tables.into_iter().flat_map(|table| &table.columns);
+    let indexes = || tables.into_iter().flat_map(|table| &table.indexes);
+    if let Some(column) = columns().find(|column| column.generated()) {
+        return Some(format!("column `{}` is generated", column.name));
+    }
+    let functional = |index: &&super::inspection::Index| {
+        index.parts.iter().any(|part| part.expression.is_some())
+    };
+    if let Some(index) = indexes().find(functional) {
+        return Some(format!("index `{}` has an expression", index.name));
+    }
+    // The original's rows have passed its own.
+    if let Some(check) = checks_of(&ghost.definition).first() {
+        return Some(format!("check constraint `{}` may use it", check.name));
+    }
+    if let Some(column) = columns().find(|column| shown_by_zone(column)) {
+        return Some(format!(
+            "TIMESTAMP column `{}` has a moment as its default",
+            column.name
+        ));
+    }
+    if let Some(shared) = map.shared.iter().find(|shared| converted(shared)) {
+        return Some(format!(
+            "column `{}` changes from {} to {}",
+            shared.from.name, shared.from.column_type, shared.to.column_type
+        ));
+    }
+    let added = |column: &&Column| map.original_of(&column.name).is_none();
+    let mut added = ghost.columns.iter().filter(added);
+    added
+        .find(|column| {
+            column.data_type == "timestamp"
+                || column.extra.contains("DEFAULT_GENERATED")
+                || map.constant.iter().any(|constant| {
+                    constant.name == column.name && constant.literal.starts_with("TIMESTAMP")
+                })
+        })
+        .map(|column| format!("the added column `{}` has a default by it", column.name))
+}
+
+/// SHOW CREATE TABLE shows such a default in the session's zone, so the shape of a table would seem
+/// to change. A zero is the same in every zone.
+fn shown_by_zone(column: &Column) -> bool {
+    column.data_type == "timestamp"
+        && !column.extra.contains("DEFAULT_GENERATED")
+        && column
+            .default
+            .as_deref()
+            .is_some_and(|default| !default.starts_with("0000-00-00"))
+}
+
+/// Even with another number of digits the server goes by way of the session's zone.
+fn converted(shared: &SharedColumn) -> bool {
+    let timestamp = |column: &Column| column.data_type == "timestamp";
+    (timestamp(&shared.from) || timestamp(&shared.to))
+        && shared.from.column_type != shared.to.column_type
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::alter::parse;
+    use crate::plan::columns::map_columns;
+    use crate::plan::inspection::{Index, IndexPart};
+    use crate::plan::unique_key::choose;
+    use crate::plan::{NullInKey, Renames};
+
+    fn column(name: &str, column_type: &str) -> Column {
+        Column {
+            name: name.into(),
+            data_type: column_type.split('(').next().unwrap_or_default().into(),
+            column_type: column_type.into(),
+            ..Column::default()
+        }
+    }
+
+    fn table() -> Table {
+        let part = |name: &str| IndexPart {
+            column: Some(name.into()),
+            prefix: false,
+            expression: None,
+        };
+        Table {
+            columns: vec![
+                column("id", "int"),
+                column("at", "timestamp(6)"),
+                column("v", "int"),
+            ],
+            indexes: vec![Index {
+                name: "PRIMARY".into(),
+                unique: true,
+                parts: vec![part("id"), part("at")],
+            }],
+            ..Table::default()
+        }
+    }
+
+    fn found(original: &Table, ghost: &Table, alter: &str, utc: bool) -> Result<Zone, Refusal> {
+        let mut facts = Inspection::default();
+        facts.server.time_zone_is_utc = utc;
+        let alter = parse(alter).expect("a good ALTER");
+        let map = map_columns(
+            original,
+            ghost,
+            &alter,
+            (Renames::Followed, "2026-01-01 00:00:00"),
+        )
+        .expect("a map");
+        let key = choose(original, ghost, &map, NullInKey::Refused).expect("a key");
+        zone(&facts, original, ghost, &map, &key)
+    }
+
+    #[test]
+    fn a_timestamp_in_the_key_is_walked_in_utc() {
+        let same = "ENGINE=InnoDB";
+        assert_eq!(found(&table(), &table(), same, false), Ok(Zone::Utc));
+        assert_eq!(found(&table(), &table(), same, true), Ok(Zone::Server));
+        let mut other = table();
+        other.columns[1] = column("at", "datetime");
+        assert_eq!(found(&other, &other, same, false), Ok(Zone::Server));
+        let mut by_clock = table();
+        by_clock.columns[1].default = Some("CURRENT_TIMESTAMP(6)".into());
+        by_clock.columns[1].extra = "DEFAULT_GENERATED".into();
+        assert_eq!(found(&by_clock, &by_clock, same, false), Ok(Zone::Utc));
+        by_clock.columns[1] = column("at", "timestamp");
+        by_clock.columns[1].default = Some("0000-00-00 00:00:00".into());
+        assert_eq!(found(&by_clock, &by_clock, same, false), Ok(Zone::Utc));
+    }
+
+    #[test]
+    fn what_depends_on_the_zone_speaks_against_utc() {
+        type Change = fn(&mut Table);
+        let changes: [(&str, &str, Change); 9] = [
+            ("generated", "ADD v2 INT", |table| {
+                let mut column = column("v2", "int");
+                column.extra = "VIRTUAL GENERATED".into();
+                table.columns.push(column);
+            }),
+            ("expression", "ENGINE=InnoDB", |table| {
+                table.indexes.push(Index {
+                    name: "f".into(),
+                    unique: false,
+                    parts: vec![IndexPart {
+                        column: None,
+                        prefix: false,
+                        expression: Some("year(at)".into()),
+                    }],
+                });
+            }),
+            ("check constraint", "ENGINE=InnoDB", |table| {
+                table.definition = "(\n  CONSTRAINT `c` CHECK ((`at` > 0))\n)".into();
+            }),
+            ("moment as its default", "ENGINE=InnoDB", |table| {
+                table.columns[1].default = Some("2020-01-01 00:00:00".into());
+            }),
+            ("changes from", "MODIFY at TIMESTAMP(6)", |table| {
+                table.columns[1] = column("at", "timestamp(7)");
+                table.columns[1].fraction_digits = 7;
+            }),
+            ("changes from", "MODIFY v TIMESTAMP", |table| {
+                table.columns[2] = column("v", "timestamp");
+            }),
+            ("added column", "ADD v2 TIMESTAMP NULL", |table| {
+                let mut column = column("v2", "timestamp");
+                column.nullable = true;
+                table.columns.push(column);
+            }),
+            (
+                "added column",
+                "ADD v2 DATETIME DEFAULT CURRENT_TIMESTAMP",
+                |table| {
+                    let mut column = column("v2", "datetime");
+                    column.default = Some("CURRENT_TIMESTAMP".into());
+                    table.columns.push(column);
+                },
+            ),
+            ("added column", "ADD v2 INT DEFAULT (f())", |table| {
+                let mut column = column("v2", "int");
+                column.extra = "DEFAULT_GENERATED".into();
+                table.columns.push(column);
+            }),
+        ];
+        for (reason, alter, change) in changes {
+            let mut ghost = table();
+            change(&mut ghost);
+            let refusal = found(&table(), &ghost, alter, false).expect_err(reason);
+            assert!(refusal.what.contains(reason), "{reason}: {}", refusal.what);
+            assert_eq!(found(&table(), &ghost, alter, true), Ok(Zone::Server));
+        }
+    }
+}

@@ -1,1 +1,0 @@
-DROP CHECK positive, ADD COLUMN c INT

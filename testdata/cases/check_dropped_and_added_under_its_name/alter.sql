@@ -1,0 +1,1 @@
+DROP CHECK positive, ADD CONSTRAINT `positive` CHECK (a > -10)

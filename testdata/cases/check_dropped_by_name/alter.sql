@@ -1,0 +1,1 @@
+DROP CHECK positive, DROP CONSTRAINT t_chk_1, ADD COLUMN c INT

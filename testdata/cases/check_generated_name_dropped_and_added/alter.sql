@@ -1,0 +1,1 @@
+DROP CHECK T_CHK_1, DROP CHECK `t_chk_3`, ADD CONSTRAINT t_chk_1 CHECK (a >= 0), ADD CHECK (b > -5)

@@ -1,0 +1,1 @@
+DROP CHECK bin, ADD COLUMN c INT

@@ -1,0 +1,1 @@
+DROP CHECK positive, RENAME COLUMN a TO a2, ADD CONSTRAINT positive CHECK (a2 > 0), ADD COLUMN a INT CHECK (a < 5)

@@ -1,0 +1,5 @@
+UPDATE t SET w = 'new' WHERE v % 3 = 0;
+DELETE FROM t WHERE v % 10 = 1;
+UPDATE t SET k = -9223372036854775808 WHERE v = 7;
+UPDATE t SET k = 9223372036854775807 WHERE v = 8;
+INSERT INTO t VALUES (0, 0, 'zero'), (-1, 1, 'minus one');

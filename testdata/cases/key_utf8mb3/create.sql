@@ -1,0 +1,4 @@
+CREATE TABLE t (k VARCHAR(40) CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci NOT NULL PRIMARY KEY, v INT, w VARCHAR(40));
+INSERT INTO t
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+SELECT CONCAT(ELT(1 + i % 5, 'é', 'ŁÓDŹ', '漢字', 'Z', 'ñ'), i), i, 'old' FROM n;

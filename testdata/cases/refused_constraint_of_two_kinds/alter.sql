@@ -1,0 +1,1 @@
+DROP CONSTRAINT both_kinds

@@ -1,0 +1,2 @@
+CREATE TABLE t (id INT NOT NULL PRIMARY KEY, a INT, UNIQUE KEY both_kinds (a), CONSTRAINT both_kinds CHECK (a > 0));
+INSERT INTO t VALUES (1, 1), (2, 2);

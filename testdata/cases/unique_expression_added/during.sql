@@ -1,0 +1,3 @@
+UPDATE t SET a = a + 1 WHERE id % 3 = 0;
+UPDATE t SET title = CONCAT(title, '!') WHERE id % 7 = 0;
+DELETE FROM t WHERE id % 10 = 1;

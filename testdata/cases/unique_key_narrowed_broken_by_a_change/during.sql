@@ -1,0 +1,1 @@
+UPDATE t SET slot = 17 WHERE v = 230;

@@ -1,0 +1,1 @@
+DROP INDEX by_slot, ADD UNIQUE KEY by_slot (slot)

@@ -1,0 +1,5 @@
+CREATE TABLE t (a INT NOT NULL, name VARCHAR(20) NOT NULL, slot INT, v INT, PRIMARY KEY (a, name), UNIQUE KEY by_slot (slot, v));
+INSERT INTO t
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+SELECT i % 7, CONCAT('it''s ', i), i, i FROM n;
+UPDATE t SET slot = 5 WHERE v IN (17, 230);

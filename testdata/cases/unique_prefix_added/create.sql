@@ -1,0 +1,4 @@
+CREATE TABLE t (id INT NOT NULL PRIMARY KEY, title VARCHAR(40), b BLOB);
+INSERT INTO t
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)
+SELECT i, CONCAT('é', i, ' the same end'), CONCAT(i, x'00', 'the same end') FROM n;
