@@ -111,6 +111,8 @@ impl Core {
         // with its connection, and the application goes on) must mark its key again for good.
         // Until then the phase remembers the keys, should the lock be lost on the way.
         self.dirty.clear();
+        // A conflict that is left under the lock ends the run.
+        self.conflicting.clear();
         let keys = if self.rules().has(Rule::DrainBeforeRename) {
             keys
         } else {

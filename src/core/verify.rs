@@ -249,6 +249,45 @@ impl Verification {
         self.suspects.len()
     }
 
+    /// The number of the comparison that has been under way longest; a chunk that waits for its
+    /// repetition isn't under way.
+    #[must_use]
+    pub fn oldest_comparison(&self) -> Option<u64> {
+        self.chunker
+            .in_flight_ids()
+            .find(|chunk| !self.again.contains(chunk))
+    }
+
+    /// The number of the check that has been under way longest.
+    #[must_use]
+    pub fn oldest_check(&self) -> Option<u64> {
+        self.checks.keys().next().copied()
+    }
+
+    /// Checks under way.
+    #[must_use]
+    pub fn checks_under_way(&self) -> usize {
+        self.checks.len()
+    }
+
+    /// Checks begun so far.
+    #[must_use]
+    pub fn checks_begun(&self) -> u64 {
+        self.next_check
+    }
+
+    /// The oldest marker that a suspect waits for.
+    #[must_use]
+    pub fn oldest_marker(&self) -> Option<Marker> {
+        self.suspects
+            .values()
+            .filter_map(|suspect| match suspect.state {
+                State::Awaiting(marker) => Some(marker),
+                State::Waiting | State::InCheck => None,
+            })
+            .min()
+    }
+
     /// No check and no chunk is under way.
     #[must_use]
     pub fn idle(&self) -> bool {
