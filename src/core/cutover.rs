@@ -130,6 +130,7 @@ impl Core {
             return;
         };
         match (attempt, event) {
+            (Attempt::Locking, Event::Locked) if self.called_off() => self.give_up(None, commands),
             (Attempt::Locking, Event::Locked) => {
                 let marker = Marker(self.next_marker);
                 self.phase = Phase::CutOver(Attempt::Marking {
@@ -147,7 +148,9 @@ impl Core {
                 self.back_to_gate();
             }
             (Attempt::Refreshing(_), Event::LockedRefreshed(different)) => {
-                if different.is_empty() {
+                if different.is_empty() && self.called_off() {
+                    self.give_up(None, commands);
+                } else if different.is_empty() {
                     self.phase = Phase::CutOver(Attempt::Renaming);
                     commands.push_back(Command::Rename);
                 } else {
@@ -205,6 +208,12 @@ impl Core {
         if self.phase == Phase::CutOver(Attempt::Settling) {
             self.settle(commands);
         }
+    }
+
+    /// The operator was told that there is no cut-over for now, while the lock was being waited
+    /// for or already held: then there is none. Only a rename that was sent can't be called back.
+    fn called_off(&self) -> bool {
+        self.postponed && self.rules().has(Rule::PostponedMeansNoRename)
     }
 
     fn give_up(&mut self, outcome: Option<Outcome>, commands: &mut VecDeque<Command>) {

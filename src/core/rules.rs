@@ -35,6 +35,8 @@ pub enum Rule {
     CopyReachesEnd,
     /// A key that differs is a mismatch only if nothing changed it meanwhile.
     MismatchNeedsQuiet,
+    /// No rename is sent once the operator was told that the cut-over is postponed.
+    PostponedMeansNoRename,
 }
 
 /// The rules in force: all of them, except in the simulation.

@@ -20,6 +20,8 @@ mod mutants;
 mod server;
 mod world;
 
+use crate::core::chunk::Chunk;
+use crate::core::event::Side;
 use crate::core::rules::{Rule, Rules};
 use crate::core::{Settings, Stage as Progress};
 use crate::plan::key::Key;
@@ -78,17 +80,19 @@ enum Start {
 
 /// A world to explore.
 #[derive(Debug, Clone)]
-struct Setup {
+struct Setup<const N: usize = 2> {
     settings: Settings,
     layout: Layout,
     unique: Unique,
     blind: bool,
     start: Start,
     /// What the original may hold at first.
-    contents: Vec<Rows>,
+    contents: Vec<Rows<N>>,
     /// Transactions of a story, and what they may do.
     transactions: u8,
     ops: Vec<Op>,
+    /// Transactions of two operations.
+    pairs: Vec<[Op; 2]>,
     xa: bool,
     /// Stories begin also with a transaction logged before the position.
     before: bool,
@@ -103,6 +107,10 @@ struct Setup {
     /// Others get a turn between a worker's last statement and its report.
     reports_late: bool,
     lie: Option<Lie>,
+    /// Time that passes between two ticks; none, where only leaps of it matter.
+    tick_ms: u64,
+    /// States that behave alike are made alike.
+    alike: bool,
     states_max: usize,
 }
 
@@ -159,6 +167,7 @@ fn plain() -> Setup {
             Op::Move(0, 1),
             Op::Move(1, 0),
         ],
+        pairs: Vec::new(),
         xa: false,
         before: false,
         faults: 0,
@@ -169,6 +178,8 @@ fn plain() -> Setup {
         lookups_at_once: true,
         reports_late: false,
         lie: None,
+        tick_ms: 0,
+        alike: true,
         states_max: if deep() { 6_000_000 } else { 1_000_000 },
     }
 }
@@ -263,7 +274,7 @@ fn added() -> Setup {
     setup
 }
 
-impl Setup {
+impl<const N: usize> Setup<N> {
     /// The ghost has a unique key that the original doesn't enforce.
     fn introducing(mut self) -> Self {
         self.settings.introduced_keys = true;
@@ -302,7 +313,7 @@ impl Setup {
     fn place(&self, key: u8) -> u8 {
         match self.layout {
             Layout::Plain | Layout::CoarserGhost => key,
-            Layout::Collated | Layout::FinerGhost => 0,
+            Layout::Collated | Layout::FinerGhost => key & !1,
         }
     }
 
@@ -310,14 +321,24 @@ impl Setup {
     fn ghost_place(&self, key: u8) -> u8 {
         match self.layout {
             Layout::Plain | Layout::FinerGhost => key,
-            Layout::Collated | Layout::CoarserGhost => 0,
+            Layout::Collated | Layout::CoarserGhost => key & !1,
         }
     }
 
-    /// The places of a range of keys: from, and up to but not including.
-    fn range(&self, after: Option<&Key>, upto: Option<&Key>) -> (u8, u8) {
-        let first = after.map_or(0, |key| self.place(number(key)) + 1);
-        (first, upto.map_or(2, |key| self.place(number(key)) + 1))
+    /// The places of a chunk in one of the tables: from, and up to but not including.
+    fn range(&self, side: Side, chunk: &Chunk) -> (u8, u8) {
+        let behind = |key: &Key| match side {
+            Side::Original => self.place(number(key)) + 1,
+            Side::Ghost => self.ghost_place(number(key)) + 1,
+        };
+        let all = u8::try_from(N).expect("few places");
+        let first = chunk.after.as_ref().map_or(0, behind);
+        (first, chunk.upto.as_ref().map_or(all, behind))
+    }
+
+    /// The value that an update makes of another.
+    fn next_value(&self, value: u8) -> u8 {
+        value % u8::try_from(N).expect("few places") + 1
     }
 
     /// The keys in the events of a key change.
@@ -338,7 +359,7 @@ impl Setup {
     }
 
     /// The beginnings of all stories.
-    fn roots(&self) -> Result<Vec<Sim>, Broken> {
+    fn roots(&self) -> Result<Vec<Sim<N>>, Broken> {
         let mut roots = Vec::new();
         for rows in &self.contents {
             let plain = Sim::new(self, *rows, None)?;
@@ -347,7 +368,7 @@ impl Setup {
                     let txs = self
                         .ops
                         .iter()
-                        .filter_map(|op| plain.world.begin(self, *op));
+                        .filter_map(|op| plain.world.begin(self, &[*op]));
                     for tx in txs.filter(|_| self.xa || stage == Stage::Logged) {
                         let tx = Tx {
                             stage,
@@ -364,7 +385,7 @@ impl Setup {
             return Ok(roots);
         }
         for sim in &mut roots {
-            let verifying = |sim: &Sim| sim.core.view().stage == Progress::Verifying;
+            let verifying = |sim: &Sim<N>| sim.core.view().stage == Progress::Verifying;
             friendly(sim, self, &mut Vec::new(), verifying)?;
         }
         if self.start == Start::Verification {
@@ -384,7 +405,7 @@ impl Setup {
 }
 
 /// Every story of this world ends well.
-fn holds(setup: &Setup) {
+fn holds<const N: usize>(setup: &Setup<N>) {
     match explore(setup) {
         Ok(seen) => {
             println!("{seen:?}");
@@ -400,7 +421,7 @@ fn holds(setup: &Setup) {
 }
 
 /// The transactions of a story: one more where there is time for it.
-fn transactions(number: u8, setup: Setup) -> Setup {
+fn transactions<const N: usize>(number: u8, setup: Setup<N>) -> Setup<N> {
     Setup {
         transactions: number + u8::from(deep()),
         ..setup
