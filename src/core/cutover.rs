@@ -110,7 +110,9 @@ impl Core {
         // Cleaned now and not by the answer: an event that overtakes the answer (the lock is lost
         // with its connection, and the application goes on) must mark its key again for good.
         // Until then the phase remembers the keys, should the lock be lost on the way.
-        self.dirty.clear();
+        if self.rules().has(Rule::CleanedWhenIssued) {
+            self.dirty.clear();
+        }
         // A conflict that is left under the lock ends the run.
         self.conflicting.clear();
         let keys = if self.rules().has(Rule::DrainBeforeRename) {
@@ -121,7 +123,11 @@ impl Core {
         self.phase = Phase::CutOver(Attempt::Refreshing(keys.clone()));
         commands.push_back(Command::RefreshLocked {
             keys,
-            suspects: self.verification.suspects(),
+            suspects: if self.rules().has(Rule::SuspectsSettledUnderLock) {
+                self.verification.suspects()
+            } else {
+                Vec::new()
+            },
         });
     }
 
@@ -148,6 +154,9 @@ impl Core {
                 self.back_to_gate();
             }
             (Attempt::Refreshing(_), Event::LockedRefreshed(different)) => {
+                if !self.rules().has(Rule::CleanedWhenIssued) {
+                    self.dirty.clear();
+                }
                 if different.is_empty() && self.called_off() {
                     self.give_up(None, commands);
                 } else if different.is_empty() {
@@ -158,7 +167,9 @@ impl Core {
                 }
             }
             (Attempt::Refreshing(keys), Event::LockLost) => {
-                keys.into_iter().for_each(|key| self.dirty.mark(key));
+                if self.rules().has(Rule::LostLockMarksAgain) {
+                    keys.into_iter().for_each(|key| self.dirty.mark(key));
+                }
                 self.back_to_gate();
             }
             (Attempt::Renaming, Event::Renamed) => self.phase = Phase::Ended(Outcome::Completed),
@@ -251,6 +262,11 @@ impl Core {
             Attempt::Unlocking(None) => {
                 self.stopping = true;
                 self.phase = Phase::CutOver(Attempt::Unlocking(Some(outcome)));
+            }
+            Attempt::Renaming | Attempt::Settlement
+                if !self.rules().has(Rule::StopWaitsForRename) =>
+            {
+                self.phase = Phase::Ended(outcome);
             }
             Attempt::Renaming | Attempt::Settlement => {
                 self.stopping = true;

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 
 use super::cutover::Attempt;
 use super::event::{Command, Failure, Outcome};
+use super::rules::Rule;
 use super::{Core, Phase, millis};
 use crate::limits;
 
@@ -131,7 +132,9 @@ impl Core {
                 overdue = overdue.or(Some(what));
             }
         }
-        if let Some(what) = overdue {
+        if let Some(what) = overdue
+            && self.rules().has(Rule::AnswersAreWatched)
+        {
             self.liveness.owed = Default::default();
             let failure = self.diagnosis(what);
             self.give_in(failure, commands);

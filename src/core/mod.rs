@@ -202,7 +202,7 @@ impl Core {
         self.advance(&mut commands);
         self.dispatch(&mut commands);
         // A late report (a check that came back) must not start anything after the end.
-        if matches!(self.phase, Phase::Ended(_)) {
+        if matches!(self.phase, Phase::Ended(_)) && self.rules().has(Rule::NothingAfterTheEnd) {
             commands.clear();
         }
         commands.into()
@@ -327,6 +327,9 @@ impl Core {
     }
 
     fn verified(&self) -> bool {
+        if !self.rules().has(Rule::VerifiedBeforeCutOver) {
+            return true;
+        }
         self.verification.chunks_done()
             && self.verification.idle()
             && self.verification.suspect_count() <= limits::RECHECK_KEYS
@@ -335,7 +338,8 @@ impl Core {
     /// Fills the free connections: nothing while throttled or cutting over, never everything to
     /// one kind of work.
     fn dispatch(&mut self, commands: &mut VecDeque<Command>) {
-        if self.throttled.is_some() || self.stopping {
+        let throttled = self.throttled.is_some() && self.rules().has(Rule::ThrottledMeansNoLoad);
+        if throttled || self.stopping {
             return;
         }
         let working = match self.phase {
@@ -361,8 +365,11 @@ impl Core {
         if self.phase == Phase::Verifying || self.phase == Phase::Gate {
             let (dirty, exact) = (&self.dirty, self.settings.byte_comparable);
             // A dirty key may be another spelling of the suspect.
+            let looked_at = self.settings.rules.has(Rule::DirtyIsNotQuiet);
             let due = |key: &Key| {
-                if exact {
+                if !looked_at {
+                    false
+                } else if exact {
                     dirty.contains(key)
                 } else {
                     !dirty.is_empty()
@@ -451,7 +458,8 @@ impl Core {
     pub fn wants_changes(&self) -> bool {
         // Under the lock nothing is added but what is still on its way, and the marker behind it
         // is what everybody waits for.
-        let marking = matches!(self.phase, Phase::CutOver(Attempt::Marking { .. }));
+        let marking = matches!(self.phase, Phase::CutOver(Attempt::Marking { .. }))
+            && self.rules().has(Rule::StreamReadUnderLock);
         marking || !self.dirty.is_full(self.settings.dirty_bytes_max)
     }
 

@@ -391,7 +391,12 @@ mod tests {
                         RefreshAnswer::Held
                     }
                     RefreshStep::ProveAbsent(_) => RefreshAnswer::Absent,
-                    _ => RefreshAnswer::Ok,
+                    RefreshStep::ReplaceAll(_)
+                    | RefreshStep::Replace(_)
+                    | RefreshStep::Delete(_)
+                    | RefreshStep::Commit
+                    | RefreshStep::RollBack
+                    | RefreshStep::Done => RefreshAnswer::Ok,
                 };
                 job.answer(answer);
             }

@@ -1,8 +1,8 @@
 //! Everything that can happen next.
 
 use super::server::{Fate, Ran, WORKERS};
-use super::world::{Broken, Item, LockerJob, OPS_MAX, Op, SLOTS, Sim, Stage};
-use super::{Fault, Setup};
+use super::world::{Broken, Item, LockerJob, OPS_MAX, Op, SLOTS, Sim, Stage, Tx};
+use super::{Fault, Lie, Setup};
 use crate::core::copy::CopyStep;
 use crate::core::event::{Event, Failure};
 use crate::core::refresh::RefreshStep;
@@ -56,7 +56,12 @@ pub(super) enum Action {
     /// What goes on in the server for a client that is gone.
     DeadDelete,
     DeadRename,
+    /// Work that was asked for, or its answer, is never heard of again.
+    Vanish(u8),
 }
+
+/// Kinds of work that can vanish.
+pub(super) const VANISHING: usize = 9;
 
 /// What a leap of time adds: more than every pause and the lock's time.
 const LEAP_MS: u64 = 60_000;
@@ -207,6 +212,7 @@ impl<const N: usize> Sim<N> {
             | Action::LockLost
             | Action::DeadDelete
             | Action::DeadRename => Ok(self.mishap(setup, action)),
+            Action::Vanish(what) => Ok(self.world.vanish(what)),
         }
     }
 
@@ -289,7 +295,10 @@ impl<const N: usize> Sim<N> {
 
     fn barrier(&mut self, setup: &Setup<N>) -> Result<bool, Broken> {
         let asked = std::mem::take(&mut self.world.barrier_asked);
-        if !asked || self.world.transactions.iter().any(|tx| tx.before) {
+        let overlooked =
+            |tx: &Tx<N>| tx.stage == Stage::Prepared && setup.lie == Some(Lie::BarrierIgnoresXa);
+        let mut others = self.world.transactions.iter().filter(|tx| !overlooked(tx));
+        if !asked || others.any(|tx| tx.before) {
             return Ok(false);
         }
         self.tell(setup, Event::BarrierPassed).map(|()| true)
@@ -368,6 +377,7 @@ impl<const N: usize> Sim<N> {
                 if self.world.paused {
                     self.world.pauses_left -= 1;
                 }
+                self.world.throttled = self.world.paused && action == Action::Throttle;
                 self.world.postponed = self.world.paused && action == Action::Postpone;
                 match (action, self.world.paused) {
                     (_, false) => {

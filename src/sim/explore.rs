@@ -206,7 +206,7 @@ impl<const N: usize> Explorer<'_, N> {
 }
 
 /// A broken belief of the core (a failed assertion) is a broken property with a story, too.
-fn attempt<const N: usize>(
+pub(super) fn attempt<const N: usize>(
     sim: &mut Sim<N>,
     setup: &Setup<N>,
     action: Action,
@@ -218,7 +218,7 @@ fn attempt<const N: usize>(
     })
 }
 
-fn is_late_report(action: Action) -> bool {
+pub(super) fn is_late_report(action: Action) -> bool {
     matches!(
         action,
         Action::ReportCopied(_)

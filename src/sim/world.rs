@@ -208,6 +208,11 @@ pub(super) struct World<const N: usize = 2> {
     pub(super) postponed: bool,
     /// And the rename was sent even so.
     pub(super) renamed_though_postponed: bool,
+    /// The tool was told to pause, and asked for work even so.
+    pub(super) throttled: bool,
+    pub(super) worked_though_throttled: bool,
+    /// An answer will never come.
+    pub(super) vanished: bool,
 }
 
 /// The core in its world.
@@ -262,6 +267,9 @@ impl<const N: usize> Sim<N> {
             paused: false,
             postponed: false,
             renamed_though_postponed: false,
+            throttled: false,
+            worked_though_throttled: false,
+            vanished: false,
         };
         let mut sim = Self {
             core: Core::new(setup.settings.clone()),
@@ -303,6 +311,7 @@ impl<const N: usize> Sim<N> {
         let mut events = VecDeque::new();
         let world = &mut self.world;
         for command in commands {
+            world.worked_though_throttled |= world.throttled && is_load(&command);
             match command {
                 Command::WaitForBarrier => world.barrier_asked = true,
                 Command::FindChunkEnd {
@@ -422,16 +431,21 @@ impl<const N: usize> Sim<N> {
         if world.renamed_though_postponed {
             return Err("a rename was sent while the cut-over was postponed".into());
         }
+        if world.worked_though_throttled {
+            return Err("a job was handed out while throttled".into());
+        }
         match self.core.outcome() {
             None => Ok(()),
             Some(Outcome::Completed) if world.swapped => Ok(()),
             Some(Outcome::Completed) => Err("completed, but the tables are not swapped".into()),
-            Some(Outcome::Unknown) if world.unknown => Ok(()),
+            Some(Outcome::Unknown) if world.unknown || world.vanished => Ok(()),
             Some(Outcome::Unknown) => Err("unknown, though the catalogue could be read".into()),
             Some(outcome) if world.swapped => {
                 Err(format!("{outcome:?}, but the tables are swapped"))
             }
-            Some(outcome) if world.locked => Err(format!("{outcome:?}, but the tables are locked")),
+            Some(outcome) if world.locked && !world.vanished => {
+                Err(format!("{outcome:?}, but the tables are locked"))
+            }
             Some(Outcome::Mismatch(_)) if !setup.mismatch_is_due() => {
                 Err("a mismatch, though nothing was damaged".into())
             }
@@ -459,6 +473,21 @@ impl<const N: usize> World<N> {
         }
         self.swapped = true;
         Ok(())
+    }
+
+    /// Work that was asked for, or its answer, vanishes; `false` when there is none of this kind.
+    pub(super) fn vanish(&mut self, what: u8) -> bool {
+        let vanished = match what {
+            0 | 1 => self.copy[usize::from(what)].take().is_some(),
+            2 | 3 => self.refresh[usize::from(what - 2)].take().is_some(),
+            4 => self.compare[0].take().is_some(),
+            5 => self.check.take().is_some(),
+            6 => self.lookups.pop_front().is_some(),
+            7 => self.locker.pop_front().is_some(),
+            _ => self.answers.pop_front().is_some(),
+        };
+        self.vanished |= vanished;
+        vanished
     }
 
     /// A transaction of the application holds this place.
@@ -548,6 +577,14 @@ impl<const N: usize> Tx<N> {
     fn holds(&self, place: usize) -> bool {
         self.writes[place].is_some()
     }
+}
+
+/// A job that puts load on the server.
+fn is_load(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Copy(_) | Command::Refresh(_) | Command::Compare(..) | Command::Check(..)
+    )
 }
 
 /// What one operation does to what its transaction sees, and the keys of its events; none where it
