@@ -275,3 +275,40 @@ impl Core {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::Settings;
+    use crate::core::rules::Rules;
+
+    #[test]
+    fn conflicts_that_the_lock_settled_count_no_more() {
+        let mut core = Core::new(Settings {
+            copy_workers: 1,
+            refresh_workers: 1,
+            chunk_rows: 1,
+            chunk_rows_max: 1,
+            copy_target_ms: 50,
+            refresh_keys: 1,
+            dirty_bytes_max: 1,
+            byte_comparable: true,
+            same_order: true,
+            other_unique_keys: true,
+            introduced_keys: true,
+            lag_max_ms: 1_000,
+            lock_held_max_ms: 1_000,
+            rules: Rules::default(),
+        });
+        core.conflicting.insert(Key::from_bytes(&[1]));
+        core.phase = Phase::CutOver(Attempt::Marking {
+            marker: Marker(1),
+            locked_ms: 0,
+        });
+        core.step(Event::MarkerSeen(Marker(1)));
+        core.step(Event::LockedRefreshed(Vec::new()));
+        core.step(Event::NotRenamed(None));
+        core.step(Event::Unlocked);
+        assert!(core.phase == Phase::Gate && core.conflicting.is_empty());
+    }
+}
