@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test test-fast lint demo bench clean
+.PHONY: help build test test-fast explore lint demo bench clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -12,6 +12,9 @@ test: ## All tests, on throw-away MySQL servers (fetched on the first run)
 
 test-fast: ## Only the tests that need no database
 	cargo test --locked --lib --bins
+
+explore: ## Many more interleavings and random stories than the tests look at (minutes)
+	TABLESHIFT_SIM_DEEP=1 cargo test --release --locked --lib sim:: -- --skip mutants --skip show --nocapture
 
 lint: ## Formatting, clippy, docs, licences and advisories, shell scripts
 	scripts/lint

@@ -106,6 +106,13 @@ pub const BARRIER_WAIT: Duration = Duration::from_secs(3_600);
 pub const BARRIER_PAUSE: Duration = Duration::from_millis(5);
 /// Interval of the ping that keeps the advisory lock's connection alive and checks the lock.
 pub const ADVISORY_PING: Duration = Duration::from_secs(30);
+/// Time without an answer, or without any progress and any reason to wait, after which a run counts
+/// as hung and ends. Above every wait that ends by itself: a statement's time-out and as many
+/// reconnections as are tried.
+pub const LIVENESS: Duration = Duration::from_secs(600);
+/// Most time that one tick counts for in that: when the process was frozen for an hour, nobody is
+/// late for it.
+pub const LIVENESS_TICK: Duration = Duration::from_secs(1);
 /// Time a clean stop may take before the process ends anyway.
 pub const STOP_WAIT: Duration = Duration::from_secs(20);
 /// Keys that a message shows: enough to see what they have in common.
@@ -117,4 +124,12 @@ pub const KEY_VALUE_CHARS_MAX: usize = 200;
 const _: () = assert!(CHUNK_ROWS_MIN < CHUNK_ROWS_START && CHUNK_ROWS_START < CHUNK_ROWS_MAX);
 const _: () = assert!(CUT_OVER_DIRTY_MAX < CUT_OVER_DIRTY_LOCKED_MAX);
 const _: () = assert!(BINLOG_HEARTBEAT.as_secs() * 3 < BINLOG_SILENCE.as_secs());
+const _: () = assert!(
+    STATEMENT_TIMEOUT.as_secs()
+        + RECONNECTS as u64 * (RECONNECT_PAUSE.as_secs() + CONNECT_TIMEOUT.as_secs())
+        < LIVENESS.as_secs()
+);
+// Keys in conflict wait for events behind them in the stream: they must never fill the set. A key
+// is 3072 bytes at most (InnoDB's limit).
+const _: () = assert!(CUT_OVER_DIRTY_MAX * (3_072 + DIRTY_KEY_OVERHEAD) < DIRTY_BYTES_MAX);
 const _: () = assert!(VERIFY_DIFFERENCES_MAX < SUSPECT_KEYS_MAX);

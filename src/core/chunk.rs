@@ -118,6 +118,17 @@ impl Chunker {
         self.in_flight.len()
     }
 
+    /// The numbers of the chunks handed out, the oldest first.
+    pub fn in_flight_ids(&self) -> impl Iterator<Item = u64> + '_ {
+        self.in_flight.keys().copied()
+    }
+
+    /// The number of the chunk whose end is being looked up.
+    #[must_use]
+    pub fn lookup_under_way(&self) -> Option<u64> {
+        self.looking.then_some(self.next_id)
+    }
+
     /// Every chunk up to the open end is done: proved by having reached the end, not by a count.
     #[must_use]
     pub fn finished(&self) -> bool {

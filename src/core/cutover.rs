@@ -110,7 +110,11 @@ impl Core {
         // Cleaned now and not by the answer: an event that overtakes the answer (the lock is lost
         // with its connection, and the application goes on) must mark its key again for good.
         // Until then the phase remembers the keys, should the lock be lost on the way.
-        self.dirty.clear();
+        if self.rules().has(Rule::CleanedWhenIssued) {
+            self.dirty.clear();
+        }
+        // A conflict that is left under the lock ends the run.
+        self.conflicting.clear();
         let keys = if self.rules().has(Rule::DrainBeforeRename) {
             keys
         } else {
@@ -119,7 +123,11 @@ impl Core {
         self.phase = Phase::CutOver(Attempt::Refreshing(keys.clone()));
         commands.push_back(Command::RefreshLocked {
             keys,
-            suspects: self.verification.suspects(),
+            suspects: if self.rules().has(Rule::SuspectsSettledUnderLock) {
+                self.verification.suspects()
+            } else {
+                Vec::new()
+            },
         });
     }
 
@@ -128,6 +136,7 @@ impl Core {
             return;
         };
         match (attempt, event) {
+            (Attempt::Locking, Event::Locked) if self.called_off() => self.give_up(None, commands),
             (Attempt::Locking, Event::Locked) => {
                 let marker = Marker(self.next_marker);
                 self.phase = Phase::CutOver(Attempt::Marking {
@@ -145,7 +154,12 @@ impl Core {
                 self.back_to_gate();
             }
             (Attempt::Refreshing(_), Event::LockedRefreshed(different)) => {
-                if different.is_empty() {
+                if !self.rules().has(Rule::CleanedWhenIssued) {
+                    self.dirty.clear();
+                }
+                if different.is_empty() && self.called_off() {
+                    self.give_up(None, commands);
+                } else if different.is_empty() {
                     self.phase = Phase::CutOver(Attempt::Renaming);
                     commands.push_back(Command::Rename);
                 } else {
@@ -153,7 +167,9 @@ impl Core {
                 }
             }
             (Attempt::Refreshing(keys), Event::LockLost) => {
-                keys.into_iter().for_each(|key| self.dirty.mark(key));
+                if self.rules().has(Rule::LostLockMarksAgain) {
+                    keys.into_iter().for_each(|key| self.dirty.mark(key));
+                }
                 self.back_to_gate();
             }
             (Attempt::Renaming, Event::Renamed) => self.phase = Phase::Ended(Outcome::Completed),
@@ -205,6 +221,12 @@ impl Core {
         }
     }
 
+    /// The operator was told that there is no cut-over for now, while the lock was being waited
+    /// for or already held: then there is none. Only a rename that was sent can't be called back.
+    fn called_off(&self) -> bool {
+        self.postponed && self.rules().has(Rule::PostponedMeansNoRename)
+    }
+
     fn give_up(&mut self, outcome: Option<Outcome>, commands: &mut VecDeque<Command>) {
         self.phase = Phase::CutOver(Attempt::Unlocking(outcome));
         commands.push_back(Command::Unlock);
@@ -241,10 +263,52 @@ impl Core {
                 self.stopping = true;
                 self.phase = Phase::CutOver(Attempt::Unlocking(Some(outcome)));
             }
+            Attempt::Renaming | Attempt::Settlement
+                if !self.rules().has(Rule::StopWaitsForRename) =>
+            {
+                self.phase = Phase::Ended(outcome);
+            }
             Attempt::Renaming | Attempt::Settlement => {
                 self.stopping = true;
                 self.wish = Some(outcome);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::Settings;
+    use crate::core::rules::Rules;
+
+    #[test]
+    fn conflicts_that_the_lock_settled_count_no_more() {
+        let mut core = Core::new(Settings {
+            copy_workers: 1,
+            refresh_workers: 1,
+            chunk_rows: 1,
+            chunk_rows_max: 1,
+            copy_target_ms: 50,
+            refresh_keys: 1,
+            dirty_bytes_max: 1,
+            byte_comparable: true,
+            same_order: true,
+            other_unique_keys: true,
+            introduced_keys: true,
+            lag_max_ms: 1_000,
+            lock_held_max_ms: 1_000,
+            rules: Rules::default(),
+        });
+        core.conflicting.insert(Key::from_bytes(&[1]));
+        core.phase = Phase::CutOver(Attempt::Marking {
+            marker: Marker(1),
+            locked_ms: 0,
+        });
+        core.step(Event::MarkerSeen(Marker(1)));
+        core.step(Event::LockedRefreshed(Vec::new()));
+        core.step(Event::NotRenamed(None));
+        core.step(Event::Unlocked);
+        assert!(core.phase == Phase::Gate && core.conflicting.is_empty());
     }
 }

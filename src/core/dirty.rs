@@ -205,6 +205,12 @@ impl DirtySet {
         self.in_hand.len()
     }
 
+    /// The number of the refresh that has been under way longest.
+    #[must_use]
+    pub fn oldest_job(&self) -> Option<u64> {
+        self.in_hand.keys().next().copied()
+    }
+
     /// The set takes as much memory as it may; the stream has to wait.
     #[must_use]
     pub fn is_full(&self, bytes_max: usize) -> bool {

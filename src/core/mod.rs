@@ -22,6 +22,7 @@ pub mod copy;
 mod cutover;
 pub mod dirty;
 pub mod event;
+mod liveness;
 pub mod refresh;
 pub mod rules;
 pub mod verify;
@@ -35,6 +36,7 @@ use copy::CopyJob;
 use cutover::Attempt;
 use dirty::DirtySet;
 use event::{About, Command, Event, Failure, Marker, Outcome, Scan, Side};
+use liveness::Liveness;
 use refresh::{RefreshJob, RefreshOutcome};
 use rules::{Rule, Rules};
 use verify::{Pass, Verification};
@@ -138,6 +140,8 @@ pub struct Core {
     /// Longest wait of the next attempt's LOCK TABLES.
     lock_wait_ms: u64,
     counters: Counters,
+    /// What answers are owed, and since when.
+    liveness: Liveness,
 }
 
 /// Refreshes that go the careful way after a short one has failed.
@@ -178,6 +182,7 @@ impl Core {
             pause_ms: millis(limits::CUT_OVER_PAUSE_FIRST),
             lock_wait_ms: millis(limits::LOCK_WAIT_FIRST).min(settings.lock_held_max_ms),
             counters: Counters::default(),
+            liveness: Liveness::default(),
             settings,
         }
     }
@@ -197,7 +202,7 @@ impl Core {
         self.advance(&mut commands);
         self.dispatch(&mut commands);
         // A late report (a check that came back) must not start anything after the end.
-        if matches!(self.phase, Phase::Ended(_)) {
+        if matches!(self.phase, Phase::Ended(_)) && self.rules().has(Rule::NothingAfterTheEnd) {
             commands.clear();
         }
         commands.into()
@@ -222,6 +227,7 @@ impl Core {
                     .for_each(|key| self.dirty.mark(key));
             }
             Event::Changed(keys) => {
+                self.liveness.delivered += 1;
                 self.counters.keys_marked += keys.len() as u64;
                 for key in keys {
                     self.verification.touch(&key);
@@ -229,10 +235,13 @@ impl Core {
                 }
             }
             Event::MarkerSeen(marker) => {
+                self.liveness.delivered += 1;
                 self.verification.marker_seen(marker);
                 self.marker_seen_in_attempt(marker, commands);
             }
             Event::HeartbeatSeen(age_ms) => {
+                self.liveness.delivered += 1;
+                self.liveness.heartbeats += 1;
                 self.lag_ms = Some(age_ms);
                 self.lag_seen_ms = self.now_ms;
             }
@@ -289,6 +298,8 @@ impl Core {
     fn tick(&mut self, now_ms: u64, commands: &mut VecDeque<Command>) {
         self.now_ms = now_ms;
         self.small_batch_due = true;
+        // Before the held keys are let go: they are a reason to wait.
+        self.watch_liveness(commands);
         self.dirty.release_held();
         self.verification.release();
         self.attempt_tick(commands);
@@ -317,6 +328,9 @@ impl Core {
     }
 
     fn verified(&self) -> bool {
+        if !self.rules().has(Rule::VerifiedBeforeCutOver) {
+            return true;
+        }
         self.verification.chunks_done()
             && self.verification.idle()
             && self.verification.suspect_count() <= limits::RECHECK_KEYS
@@ -325,7 +339,8 @@ impl Core {
     /// Fills the free connections: nothing while throttled or cutting over, never everything to
     /// one kind of work.
     fn dispatch(&mut self, commands: &mut VecDeque<Command>) {
-        if self.throttled.is_some() || self.stopping {
+        let throttled = self.throttled.is_some() && self.rules().has(Rule::ThrottledMeansNoLoad);
+        if throttled || self.stopping {
             return;
         }
         let working = match self.phase {
@@ -351,8 +366,11 @@ impl Core {
         if self.phase == Phase::Verifying || self.phase == Phase::Gate {
             let (dirty, exact) = (&self.dirty, self.settings.byte_comparable);
             // A dirty key may be another spelling of the suspect.
+            let looked_at = self.settings.rules.has(Rule::DirtyIsNotQuiet);
             let due = |key: &Key| {
-                if exact {
+                if !looked_at {
+                    false
+                } else if exact {
                     dirty.contains(key)
                 } else {
                     !dirty.is_empty()
@@ -441,7 +459,8 @@ impl Core {
     pub fn wants_changes(&self) -> bool {
         // Under the lock nothing is added but what is still on its way, and the marker behind it
         // is what everybody waits for.
-        let marking = matches!(self.phase, Phase::CutOver(Attempt::Marking { .. }));
+        let marking = matches!(self.phase, Phase::CutOver(Attempt::Marking { .. }))
+            && self.rules().has(Rule::StreamReadUnderLock);
         marking || !self.dirty.is_full(self.settings.dirty_bytes_max)
     }
 
@@ -504,6 +523,7 @@ impl Core {
     #[cfg(test)]
     pub(crate) fn canonical(&mut self, markers_out: bool) {
         self.counters = Counters::default();
+        self.liveness = Liveness::default();
         self.careful_jobs = self.careful_jobs.min(1);
         self.dirty.canonical(self.settings.refresh_keys);
         self.verification.canonical();

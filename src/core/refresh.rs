@@ -91,6 +91,10 @@ pub struct RefreshOutcome {
 /// Proofs tried in one job; what is unproved then waits for the next round.
 const PROOFS_MAX: u32 = 64;
 
+/// Keys between the places where one job and the next begin their proofs; a prime, so that every
+/// place has its turn.
+const PROOFS_STRIDE: u64 = 61;
+
 impl RefreshJob {
     /// A job for a batch of dirty keys.
     #[must_use]
@@ -231,6 +235,10 @@ impl RefreshJob {
             }
         }
         if !rest.is_empty() {
+            // Each job begins its proofs at another place: rows that others hold for long would use
+            // up the proofs of every job, and the keys behind them would never have their turn.
+            let first = self.id.wrapping_mul(PROOFS_STRIDE) % rest.len() as u64;
+            rest.rotate_left(usize::try_from(first).unwrap_or(0));
             self.unproved.push(rest);
         }
         if present.is_empty() {
@@ -255,6 +263,8 @@ impl RefreshJob {
         if self.absent.is_empty() {
             RefreshStep::Commit
         } else {
+            // Sorted as the batch was: workers that go the same way are in each other's way less.
+            self.absent.sort_unstable();
             RefreshStep::Delete(self.absent.clone())
         }
     }
@@ -365,5 +375,34 @@ mod tests {
         let outcome = job.outcome();
         assert_eq!((outcome.replaced, outcome.conflicts), (1, keys(&[2])));
         assert_eq!(outcome.stayed, keys(&[2]));
+    }
+
+    #[test]
+    fn rows_that_others_hold_for_long_do_not_keep_the_rest_dirty() {
+        // A prepared transaction deleted the upper rows; the lower ones are just gone.
+        let held = |key: &Key| *key >= Key::from_bytes(&[120]);
+        let mut dirty: Vec<Key> = keys(&(0..240).collect::<Vec<u8>>());
+        for id in 0..40 {
+            let mut job = RefreshJob::new(id, dirty.clone(), false, Rules::default());
+            while *job.next() != RefreshStep::Done {
+                let answer = match job.next() {
+                    RefreshStep::LockPresent(_) => RefreshAnswer::Present(Vec::new()),
+                    RefreshStep::ProveAbsent(group) if group.iter().any(held) => {
+                        RefreshAnswer::Held
+                    }
+                    RefreshStep::ProveAbsent(_) => RefreshAnswer::Absent,
+                    RefreshStep::ReplaceAll(_)
+                    | RefreshStep::Replace(_)
+                    | RefreshStep::Delete(_)
+                    | RefreshStep::Commit
+                    | RefreshStep::RollBack
+                    | RefreshStep::Done => RefreshAnswer::Ok,
+                };
+                job.answer(answer);
+            }
+            dirty = job.outcome().stayed;
+            dirty.sort_unstable();
+        }
+        assert!(dirty.iter().all(held), "{} keys are left", dirty.len());
     }
 }

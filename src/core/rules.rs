@@ -35,7 +35,65 @@ pub enum Rule {
     CopyReachesEnd,
     /// A key that differs is a mismatch only if nothing changed it meanwhile.
     MismatchNeedsQuiet,
+    /// No rename is sent once the operator was told that the cut-over is postponed.
+    PostponedMeansNoRename,
+    /// An answer that never comes ends the run.
+    AnswersAreWatched,
+    /// A report that comes after the end starts nothing.
+    NothingAfterTheEnd,
+    /// The cut-over waits until every chunk has been compared.
+    VerifiedBeforeCutOver,
+    /// No job is handed out while throttled.
+    ThrottledMeansNoLoad,
+    /// A suspect that is dirty when its check begins counts as changed.
+    DirtyIsNotQuiet,
+    /// The stream is read under the lock however many keys are dirty.
+    StreamReadUnderLock,
+    /// Where keys have several spellings, an event for one touches every suspect.
+    AnyEventTouchesSpellings,
+    /// A mismatch waits for a marker that was written after the check.
+    MismatchWaitsForMarker,
+    /// The set is cleaned when the locked refresh is issued, not by its answer.
+    CleanedWhenIssued,
+    /// Suspects that never stood still are compared under the lock.
+    SuspectsSettledUnderLock,
+    /// Keys whose locked refresh was lost with its lock become dirty again.
+    LostLockMarksAgain,
+    /// A stop waits for the answer of a rename that was sent.
+    StopWaitsForRename,
 }
+
+/// Every rule.
+#[cfg(test)]
+pub(crate) const ALL: [Rule; 27] = [
+    Rule::StartBarrier,
+    Rule::PassedOverBecomesDirty,
+    Rule::EventDuringRefreshMarksAgain,
+    Rule::OneWorkerPerKey,
+    Rule::EqualKeysOneWorker,
+    Rule::HeldStaysDirty,
+    Rule::AbsenceIsProved,
+    Rule::WorkersIdleBeforeLock,
+    Rule::MarkerAfterLock,
+    Rule::NewMarkerEachAttempt,
+    Rule::DrainBeforeRename,
+    Rule::LostAnswerIsRead,
+    Rule::CopyReachesEnd,
+    Rule::MismatchNeedsQuiet,
+    Rule::PostponedMeansNoRename,
+    Rule::AnswersAreWatched,
+    Rule::NothingAfterTheEnd,
+    Rule::VerifiedBeforeCutOver,
+    Rule::ThrottledMeansNoLoad,
+    Rule::DirtyIsNotQuiet,
+    Rule::StreamReadUnderLock,
+    Rule::AnyEventTouchesSpellings,
+    Rule::MismatchWaitsForMarker,
+    Rule::CleanedWhenIssued,
+    Rule::SuspectsSettledUnderLock,
+    Rule::LostLockMarksAgain,
+    Rule::StopWaitsForRename,
+];
 
 /// The rules in force: all of them, except in the simulation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -138,7 +138,7 @@ impl Verification {
 
     /// An event marked this key dirty.
     pub fn touch(&mut self, key: &Key) {
-        if !self.byte_comparable {
+        if !self.byte_comparable && self.rules.has(Rule::AnyEventTouchesSpellings) {
             // Once is enough until the next check begins.
             if !self.all_touched {
                 self.suspects
@@ -190,6 +190,8 @@ impl Verification {
                 if suspect.touched && self.rules.has(Rule::MismatchNeedsQuiet) {
                     suspect.state = State::Waiting;
                     suspect.confirmations = 0;
+                } else if !self.rules.has(Rule::MismatchWaitsForMarker) {
+                    self.definite.push(key);
                 } else {
                     suspect.state = State::Awaiting(marker);
                     wanted = true;
@@ -247,6 +249,45 @@ impl Verification {
     #[must_use]
     pub fn suspect_count(&self) -> usize {
         self.suspects.len()
+    }
+
+    /// The number of the comparison that has been under way longest; a chunk that waits for its
+    /// repetition isn't under way.
+    #[must_use]
+    pub fn oldest_comparison(&self) -> Option<u64> {
+        self.chunker
+            .in_flight_ids()
+            .find(|chunk| !self.again.contains(chunk))
+    }
+
+    /// The number of the check that has been under way longest.
+    #[must_use]
+    pub fn oldest_check(&self) -> Option<u64> {
+        self.checks.keys().next().copied()
+    }
+
+    /// Checks under way.
+    #[must_use]
+    pub fn checks_under_way(&self) -> usize {
+        self.checks.len()
+    }
+
+    /// Checks begun so far.
+    #[must_use]
+    pub fn checks_begun(&self) -> u64 {
+        self.next_check
+    }
+
+    /// The oldest marker that a suspect waits for.
+    #[must_use]
+    pub fn oldest_marker(&self) -> Option<Marker> {
+        self.suspects
+            .values()
+            .filter_map(|suspect| match suspect.state {
+                State::Awaiting(marker) => Some(marker),
+                State::Waiting | State::InCheck => None,
+            })
+            .min()
     }
 
     /// No check and no chunk is under way.
@@ -347,5 +388,29 @@ mod tests {
         assert!(!verification.chunks_done());
         verification.release();
         assert_eq!(verification.take_chunk().expect("again").1, chunk);
+    }
+
+    /// Two rounds in which another spelling's event comes before the marker.
+    fn rounds_with_another_spelling(rules: Rules) -> Verification {
+        let mut verification = Verification::new(true, false, 10, 100, rules);
+        verification.chunker.start_lookup(1);
+        verification.chunker.lookup_done(None);
+        let (_, chunk) = verification.take_chunk().expect("the only chunk");
+        verification.compared(chunk.id, 5, vec![key(1)], 1);
+        for marker in 1..=2 {
+            let (check, keys) = verification.take_suspects(|_| false).expect("a suspect");
+            verification.checked(check, &keys, Marker(marker));
+            verification.touch(&key(2));
+            verification.marker_seen(Marker(marker));
+        }
+        verification
+    }
+
+    #[test]
+    fn an_event_for_another_spelling_touches_a_suspect() {
+        let verification = rounds_with_another_spelling(Rules::default());
+        assert!(verification.definite().is_empty());
+        let mutant = Rules::without(Rule::AnyEventTouchesSpellings);
+        assert_eq!(rounds_with_another_spelling(mutant).definite(), [key(1)]);
     }
 }

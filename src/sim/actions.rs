@@ -1,15 +1,19 @@
 //! Everything that can happen next.
 
-use super::server::{Fate, Ran};
-use super::world::{Broken, Item, LockerJob, Op, Sim, Stage};
-use super::{Fault, Setup};
+use super::server::{Fate, Ran, WORKERS};
+use super::world::{Broken, Item, LockerJob, OPS_MAX, Op, SLOTS, Sim, Stage, Tx};
+use super::{Fault, Lie, Setup};
+use crate::core::copy::CopyStep;
 use crate::core::event::{Event, Failure};
+use crate::core::refresh::RefreshStep;
 
 /// Something that happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     /// The application begins a transaction and writes.
     Begin(Op),
+    /// The same, with several operations.
+    BeginSeveral([Option<Op>; OPS_MAX]),
     /// A transaction's commit is logged.
     Log(u8),
     /// An XA transaction is prepared, which logs it.
@@ -23,12 +27,12 @@ pub(super) enum Action {
     Lookup,
     /// The stream delivers its next item.
     Deliver,
-    CopyStep,
-    ReportCopied,
+    CopyStep(u8),
+    ReportCopied(u8),
     RefreshStep(u8),
     ReportRefreshed(u8),
-    Compare,
-    ReportCompared,
+    Compare(u8),
+    ReportCompared(u8),
     Check,
     ReportChecked,
     WriteMarker,
@@ -42,29 +46,38 @@ pub(super) enum Action {
     /// Throttled or postponed, or not any more.
     Throttle,
     Postpone,
-    /// A refresh worker is the victim of a deadlock among our own.
+    /// A worker is the victim of a deadlock among our own.
     Victim(u8),
     /// A worker's connection is lost and made anew, its statement done or not.
     RefreshLost(u8, bool),
-    CopyLost,
+    CopyLost(u8),
     /// The locking connection is lost, and the lock with it.
     LockLost,
     /// What goes on in the server for a client that is gone.
     DeadDelete,
     DeadRename,
+    /// Work that was asked for, or its answer, is never heard of again.
+    Vanish(u8),
 }
+
+/// Kinds of work that can vanish.
+pub(super) const VANISHING: usize = 9;
 
 /// What a leap of time adds: more than every pause and the lock's time.
 const LEAP_MS: u64 = 60_000;
 
-impl Sim {
+impl<const N: usize> Sim<N> {
     /// Everything that may be possible now; [`Sim::apply`] says what is.
-    pub(super) fn actions(&self, setup: &Setup) -> Vec<Action> {
+    pub(super) fn actions(&self, setup: &Setup<N>) -> Vec<Action> {
         let world = &self.world;
         let mut actions = Vec::with_capacity(24);
         self.server_actions(&mut actions);
         if world.transactions_left > 0 && !world.locked && !world.swapped {
             actions.extend(setup.ops.iter().map(|op| Action::Begin(*op)));
+            let several = setup.pairs.iter();
+            actions.extend(
+                several.map(|[one, other]| Action::BeginSeveral([Some(*one), Some(*other), None])),
+            );
         }
         for (number, tx) in (0..).zip(&world.transactions) {
             if tx.stage == Stage::Open {
@@ -106,21 +119,26 @@ impl Sim {
             !world.stream.is_empty() && self.core.wants_changes(),
             Action::Deliver,
         );
-        when(world.copy.is_some(), Action::CopyStep);
-        when(world.copy.is_some(), Action::ReportCopied);
-        for slot in 0..2 {
-            if world.refresh[usize::from(slot)].is_some() {
-                when(true, Action::RefreshStep(slot));
-                when(true, Action::ReportRefreshed(slot));
-                when(
-                    world.ghost_lock.iter().any(Option::is_some),
-                    Action::Victim(slot),
-                );
-            }
+        for slot in 0..SLOTS {
+            let number = if slot == 0 { 0 } else { 1 };
+            when(world.copy[slot].is_some(), Action::CopyStep(number));
+            when(world.copy[slot].is_some(), Action::ReportCopied(number));
+            when(world.refresh[slot].is_some(), Action::RefreshStep(number));
+            when(
+                world.refresh[slot].is_some(),
+                Action::ReportRefreshed(number),
+            );
+            let compare = world.compare[slot]
+                .as_ref()
+                .map(|look| look.found.is_some());
+            when(compare == Some(false), Action::Compare(number));
+            when(compare == Some(true), Action::ReportCompared(number));
         }
-        let compare = world.compare.as_ref().map(|look| look.found.is_some());
-        when(compare == Some(false), Action::Compare);
-        when(compare == Some(true), Action::ReportCompared);
+        if world.ghost_lock.iter().flatten().count() > 1 {
+            WORKERS
+                .into_iter()
+                .for_each(|who| when(true, Action::Victim(who)));
+        }
         let check = world.check.as_ref().map(|look| look.found.is_some());
         when(check == Some(false), Action::Check);
         when(check == Some(true), Action::ReportChecked);
@@ -134,7 +152,7 @@ impl Sim {
         when(off, Action::Locker(Fate::Refused));
     }
 
-    fn fault_actions(&self, setup: &Setup, actions: &mut Vec<Action>) {
+    fn fault_actions(&self, setup: &Setup<N>, actions: &mut Vec<Action>) {
         for fault in setup.fault_kinds {
             match fault {
                 Fault::Locker => {
@@ -146,8 +164,8 @@ impl Sim {
                     for slot in [0, 1] {
                         let lost = [true, false].map(|done| Action::RefreshLost(slot, done));
                         actions.extend(lost);
+                        actions.push(Action::CopyLost(slot));
                     }
-                    actions.push(Action::CopyLost);
                 }
                 Fault::LockLost | Fault::LockTime => {}
             }
@@ -158,9 +176,13 @@ impl Sim {
     ///
     /// # Errors
     /// When a property is broken.
-    pub(super) fn apply(&mut self, setup: &Setup, action: Action) -> Result<bool, Broken> {
+    pub(super) fn apply(&mut self, setup: &Setup<N>, action: Action) -> Result<bool, Broken> {
         match action {
-            Action::Begin(op) => Ok(self.begin(setup, op)),
+            Action::Begin(op) => Ok(self.begin(setup, &[op])),
+            Action::BeginSeveral(ops) => {
+                let ops: Vec<Op> = ops.into_iter().flatten().collect();
+                Ok(self.begin(setup, &ops))
+            }
             Action::Log(tx) => Ok(self.log(tx, Stage::Logged)),
             Action::Prepare(tx) => Ok(self.log(tx, Stage::Prepared)),
             Action::Visible(tx) => Ok(self.end(tx, true)),
@@ -168,20 +190,43 @@ impl Sim {
             Action::Barrier => self.barrier(setup),
             Action::Lookup => self.lookup(setup),
             Action::Deliver => self.deliver(setup),
-            Action::CopyStep => match self.world.copy_step(setup, true) {
+            Action::CopyStep(_)
+            | Action::ReportCopied(_)
+            | Action::RefreshStep(_)
+            | Action::ReportRefreshed(_) => self.worker(setup, action),
+            Action::Compare(slot) => Ok(self.world.look_at_chunk(setup, usize::from(slot))),
+            Action::ReportCompared(slot) => self.report_compared(setup, usize::from(slot)),
+            Action::Check => Ok(self.world.look_at_suspects(setup)),
+            Action::ReportChecked => self.report_checked(setup),
+            Action::WriteMarker => Ok(self.write_marker()),
+            Action::Locker(fate) => self.locker(setup, fate),
+            Action::LockerAnswer => self.locker_answer(setup),
+            Action::Tick => self.tick(setup),
+            Action::Leap => self.leap(setup),
+            Action::Stop | Action::Break | Action::Throttle | Action::Postpone => {
+                self.operator(setup, action)
+            }
+            Action::Victim(_)
+            | Action::RefreshLost(..)
+            | Action::CopyLost(_)
+            | Action::LockLost
+            | Action::DeadDelete
+            | Action::DeadRename => Ok(self.mishap(setup, action)),
+            Action::Vanish(what) => Ok(self.world.vanish(what)),
+        }
+    }
+
+    fn worker(&mut self, setup: &Setup<N>, action: Action) -> Result<bool, Broken> {
+        match action {
+            Action::CopyStep(slot) => match self.world.copy_step(setup, usize::from(slot), true) {
                 Ran::Blocked => Ok(false),
-                Ran::Done if !setup.reports_late => self.report_copied(setup),
+                Ran::Done if !setup.reports_late => self.report_copied(setup, usize::from(slot)),
                 Ran::More | Ran::Done => Ok(true),
             },
-            Action::ReportCopied => {
-                let done = crate::core::copy::CopyStep::Done;
-                let ready = self
-                    .world
-                    .copy
-                    .as_ref()
-                    .is_some_and(|work| work.job.next() == done);
-                if ready {
-                    self.report_copied(setup)
+            Action::ReportCopied(slot) => {
+                let work = self.world.copy[usize::from(slot)].as_ref();
+                if work.is_some_and(|work| work.job.next() == CopyStep::Done) {
+                    self.report_copied(setup, usize::from(slot))
                 } else {
                     Ok(false)
                 }
@@ -196,40 +241,30 @@ impl Sim {
                 }
             }
             Action::ReportRefreshed(slot) => {
-                let done = crate::core::refresh::RefreshStep::Done;
                 let work = self.world.refresh[usize::from(slot)].as_ref();
-                let ready = work.is_some_and(|work| *work.job.next() == done);
-                if ready {
+                if work.is_some_and(|work| *work.job.next() == RefreshStep::Done) {
                     self.report_refreshed(setup, usize::from(slot))
                 } else {
                     Ok(false)
                 }
             }
-            Action::Compare => Ok(self.world.look_at_chunk(setup)),
-            Action::ReportCompared => self.report_compared(setup),
-            Action::Check => Ok(self.world.look_at_suspects(setup)),
-            Action::ReportChecked => self.report_checked(setup),
-            Action::WriteMarker => Ok(self.write_marker()),
-            Action::Locker(fate) => self.locker(setup, fate),
-            Action::LockerAnswer => self.locker_answer(setup),
-            Action::Tick => self
-                .tell(setup, Event::Tick(self.world.now_ms))
-                .map(|()| true),
-            Action::Leap => self.leap(setup),
-            Action::Stop | Action::Break | Action::Throttle | Action::Postpone => {
-                self.operator(setup, action)
-            }
-            Action::Victim(_)
-            | Action::RefreshLost(..)
-            | Action::CopyLost
-            | Action::LockLost
-            | Action::DeadDelete
-            | Action::DeadRename => Ok(self.mishap(setup, action)),
+            _ => Ok(false),
         }
     }
 
-    fn begin(&mut self, setup: &Setup, op: Op) -> bool {
-        let Some(tx) = self.world.begin(setup, op) else {
+    /// Where time passes, it passes between ticks, and each tick's heartbeat goes into the stream.
+    fn tick(&mut self, setup: &Setup<N>) -> Result<bool, Broken> {
+        let world = &mut self.world;
+        world.now_ms += setup.tick_ms;
+        if setup.tick_ms > 0 && !matches!(world.stream.back(), Some(Item::Heartbeat(_))) {
+            world.stream.push_back(Item::Heartbeat(world.now_ms));
+        }
+        self.tell(setup, Event::Tick(self.world.now_ms))
+            .map(|()| true)
+    }
+
+    fn begin(&mut self, setup: &Setup<N>, ops: &[Op]) -> bool {
+        let Some(tx) = self.world.begin(setup, ops) else {
             return false;
         };
         self.world.transactions.push(tx);
@@ -242,9 +277,8 @@ impl Sim {
         let world = &mut self.world;
         let tx = &mut world.transactions[usize::from(tx)];
         tx.stage = stage;
-        if tx.keys != 0 {
-            world.stream.push_back(Item::Keys(tx.keys));
-        }
+        let pieces = tx.keys.into_iter().filter(|keys| *keys != 0);
+        world.stream.extend(pieces.map(Item::Keys));
         world.transactions.sort_unstable();
         true
     }
@@ -259,15 +293,18 @@ impl Sim {
         true
     }
 
-    fn barrier(&mut self, setup: &Setup) -> Result<bool, Broken> {
+    fn barrier(&mut self, setup: &Setup<N>) -> Result<bool, Broken> {
         let asked = std::mem::take(&mut self.world.barrier_asked);
-        if !asked || self.world.transactions.iter().any(|tx| tx.before) {
+        let overlooked =
+            |tx: &Tx<N>| tx.stage == Stage::Prepared && setup.lie == Some(Lie::BarrierIgnoresXa);
+        let mut others = self.world.transactions.iter().filter(|tx| !overlooked(tx));
+        if !asked || others.any(|tx| tx.before) {
             return Ok(false);
         }
         self.tell(setup, Event::BarrierPassed).map(|()| true)
     }
 
-    fn lookup(&mut self, setup: &Setup) -> Result<bool, Broken> {
+    fn lookup(&mut self, setup: &Setup<N>) -> Result<bool, Broken> {
         let Some((scan, side, after, rows)) = self.world.lookups.pop_front() else {
             return Ok(false);
         };
@@ -276,12 +313,15 @@ impl Sim {
             .map(|()| true)
     }
 
-    fn deliver(&mut self, setup: &Setup) -> Result<bool, Broken> {
+    fn deliver(&mut self, setup: &Setup<N>) -> Result<bool, Broken> {
         let event = match self.world.stream.pop_front() {
             None => return Ok(false),
             Some(Item::Marker(marker)) => Event::MarkerSeen(marker),
+            Some(Item::Heartbeat(written_ms)) => {
+                Event::HeartbeatSeen(self.world.now_ms - written_ms)
+            }
             Some(Item::Keys(bits)) => Event::Changed(
-                (0..super::world::KEYS)
+                (0..super::world::KEYS_MAX)
                     .filter(|number| bits & (1 << number) != 0)
                     .map(super::world::key)
                     .collect(),
@@ -298,7 +338,7 @@ impl Sim {
         true
     }
 
-    fn locker(&mut self, setup: &Setup, fate: Fate) -> Result<bool, Broken> {
+    fn locker(&mut self, setup: &Setup<N>, fate: Fate) -> Result<bool, Broken> {
         let called_off = self.world.locker.len() > 1 && self.world.locker[0] == LockerJob::Lock;
         if fate != Fate::Well && !called_off {
             if self.world.faults_left == 0 {
@@ -310,7 +350,7 @@ impl Sim {
     }
 
     /// A leap of time is of use after a failed attempt, or as the lock's time running out.
-    fn leap(&mut self, setup: &Setup) -> Result<bool, Broken> {
+    fn leap(&mut self, setup: &Setup<N>) -> Result<bool, Broken> {
         let world = &mut self.world;
         if !std::mem::take(&mut world.pause) {
             if !world.locked
@@ -328,7 +368,7 @@ impl Sim {
         self.tell(setup, Event::HeartbeatSeen(0)).map(|()| true)
     }
 
-    fn operator(&mut self, setup: &Setup, action: Action) -> Result<bool, Broken> {
+    fn operator(&mut self, setup: &Setup<N>, action: Action) -> Result<bool, Broken> {
         let event = match action {
             Action::Stop => Event::Stop,
             Action::Break => Event::Broken(Failure::new("broken", "")),
@@ -337,6 +377,8 @@ impl Sim {
                 if self.world.paused {
                     self.world.pauses_left -= 1;
                 }
+                self.world.throttled = self.world.paused && action == Action::Throttle;
+                self.world.postponed = self.world.paused && action == Action::Postpone;
                 match (action, self.world.paused) {
                     (_, false) => {
                         self.tell(setup, Event::Postponed(false))?;
@@ -354,21 +396,18 @@ impl Sim {
         self.tell(setup, event).map(|()| true)
     }
 
-    fn mishap(&mut self, setup: &Setup, action: Action) -> bool {
+    fn mishap(&mut self, setup: &Setup<N>, action: Action) -> bool {
         let world = &mut self.world;
         match action {
-            Action::Victim(slot) => {
-                let slot = usize::from(slot);
-                let blocked = world
-                    .waits_for(setup, slot)
-                    .is_some_and(|other| match other {
-                        0 => world.clone().copy_step(setup, true) == Ran::Blocked,
-                        other => world.waits_for(setup, usize::from(other - 1)).is_some(),
-                    });
-                if blocked {
-                    world.roll_back(setup, slot);
+            Action::Victim(who) => {
+                let deadlocked = world.deadlocked(setup, who);
+                if deadlocked {
+                    match who {
+                        1 | 2 => world.roll_back(setup, usize::from(who - 1)),
+                        _ => world.roll_back_copy(usize::from(who / 3)),
+                    }
                 }
-                return blocked;
+                return deadlocked;
             }
             Action::DeadDelete => return world.dead_delete(setup),
             Action::DeadRename => {
@@ -377,16 +416,15 @@ impl Sim {
             }
             Action::RefreshLost(slot, done) => {
                 let slot = usize::from(slot);
-                let under_way = world.refresh[slot].as_ref().is_some_and(|work| {
-                    *work.job.next() != crate::core::refresh::RefreshStep::Done
-                });
+                let work = world.refresh[slot].as_ref();
+                let under_way = work.is_some_and(|work| *work.job.next() != RefreshStep::Done);
                 if !under_way || (done && world.refresh_step(setup, slot, false) == Ran::Blocked) {
                     return false;
                 }
                 world.roll_back(setup, slot);
             }
-            Action::CopyLost => {
-                if world.copy_step(setup, false) == Ran::Blocked {
+            Action::CopyLost(slot) => {
+                if world.copy_step(setup, usize::from(slot), false) == Ran::Blocked {
                     return false;
                 }
             }

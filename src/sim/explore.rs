@@ -54,9 +54,9 @@ const FRIENDLY_TOLD: usize = 12;
 /// One state in so many is played to its end.
 const FRIENDLY_SAMPLE: u128 = 61;
 
-struct Explorer<'a> {
-    setup: &'a Setup,
-    roots: Vec<Sim>,
+struct Explorer<'a, const N: usize> {
+    setup: &'a Setup<N>,
+    roots: Vec<Sim<N>>,
     /// For each state the one before, and what happened then; roots point to themselves.
     links: Vec<(u32, Option<Action>)>,
     visited: HashSet<u128, BuildHasherDefault<Already>>,
@@ -67,7 +67,7 @@ struct Explorer<'a> {
 ///
 /// # Errors
 /// The shortest story that breaks a property.
-pub(super) fn explore(setup: &Setup) -> Result<Seen, Box<Story>> {
+pub(super) fn explore<const N: usize>(setup: &Setup<N>) -> Result<Seen, Box<Story>> {
     let roots = setup.roots().map_err(|why| {
         Box::new(Story {
             why,
@@ -107,12 +107,12 @@ pub(super) fn explore(setup: &Setup) -> Result<Seen, Box<Story>> {
     Ok(explorer.seen)
 }
 
-impl Explorer<'_> {
+impl<const N: usize> Explorer<'_, N> {
     fn expand(
         &mut self,
         link: u32,
-        sim: &Sim,
-        next: &mut Vec<(u32, Sim)>,
+        sim: &Sim<N>,
+        next: &mut Vec<(u32, Sim<N>)>,
     ) -> Result<(), Box<Story>> {
         self.seen.swapped += usize::from(sim.world.swapped);
         let ended = sim.core.outcome().is_some();
@@ -150,7 +150,7 @@ impl Explorer<'_> {
         Ok(())
     }
 
-    fn play_to_the_end(&self, link: u32, sim: &Sim) -> Result<(), Box<Story>> {
+    fn play_to_the_end(&self, link: u32, sim: &Sim<N>) -> Result<(), Box<Story>> {
         let mut sim = sim.clone();
         let mut taken = Vec::new();
         match friendly(&mut sim, self.setup, &mut taken, |sim| {
@@ -206,7 +206,11 @@ impl Explorer<'_> {
 }
 
 /// A broken belief of the core (a failed assertion) is a broken property with a story, too.
-fn attempt(sim: &mut Sim, setup: &Setup, action: Action) -> Result<bool, Broken> {
+pub(super) fn attempt<const N: usize>(
+    sim: &mut Sim<N>,
+    setup: &Setup<N>,
+    action: Action,
+) -> Result<bool, Broken> {
     catch_unwind(AssertUnwindSafe(|| sim.apply(setup, action))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -214,12 +218,12 @@ fn attempt(sim: &mut Sim, setup: &Setup, action: Action) -> Result<bool, Broken>
     })
 }
 
-fn is_late_report(action: Action) -> bool {
+pub(super) fn is_late_report(action: Action) -> bool {
     matches!(
         action,
-        Action::ReportCopied
+        Action::ReportCopied(_)
             | Action::ReportRefreshed(_)
-            | Action::ReportCompared
+            | Action::ReportCompared(_)
             | Action::ReportChecked
             | Action::Lookup
             | Action::Barrier
@@ -231,11 +235,11 @@ fn is_late_report(action: Action) -> bool {
 }
 
 /// Plays on in a friendly way until `end`; `false` when that doesn't come.
-pub(super) fn friendly(
-    sim: &mut Sim,
-    setup: &Setup,
+pub(super) fn friendly<const N: usize>(
+    sim: &mut Sim<N>,
+    setup: &Setup<N>,
     taken: &mut Vec<Action>,
-    end: impl Fn(&Sim) -> bool,
+    end: impl Fn(&Sim<N>) -> bool,
 ) -> Result<bool, Broken> {
     for _ in 0..FRIENDLY_STEPS {
         if end(sim) {
@@ -260,7 +264,7 @@ pub(super) fn friendly(
     Ok(false)
 }
 
-fn friendly_actions(sim: &Sim) -> Vec<Action> {
+fn friendly_actions<const N: usize>(sim: &Sim<N>) -> Vec<Action> {
     let mut actions: Vec<Action> = Vec::new();
     for (number, tx) in (0..).zip(&sim.world.transactions) {
         let end = if tx.stage == Stage::Open {
@@ -274,14 +278,18 @@ fn friendly_actions(sim: &Sim) -> Vec<Action> {
         Action::Barrier,
         Action::Lookup,
         Action::Deliver,
-        Action::ReportCopied,
-        Action::CopyStep,
+        Action::ReportCopied(0),
+        Action::CopyStep(0),
+        Action::ReportCopied(1),
+        Action::CopyStep(1),
         Action::ReportRefreshed(0),
         Action::ReportRefreshed(1),
         Action::RefreshStep(0),
         Action::RefreshStep(1),
-        Action::Compare,
-        Action::ReportCompared,
+        Action::Compare(0),
+        Action::ReportCompared(0),
+        Action::Compare(1),
+        Action::ReportCompared(1),
         Action::Check,
         Action::ReportChecked,
         Action::WriteMarker,
@@ -289,6 +297,8 @@ fn friendly_actions(sim: &Sim) -> Vec<Action> {
         Action::DeadRename,
         Action::Victim(0),
         Action::Victim(1),
+        Action::Victim(2),
+        Action::Victim(3),
         Action::LockerAnswer,
         Action::Locker(Fate::Well),
     ]);
@@ -300,7 +310,7 @@ fn friendly_actions(sim: &Sim) -> Vec<Action> {
 }
 
 /// Two independent 64-bit hashes; a collision would hide a state, so 64 bits would be too few.
-fn fingerprint(sim: &Sim) -> u128 {
+fn fingerprint<const N: usize>(sim: &Sim<N>) -> u128 {
     let mut hasher = Twin {
         one: 0x9e37_79b9_7f4a_7c15,
         other: 0xc2b2_ae3d_27d4_eb4f,

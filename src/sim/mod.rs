@@ -12,18 +12,26 @@
 //! verification sees nothing, so that a loss in the protocol shows at the rename.
 //!
 //! [`mutants`] takes the rules out one by one, and lies about what the server does: each of these
-//! must be caught. `TABLESHIFT_SIM_DEEP=1` makes the worlds larger.
+//! must be caught. [`worlds`] has further worlds, and [`stories`] the seeded simulator: long random
+//! stories with more keys, over the same actions. `make explore` (`TABLESHIFT_SIM_DEEP=1`) makes
+//! everything larger; `docs/design/explorer.md` has what the model covers and what it doesn't.
 
 mod actions;
 mod explore;
 mod mutants;
 mod server;
+mod stories;
 mod world;
+mod worlds;
 
-use crate::core::rules::{Rule, Rules};
+use crate::core::chunk::Chunk;
+use crate::core::event::Side;
+use crate::core::rules::{self, Rule, Rules};
 use crate::core::{Settings, Stage as Progress};
 use crate::plan::key::Key;
+use actions::Action;
 use explore::{Story, explore, friendly};
+use server::Fate;
 use world::{Broken, Layout, Op, Row, Rows, Sim, Stage, Tx, Unique, number};
 
 /// Something that goes wrong, a bounded number of times in a story.
@@ -59,11 +67,28 @@ enum Lie {
     PairByOneCollation,
     /// The lock is granted while an XA transaction is prepared.
     LockIgnoresXa,
+    /// The start barrier doesn't wait for XA transactions that are prepared.
+    BarrierIgnoresXa,
     /// A worker goes on before its lost connection is gone from the server.
     DeadClientsDelete,
     /// The catalogue is read before the renaming connection is gone from the server.
     OwnershipReadTooEarly,
 }
+
+/// Every lie.
+const LIES: [Lie; 11] = [
+    Lie::RefreshWithoutLock,
+    Lie::CopyWithoutLock,
+    Lie::ProofWithoutLock,
+    Lie::OldKeyNotReported,
+    Lie::NewKeyNotReported,
+    Lie::DeleteByGhostsCollation,
+    Lie::PairByOneCollation,
+    Lie::LockIgnoresXa,
+    Lie::BarrierIgnoresXa,
+    Lie::DeadClientsDelete,
+    Lie::OwnershipReadTooEarly,
+];
 
 /// Where a story begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,17 +103,19 @@ enum Start {
 
 /// A world to explore.
 #[derive(Debug, Clone)]
-struct Setup {
+struct Setup<const N: usize = 2> {
     settings: Settings,
     layout: Layout,
     unique: Unique,
     blind: bool,
     start: Start,
     /// What the original may hold at first.
-    contents: Vec<Rows>,
+    contents: Vec<Rows<N>>,
     /// Transactions of a story, and what they may do.
     transactions: u8,
     ops: Vec<Op>,
+    /// Transactions of two operations.
+    pairs: Vec<[Op; 2]>,
     xa: bool,
     /// Stories begin also with a transaction logged before the position.
     before: bool,
@@ -103,6 +130,12 @@ struct Setup {
     /// Others get a turn between a worker's last statement and its report.
     reports_late: bool,
     lie: Option<Lie>,
+    /// Time that passes between two ticks; none, where only leaps of it matter.
+    tick_ms: u64,
+    /// At last something that was asked for is never answered.
+    vanishing: bool,
+    /// States that behave alike are made alike.
+    alike: bool,
     states_max: usize,
 }
 
@@ -159,6 +192,7 @@ fn plain() -> Setup {
             Op::Move(0, 1),
             Op::Move(1, 0),
         ],
+        pairs: Vec::new(),
         xa: false,
         before: false,
         faults: 0,
@@ -169,7 +203,10 @@ fn plain() -> Setup {
         lookups_at_once: true,
         reports_late: false,
         lie: None,
-        states_max: if deep() { 6_000_000 } else { 1_000_000 },
+        tick_ms: 0,
+        vanishing: false,
+        alike: true,
+        states_max: if deep() { 2_000_000 } else { 1_000_000 },
     }
 }
 
@@ -263,7 +300,7 @@ fn added() -> Setup {
     setup
 }
 
-impl Setup {
+impl<const N: usize> Setup<N> {
     /// The ghost has a unique key that the original doesn't enforce.
     fn introducing(mut self) -> Self {
         self.settings.introduced_keys = true;
@@ -302,7 +339,7 @@ impl Setup {
     fn place(&self, key: u8) -> u8 {
         match self.layout {
             Layout::Plain | Layout::CoarserGhost => key,
-            Layout::Collated | Layout::FinerGhost => 0,
+            Layout::Collated | Layout::FinerGhost => key & !1,
         }
     }
 
@@ -310,14 +347,24 @@ impl Setup {
     fn ghost_place(&self, key: u8) -> u8 {
         match self.layout {
             Layout::Plain | Layout::FinerGhost => key,
-            Layout::Collated | Layout::CoarserGhost => 0,
+            Layout::Collated | Layout::CoarserGhost => key & !1,
         }
     }
 
-    /// The places of a range of keys: from, and up to but not including.
-    fn range(&self, after: Option<&Key>, upto: Option<&Key>) -> (u8, u8) {
-        let first = after.map_or(0, |key| self.place(number(key)) + 1);
-        (first, upto.map_or(2, |key| self.place(number(key)) + 1))
+    /// The places of a chunk in one of the tables: from, and up to but not including.
+    fn range(&self, side: Side, chunk: &Chunk) -> (u8, u8) {
+        let behind = |key: &Key| match side {
+            Side::Original => self.place(number(key)) + 1,
+            Side::Ghost => self.ghost_place(number(key)) + 1,
+        };
+        let all = u8::try_from(N).expect("few places");
+        let first = chunk.after.as_ref().map_or(0, behind);
+        (first, chunk.upto.as_ref().map_or(all, behind))
+    }
+
+    /// The value that an update makes of another.
+    fn next_value(&self, value: u8) -> u8 {
+        value % u8::try_from(N).expect("few places") + 1
     }
 
     /// The keys in the events of a key change.
@@ -338,7 +385,7 @@ impl Setup {
     }
 
     /// The beginnings of all stories.
-    fn roots(&self) -> Result<Vec<Sim>, Broken> {
+    fn roots(&self) -> Result<Vec<Sim<N>>, Broken> {
         let mut roots = Vec::new();
         for rows in &self.contents {
             let plain = Sim::new(self, *rows, None)?;
@@ -347,7 +394,7 @@ impl Setup {
                     let txs = self
                         .ops
                         .iter()
-                        .filter_map(|op| plain.world.begin(self, *op));
+                        .filter_map(|op| plain.world.begin(self, &[*op]));
                     for tx in txs.filter(|_| self.xa || stage == Stage::Logged) {
                         let tx = Tx {
                             stage,
@@ -364,7 +411,11 @@ impl Setup {
             return Ok(roots);
         }
         for sim in &mut roots {
-            let verifying = |sim: &Sim| sim.core.view().stage == Progress::Verifying;
+            // Without the verification the cut-over comes next.
+            let verifying = |sim: &Sim<N>| {
+                let stage = sim.core.view().stage;
+                matches!(stage, Progress::Verifying | Progress::CutOver)
+            };
             friendly(sim, self, &mut Vec::new(), verifying)?;
         }
         if self.start == Start::Verification {
@@ -384,10 +435,23 @@ impl Setup {
 }
 
 /// Every story of this world ends well.
-fn holds(setup: &Setup) {
+fn holds<const N: usize>(setup: &Setup<N>) {
     match explore(setup) {
         Ok(seen) => {
-            println!("{seen:?}");
+            let test = std::thread::current();
+            println!(
+                "{}: {} states, {} ended, {} swapped, depth {}, {}",
+                test.name().unwrap_or("?"),
+                seen.states,
+                seen.ended,
+                seen.swapped,
+                seen.depth,
+                if seen.complete {
+                    "complete"
+                } else {
+                    "bound reached"
+                }
+            );
             assert!(seen.complete || deep(), "the bound was reached: {seen:?}");
             let expected = setup.start != Start::Damage || setup.transactions > 0;
             assert!(
@@ -400,7 +464,7 @@ fn holds(setup: &Setup) {
 }
 
 /// The transactions of a story: one more where there is time for it.
-fn transactions(number: u8, setup: Setup) -> Setup {
+fn transactions<const N: usize>(number: u8, setup: Setup<N>) -> Setup<N> {
     Setup {
         transactions: number + u8::from(deep()),
         ..setup

@@ -227,3 +227,126 @@ fn displaced_rows_under_a_new_unique_key() {
     setup.settings.introduced_keys = false;
     wrong_rows(&setup);
 }
+
+#[test]
+fn a_start_barrier_without_prepared_transactions() {
+    let setup = Setup {
+        before: true,
+        xa: true,
+        ..plain()
+    };
+    wrong_rows(&lie(Lie::BarrierIgnoresXa, setup));
+}
+
+#[test]
+fn rows_that_lost_against_a_new_unique_key_are_forgotten() {
+    let duplicates = Some(Row { key: 1, value: 1 });
+    let mut setup = added();
+    setup.contents = vec![[row(0), duplicates]];
+    setup.settings.other_unique_keys = false;
+    wrong_rows(&setup);
+}
+
+#[test]
+fn a_rename_although_postponed() {
+    let setup = Setup {
+        pauses: 1,
+        ..plain()
+    };
+    says(
+        &setup.without(Rule::PostponedMeansNoRename),
+        "while the cut-over was postponed",
+    );
+}
+
+#[test]
+fn work_although_throttled() {
+    let setup = Setup {
+        pauses: 1,
+        ..plain()
+    };
+    says(
+        &setup.without(Rule::ThrottledMeansNoLoad),
+        "while throttled",
+    );
+}
+
+#[test]
+fn late_reports_start_something() {
+    let setup = Setup {
+        stops: 1,
+        reports_late: true,
+        ..plain().seeing(Start::Damage)
+    };
+    says(&setup.without(Rule::NothingAfterTheEnd), "ended, but");
+}
+
+#[test]
+fn a_cut_over_before_the_verification() {
+    let setup = plain().seeing(Start::Damage);
+    wrong_rows(&setup.without(Rule::VerifiedBeforeCutOver));
+}
+
+#[test]
+fn a_dirty_row_is_a_mismatch() {
+    let setup = plain()
+        .seeing(Start::Verification)
+        .without(Rule::DirtyIsNotQuiet);
+    says(&setup, "a mismatch, though nothing was damaged");
+}
+
+#[test]
+fn a_full_set_keeps_the_marker_from_being_read() {
+    let mut setup = plain().without(Rule::StreamReadUnderLock);
+    setup.settings.dirty_bytes_max = 1;
+    says(&setup, "stuck");
+}
+
+#[test]
+fn a_mismatch_before_its_events_are_delivered() {
+    let setup = plain()
+        .seeing(Start::Verification)
+        .without(Rule::MismatchWaitsForMarker);
+    says(&setup, "a mismatch, though nothing was damaged");
+}
+
+/// The lock is lost once.
+fn losing_the_lock() -> Setup {
+    Setup {
+        faults: 1,
+        fault_kinds: &[Fault::LockLost],
+        transactions: 2,
+        contents: vec![[row(0), None]],
+        ops: vec![Op::Update(0), Op::Delete(0), Op::Insert(1, 2)],
+        ..plain()
+    }
+}
+
+#[test]
+fn the_set_is_cleaned_by_the_answer() {
+    wrong_rows(&losing_the_lock().without(Rule::CleanedWhenIssued));
+}
+
+#[test]
+fn keys_of_a_lost_lock_are_forgotten() {
+    wrong_rows(&losing_the_lock().without(Rule::LostLockMarksAgain));
+}
+
+#[test]
+fn suspects_are_not_settled_under_the_lock() {
+    let setup = Setup {
+        contents: vec![[row(0), None]],
+        ..plain()
+    };
+    let setup = setup.seeing(Start::Damage);
+    wrong_rows(&setup.without(Rule::SuspectsSettledUnderLock));
+}
+
+#[test]
+fn a_stop_that_does_not_wait_for_the_rename() {
+    let setup = Setup {
+        stops: 1,
+        ..plain()
+    };
+    caught(&setup.without(Rule::StopWaitsForRename));
+}

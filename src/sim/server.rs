@@ -4,16 +4,26 @@
 //! [`crate::sql::cutover`]. A statement that would have to wait for another of our connections
 //! (an uncommitted row of the ghost, the table lock) isn't enabled until it needn't.
 
-use super::world::{KEYS, LockerJob, Look, Row, Rows, Sim, Stage, Unique, World, key, number};
+use super::world::{LockerJob, Look, Row, Rows, Sim, Stage, Unique, World, key, number};
 use super::{Lie, Setup};
 use crate::core::copy::{CopyAnswer, CopyStep, Locking};
-use crate::core::event::{Event, Failure, Ownership};
+use crate::core::event::{Event, Failure, Ownership, Side};
 use crate::core::refresh::{RefreshAnswer, RefreshStep};
 use crate::core::verify::Pass;
 use crate::plan::key::Key;
 
-/// The copy worker's number; refresh workers follow.
-const COPIER: u8 = 0;
+/// The number of a copy worker, by its slot.
+fn copier(slot: usize) -> u8 {
+    if slot == 0 { 0 } else { 3 }
+}
+
+/// The number of a refresh worker, by its slot.
+fn refresher(slot: usize) -> u8 {
+    if slot == 0 { 1 } else { 2 }
+}
+
+/// All workers' numbers.
+pub(super) const WORKERS: [u8; 4] = [0, 1, 2, 3];
 
 /// How the locking connection's next job goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +53,7 @@ fn at(place: u8) -> usize {
     usize::from(place)
 }
 
-impl World {
+impl<const N: usize> World<N> {
     /// Our workers may use the tables.
     fn open_to_workers(&self) -> bool {
         !self.locked && !self.swapped && !self.rename_lingers
@@ -64,7 +74,7 @@ impl World {
     }
 
     /// The other place of the ghost that holds this row's unique value.
-    fn ghost_rival(&self, setup: &Setup, row: Row) -> Option<u8> {
+    fn ghost_rival(&self, setup: &Setup<N>, row: Row) -> Option<u8> {
         let own = setup.ghost_place(row.key);
         let rival = |place: &u8| {
             *place != own && self.ghost[at(*place)].is_some_and(|other| other.value == row.value)
@@ -72,12 +82,12 @@ impl World {
         if setup.unique == Unique::No {
             None
         } else {
-            (0..2).find(rival)
+            (0..).take(N).find(rival)
         }
     }
 
     /// REPLACE: takes the row's place and its unique value from whoever has them.
-    fn ghost_replace(&mut self, setup: &Setup, row: Row, who: Option<u8>) -> bool {
+    fn ghost_replace(&mut self, setup: &Setup<N>, row: Row, who: Option<u8>) -> bool {
         if let Some(rival) = self.ghost_rival(setup, row)
             && !self.ghost_write(rival, None, who)
         {
@@ -88,7 +98,7 @@ impl World {
 
     /// INSERT … ON DUPLICATE KEY UPDATE nothing: whether the row was placed; none when it would
     /// have to wait for another worker.
-    fn ghost_insert(&mut self, setup: &Setup, row: Row, who: u8) -> Option<bool> {
+    fn ghost_insert(&mut self, setup: &Setup<N>, row: Row, who: u8) -> Option<bool> {
         let place = setup.ghost_place(row.key);
         let rival = self.ghost_rival(setup, row);
         for touched in [Some(place), rival].into_iter().flatten() {
@@ -104,7 +114,7 @@ impl World {
 
     /// Ends a worker's transaction.
     fn end_transaction(&mut self, who: u8, commit: bool) {
-        for place in 0..2 {
+        for place in 0..N {
             self.share[place] &= !(1 << who);
             if self.ghost_lock[place] == Some(who) {
                 self.ghost_lock[place] = None;
@@ -118,18 +128,19 @@ impl World {
     }
 
     /// One step of the copy worker.
-    pub(super) fn copy_step(&mut self, setup: &Setup, answered: bool) -> Ran {
-        let Some(mut work) = self.copy.take().filter(|_| self.open_to_workers()) else {
+    pub(super) fn copy_step(&mut self, setup: &Setup<N>, slot: usize, answered: bool) -> Ran {
+        let open = self.open_to_workers();
+        let Some(mut work) = self.copy[slot].take().filter(|_| open) else {
             return Ran::Blocked;
         };
-        let (first, last) =
-            setup.range(work.job.chunk.after.as_ref(), work.job.chunk.upto.as_ref());
+        let who = copier(slot);
+        let (first, last) = setup.range(Side::Original, &work.job.chunk);
         let answer = match work.job.next() {
             CopyStep::Done => return Ran::Blocked,
             CopyStep::Copy(locking) => {
                 if setup.lie == Some(Lie::CopyWithoutLock) && work.read_before.is_none() {
                     work.read_before = Some(self.original);
-                    self.copy = Some(work);
+                    self.copy[slot] = Some(work);
                     return Ran::More;
                 }
                 let rows = work.read_before.take().unwrap_or(self.original);
@@ -137,7 +148,7 @@ impl World {
                 let mut held = false;
                 while work.at < last && !held {
                     let place = work.at;
-                    held = match self.copy_row(setup, place, rows[at(place)], locking) {
+                    held = match self.copy_row(setup, who, (place, rows[at(place)]), locking) {
                         None => return Ran::Blocked,
                         Some(Copied::Held) => true,
                         Some(Copied::Row { read, placed }) => {
@@ -148,11 +159,11 @@ impl World {
                     };
                     work.at += 1;
                     if setup.rows_one_by_one && work.at < last && !held {
-                        self.copy = Some(work);
+                        self.copy[slot] = Some(work);
                         return Ran::More;
                     }
                 }
-                self.end_transaction(COPIER, !held);
+                self.end_transaction(who, !held);
                 let (read, placed) = (work.read, work.placed);
                 (work.at, work.read, work.placed) = (0, 0, 0);
                 if held {
@@ -167,16 +178,16 @@ impl World {
             work.job.answer(answer);
         }
         let done = work.job.next() == CopyStep::Done;
-        self.copy = Some(work);
+        self.copy[slot] = Some(work);
         if done { Ran::Done } else { Ran::More }
     }
 
     /// Locks one row and copies it; none when it would have to wait for another worker.
     fn copy_row(
         &mut self,
-        setup: &Setup,
-        place: u8,
-        row: Option<Row>,
+        setup: &Setup<N>,
+        who: u8,
+        (place, row): (u8, Option<Row>),
         locking: Locking,
     ) -> Option<Copied> {
         let held = self.held(place) && setup.lie != Some(Lie::CopyWithoutLock);
@@ -188,16 +199,16 @@ impl World {
             }),
             (false, _, Some(row)) => {
                 if setup.lie != Some(Lie::CopyWithoutLock) {
-                    self.share[at(place)] |= 1 << COPIER;
+                    self.share[at(place)] |= 1 << who;
                 }
-                let placed = self.ghost_insert(setup, row, COPIER)?;
+                let placed = self.ghost_insert(setup, row, who)?;
                 Some(Copied::Row { read: true, placed })
             }
         }
     }
 
     /// Keys that a plain read of the original shows and one of the ghost lacks.
-    fn missing(&self, setup: &Setup, first: u8, last: u8) -> Vec<Key> {
+    fn missing(&self, setup: &Setup<N>, first: u8, last: u8) -> Vec<Key> {
         let rows = (first..last).filter_map(|place| self.original[at(place)]);
         rows.filter(|row| self.partner(setup, *row).is_none())
             .map(|row| key(row.key))
@@ -205,7 +216,7 @@ impl World {
     }
 
     /// The ghost's row whose key equals this row's key in the eyes of both tables.
-    fn partner(&self, setup: &Setup, row: Row) -> Option<Row> {
+    fn partner(&self, setup: &Setup<N>, row: Row) -> Option<Row> {
         let same = |other: &Row| setup.place(other.key) == setup.place(row.key);
         let exact = setup.lie != Some(Lie::PairByOneCollation);
         self.ghost_seen[at(setup.ghost_place(row.key))].filter(|other| !exact || same(other))
@@ -215,7 +226,7 @@ impl World {
     /// when `NOWAIT` meets a row that somebody holds.
     fn lock_rows(
         &mut self,
-        setup: &Setup,
+        setup: &Setup<N>,
         keys: &[Key],
         locking: Locking,
         who: u8,
@@ -245,12 +256,12 @@ impl World {
 
     /// One statement of a refresh worker. With `answered` false the server runs it, and the
     /// connection is lost before the answer.
-    pub(super) fn refresh_step(&mut self, setup: &Setup, slot: usize, answered: bool) -> Ran {
+    pub(super) fn refresh_step(&mut self, setup: &Setup<N>, slot: usize, answered: bool) -> Ran {
         let open = self.open_to_workers();
         let Some(mut work) = self.refresh[slot].take().filter(|_| open) else {
             return Ran::Blocked;
         };
-        let who = if slot == 0 { 1 } else { 2 };
+        let who = refresher(slot);
         let mut ended = None;
         let answer = match work.job.next().clone() {
             RefreshStep::Done => return Ran::Blocked,
@@ -295,7 +306,7 @@ impl World {
     }
 
     /// DELETE of these keys from the ghost; `false` when it would have to wait.
-    fn delete(&mut self, setup: &Setup, keys: &[Key], who: Option<u8>) -> bool {
+    fn delete(&mut self, setup: &Setup<N>, keys: &[Key], who: Option<u8>) -> bool {
         keys.iter().map(number).all(|asked| {
             let place = setup.ghost_place(asked);
             let other_row =
@@ -310,7 +321,7 @@ impl World {
     /// are asked and as their rows spell them now, and a conflict is an answer.
     fn write_rows(
         &mut self,
-        setup: &Setup,
+        setup: &Setup<N>,
         keys: &[Key],
         rows: &[(usize, Row)],
         who: Option<u8>,
@@ -342,7 +353,7 @@ impl World {
     }
 
     /// `REPLACE … SELECT … NOWAIT`; none when it would have to wait for another worker.
-    fn replace(&mut self, setup: &Setup, keys: &[Key], who: u8) -> Option<RefreshAnswer> {
+    fn replace(&mut self, setup: &Setup<N>, keys: &[Key], who: u8) -> Option<RefreshAnswer> {
         let Some(rows) = self.lock_rows(setup, keys, Locking::NoWait, who) else {
             return Some(RefreshAnswer::Held);
         };
@@ -351,8 +362,8 @@ impl World {
 
     /// A refresh worker's transaction is rolled back (its connection was lost, or the server
     /// chose it as the victim of a deadlock): it begins again.
-    pub(super) fn roll_back(&mut self, setup: &Setup, slot: usize) {
-        let who = if slot == 0 { 1 } else { 2 };
+    pub(super) fn roll_back(&mut self, setup: &Setup<N>, slot: usize) {
+        let who = refresher(slot);
         if let Some(work) = &mut self.refresh[slot] {
             if let RefreshStep::Delete(keys) = work.job.next()
                 && setup.lie == Some(Lie::DeadClientsDelete)
@@ -365,36 +376,58 @@ impl World {
         self.end_transaction(who, false);
     }
 
-    /// The worker whose uncommitted write this refresh worker's next statement waits for.
-    pub(super) fn waits_for(&self, setup: &Setup, slot: usize) -> Option<u8> {
-        let mut trial = self.clone();
-        if trial.refresh[slot].is_none() || trial.refresh_step(setup, slot, true) != Ran::Blocked {
-            return None;
+    /// A copy worker's statement is rolled back: it begins again.
+    pub(super) fn roll_back_copy(&mut self, slot: usize) {
+        if let Some(work) = &mut self.copy[slot] {
+            (work.at, work.read, work.placed) = (0, 0, 0);
         }
-        let own = if slot == 0 { 1 } else { 2 };
-        self.ghost_lock
-            .iter()
-            .flatten()
-            .copied()
-            .find(|holder| *holder != own)
+        self.end_transaction(copier(slot), false);
+    }
+
+    /// This worker has a statement under way or to come that would have to wait.
+    fn waits(&self, setup: &Setup<N>, who: u8) -> bool {
+        let mut trial = self.clone();
+        match who {
+            1 | 2 => {
+                let slot = usize::from(who - 1);
+                trial.refresh[slot].is_some()
+                    && trial.refresh_step(setup, slot, true) == Ran::Blocked
+            }
+            _ => {
+                let slot = usize::from(who / 3);
+                trial.copy[slot].is_some() && trial.copy_step(setup, slot, true) == Ran::Blocked
+            }
+        }
+    }
+
+    /// A deadlock among our own workers: this one has written and waits, and so do all others
+    /// that have written.
+    pub(super) fn deadlocked(&self, setup: &Setup<N>, who: u8) -> bool {
+        let holds = |who: u8| self.ghost_lock.contains(&Some(who));
+        let holders = || WORKERS.into_iter().filter(|who| holds(*who));
+        holds(who) && holders().count() > 1 && holders().all(|who| self.waits(setup, who))
     }
 
     /// A DELETE whose client is dead runs at last.
-    pub(super) fn dead_delete(&mut self, setup: &Setup) -> bool {
+    pub(super) fn dead_delete(&mut self, setup: &Setup<N>) -> bool {
         let keys = std::mem::take(&mut self.delete_lingers);
         !keys.is_empty() && self.open_to_workers() && self.delete(setup, &keys, None)
     }
 
     /// Both tables compared in one read view: keys that differ, then those that are too many.
-    pub(super) fn look_at_chunk(&mut self, setup: &Setup) -> bool {
+    pub(super) fn look_at_chunk(&mut self, setup: &Setup<N>, slot: usize) -> bool {
         let Some(Look {
             what: (pass, chunk),
             found: None,
-        }) = self.compare.clone()
+        }) = self.compare[slot].clone()
         else {
             return false;
         };
-        let (first, last) = setup.range(chunk.after.as_ref(), chunk.upto.as_ref());
+        let side = match pass {
+            Pass::Both | Pass::Original => Side::Original,
+            Pass::Ghost => Side::Ghost,
+        };
+        let (first, last) = setup.range(side, &chunk);
         let mut keys = Vec::new();
         if pass != Pass::Ghost {
             for row in (first..last).filter_map(|place| self.original[at(place)]) {
@@ -410,7 +443,7 @@ impl World {
                 }
             }
         }
-        self.compare = Some(Look {
+        self.compare[slot] = Some(Look {
             what: (pass, chunk),
             found: Some(keys),
         });
@@ -418,7 +451,7 @@ impl World {
     }
 
     /// The suspects checked in one read view.
-    pub(super) fn look_at_suspects(&mut self, setup: &Setup) -> bool {
+    pub(super) fn look_at_suspects(&mut self, setup: &Setup<N>) -> bool {
         let Some(Look {
             what: (check, keys),
             found: None,
@@ -435,7 +468,7 @@ impl World {
     }
 
     /// No row of the original has this ghost row's key in the eyes of both tables.
-    fn is_extra(&self, setup: &Setup, row: Row) -> bool {
+    fn is_extra(&self, setup: &Setup<N>, row: Row) -> bool {
         let found = self.original[at(setup.place(row.key))];
         let exact = setup.lie != Some(Lie::PairByOneCollation);
         found
@@ -443,7 +476,7 @@ impl World {
     }
 
     /// Asked keys whose row has no equal in the ghost, or that name a ghost row too many.
-    fn differing(&self, setup: &Setup, keys: &[Key]) -> Vec<Key> {
+    fn differing(&self, setup: &Setup<N>, keys: &[Key]) -> Vec<Key> {
         let differs = |asked: &&Key| {
             let asked = number(asked);
             let original = self.original[at(setup.place(asked))];
@@ -459,7 +492,7 @@ impl World {
     }
 
     fn workers_in_tables(&self) -> bool {
-        self.copy.as_ref().is_some_and(|work| work.at > 0)
+        self.copy.iter().flatten().any(|work| work.at > 0)
             || self
                 .refresh
                 .iter()
@@ -467,7 +500,7 @@ impl World {
                 .any(|work| work.in_transaction)
     }
 
-    fn lock_possible(&self, setup: &Setup) -> bool {
+    fn lock_possible(&self, setup: &Setup<N>) -> bool {
         let over = |stage| stage == Stage::Prepared && setup.lie == Some(Lie::LockIgnoresXa);
         self.transactions.iter().all(|tx| over(tx.stage)) && !self.workers_in_tables()
     }
@@ -476,7 +509,7 @@ impl World {
     /// or none when a row has no place.
     fn refresh_locked(
         &mut self,
-        setup: &Setup,
+        setup: &Setup<N>,
         keys: &[Key],
         suspects: &[Key],
     ) -> Option<Vec<Key>> {
@@ -500,9 +533,9 @@ enum Copied {
     Row { read: bool, placed: bool },
 }
 
-impl Sim {
+impl<const N: usize> Sim<N> {
     /// The locking connection's next job; `false` when it isn't possible or this fate isn't.
-    pub(super) fn locker_step(&mut self, setup: &Setup, fate: Fate) -> Result<bool, String> {
+    pub(super) fn locker_step(&mut self, setup: &Setup<N>, fate: Fate) -> Result<bool, String> {
         let Some(job) = self.world.locker.pop_front() else {
             return Ok(false);
         };
@@ -551,7 +584,7 @@ impl Sim {
         Ok(true)
     }
 
-    fn rename(&mut self, setup: &Setup, fate: Fate) -> Result<bool, String> {
+    fn rename(&mut self, setup: &Setup<N>, fate: Fate) -> Result<bool, String> {
         let world = &mut self.world;
         let answer = match fate {
             // The lock went with its connection: nothing can be renamed on it any more.
@@ -580,7 +613,7 @@ impl Sim {
     }
 
     /// The next answer of the locking connection reaches the core.
-    pub(super) fn locker_answer(&mut self, setup: &Setup) -> Result<bool, String> {
+    pub(super) fn locker_answer(&mut self, setup: &Setup<N>) -> Result<bool, String> {
         let Some(event) = self.world.answers.pop_front() else {
             return Ok(false);
         };
@@ -593,16 +626,19 @@ impl Sim {
 }
 
 /// Damage to the ghost that no statement of ours did.
-pub(super) fn damages(setup: &Setup, ghost: Rows) -> Vec<Rows> {
+pub(super) fn damages<const N: usize>(setup: &Setup<N>, ghost: Rows<N>) -> Vec<Rows<N>> {
     let mut damaged = Vec::new();
-    for place in (0..KEYS).filter(|place| setup.ghost_place(*place) == *place) {
+    for place in (0..)
+        .take(N)
+        .filter(|place| setup.ghost_place(*place) == *place)
+    {
         let mut rows = ghost;
         match rows[at(place)] {
             Some(row) => {
                 rows[at(place)] = None;
                 damaged.push(rows);
                 rows[at(place)] = Some(Row {
-                    value: 3 - row.value,
+                    value: setup.next_value(row.value),
                     ..row
                 });
             }

@@ -25,8 +25,12 @@ use crate::core::refresh::RefreshJob;
 use crate::core::verify::Pass;
 use crate::plan::key::Key;
 
-/// The keys of the world, by number.
-pub(super) const KEYS: u8 = 2;
+/// Most keys that a world can have: sets of them are bits of a byte.
+pub(super) const KEYS_MAX: u8 = 7;
+/// Most operations of one transaction.
+pub(super) const OPS_MAX: usize = 3;
+/// Copy workers and refresh workers there can be.
+pub(super) const SLOTS: usize = 2;
 
 /// A key by its number; the bytes sort like the numbers.
 pub(super) fn key(number: u8) -> Key {
@@ -35,19 +39,20 @@ pub(super) fn key(number: u8) -> Key {
 
 /// The number of a key.
 pub(super) fn number(of: &Key) -> u8 {
-    (0..KEYS)
+    (0..KEYS_MAX)
         .find(|number| key(*number) == *of)
         .expect("a key of this world")
 }
 
-/// How keys relate to rows.
+/// How keys relate to rows; where two keys are spellings of one row, they are an even one and the
+/// next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layout {
     /// Each key is a row of its own.
     Plain,
-    /// Both keys are spellings of one row.
+    /// Two keys are spellings of one row.
     Collated,
-    /// Both keys are spellings of one row of the original, but two rows of the ghost.
+    /// Two keys are spellings of one row of the original, but two rows of the ghost.
     FinerGhost,
     /// Two rows of the original, but spellings of one row of the ghost.
     CoarserGhost,
@@ -71,8 +76,11 @@ pub(super) struct Row {
     pub(super) value: u8,
 }
 
-/// The places where rows can be.
-pub(super) type Rows = [Option<Row>; 2];
+/// The places where rows can be; the explorer's worlds have two, or three.
+pub(super) type Rows<const N: usize = 2> = [Option<Row>; N];
+
+/// What a transaction writes to each place: nothing, or what will be there.
+type Writes<const N: usize> = [Option<Option<Row>>; N];
 
 /// How far a transaction is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,16 +95,16 @@ pub(super) enum Stage {
 
 /// A transaction of the application.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Tx {
+pub(super) struct Tx<const N: usize = 2> {
     pub(super) stage: Stage,
     /// Logged before the position: no event, and the start barrier has to wait for it.
     pub(super) before: bool,
     /// What each place will hold.
-    pub(super) writes: [Option<Option<Row>>; 2],
+    pub(super) writes: Writes<N>,
     /// Values that nobody else may take meanwhile.
     pub(super) values: u8,
-    /// Keys of its events, as bits.
-    pub(super) keys: u8,
+    /// Keys of each operation's events, as bits; they come through the stream one by one.
+    pub(super) keys: [u8; OPS_MAX],
 }
 
 /// What a transaction does.
@@ -107,6 +115,8 @@ pub(super) enum Op {
     Delete(u8),
     /// The row of this place gets another key.
     Move(u8, u8),
+    /// The rows of two places exchange their values.
+    Swap(u8, u8),
 }
 
 /// What the stream carries.
@@ -114,18 +124,20 @@ pub(super) enum Op {
 pub(super) enum Item {
     Keys(u8),
     Marker(Marker),
+    /// When it was written.
+    Heartbeat(u64),
 }
 
 /// A copy worker's job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct CopyWork {
+pub(super) struct CopyWork<const N: usize> {
     pub(super) job: CopyJob,
     /// The place that a statement under way reads next; 0 before it begins.
     pub(super) at: u8,
     pub(super) read: u64,
     pub(super) placed: u64,
     /// What a read without locks saw before the statement writes (only if the setup lies so).
-    pub(super) read_before: Option<Rows>,
+    pub(super) read_before: Option<Rows<N>>,
 }
 
 /// A refresh worker's job.
@@ -154,26 +166,26 @@ pub(super) enum LockerJob {
 
 /// The server, the application and our connections.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct World {
+pub(super) struct World<const N: usize = 2> {
     /// What a plain read of the original sees.
-    pub(super) original: Rows,
+    pub(super) original: Rows<N>,
     /// The ghost with what our workers have not committed.
-    pub(super) ghost: Rows,
+    pub(super) ghost: Rows<N>,
     /// What others see of the ghost.
-    pub(super) ghost_seen: Rows,
+    pub(super) ghost_seen: Rows<N>,
     /// The worker that has written to a place of the ghost and not committed.
-    pub(super) ghost_lock: [Option<u8>; 2],
+    pub(super) ghost_lock: [Option<u8>; N],
     /// Our share locks on places of the original, a bit for each worker.
-    pub(super) share: [u8; 2],
-    pub(super) transactions: Vec<Tx>,
+    pub(super) share: [u8; N],
+    pub(super) transactions: Vec<Tx<N>>,
     pub(super) transactions_left: u8,
     pub(super) stream: VecDeque<Item>,
     pub(super) to_write: VecDeque<Marker>,
     pub(super) barrier_asked: bool,
     pub(super) lookups: VecDeque<(Scan, Side, Option<Key>, u64)>,
-    pub(super) copy: Option<CopyWork>,
-    pub(super) refresh: [Option<RefreshWork>; 2],
-    pub(super) compare: Option<Look<(Pass, Chunk)>>,
+    pub(super) copy: [Option<CopyWork<N>>; SLOTS],
+    pub(super) refresh: [Option<RefreshWork>; SLOTS],
+    pub(super) compare: [Option<Look<(Pass, Chunk)>>; SLOTS],
     pub(super) check: Option<Look<(u64, Vec<Key>)>>,
     pub(super) locker: VecDeque<LockerJob>,
     pub(super) answers: VecDeque<Event>,
@@ -192,13 +204,22 @@ pub(super) struct World {
     pub(super) stops_left: u8,
     pub(super) pauses_left: u8,
     pub(super) paused: bool,
+    /// The operator was told that there will be no cut-over for now.
+    pub(super) postponed: bool,
+    /// And the rename was sent even so.
+    pub(super) renamed_though_postponed: bool,
+    /// The tool was told to pause, and asked for work even so.
+    pub(super) throttled: bool,
+    pub(super) worked_though_throttled: bool,
+    /// An answer will never come.
+    pub(super) vanished: bool,
 }
 
 /// The core in its world.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Sim {
+pub(super) struct Sim<const N: usize = 2> {
     pub(super) core: Core,
-    pub(super) world: World,
+    pub(super) world: World<N>,
 }
 
 /// Why a story is a bad one.
@@ -208,24 +229,28 @@ pub(super) type Broken = String;
 const CHUNK_MS: u64 = 50;
 const COMPARE_MS: u64 = 150;
 
-impl Sim {
+impl<const N: usize> Sim<N> {
     /// A migration at its beginning with these rows in the original.
-    pub(super) fn new(setup: &Setup, original: Rows, before: Option<Tx>) -> Result<Self, Broken> {
+    pub(super) fn new(
+        setup: &Setup<N>,
+        original: Rows<N>,
+        before: Option<Tx<N>>,
+    ) -> Result<Self, Broken> {
         let world = World {
             original,
-            ghost: [None; 2],
-            ghost_seen: [None; 2],
-            ghost_lock: [None; 2],
-            share: [0; 2],
+            ghost: [None; N],
+            ghost_seen: [None; N],
+            ghost_lock: [None; N],
+            share: [0; N],
             transactions_left: setup.transactions - u8::from(before.is_some()),
             transactions: before.into_iter().collect(),
             stream: VecDeque::new(),
             to_write: VecDeque::new(),
             barrier_asked: false,
             lookups: VecDeque::new(),
-            copy: None,
+            copy: [None, None],
             refresh: [None, None],
-            compare: None,
+            compare: [None, None],
             check: None,
             locker: VecDeque::new(),
             answers: VecDeque::new(),
@@ -240,6 +265,11 @@ impl Sim {
             stops_left: setup.stops,
             pauses_left: setup.pauses,
             paused: false,
+            postponed: false,
+            renamed_though_postponed: false,
+            throttled: false,
+            worked_though_throttled: false,
+            vanished: false,
         };
         let mut sim = Self {
             core: Core::new(setup.settings.clone()),
@@ -255,7 +285,7 @@ impl Sim {
     }
 
     /// Tells the core something, carries out what follows, and looks at how it ended.
-    pub(super) fn tell(&mut self, setup: &Setup, event: Event) -> Result<(), Broken> {
+    pub(super) fn tell(&mut self, setup: &Setup<N>, event: Event) -> Result<(), Broken> {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let ended = self.core.outcome().is_some();
@@ -270,15 +300,18 @@ impl Sim {
             .stream
             .iter()
             .any(|item| matches!(item, Item::Marker(_)));
-        self.core.canonical(in_stream || !world.to_write.is_empty());
+        if setup.alike {
+            self.core.canonical(in_stream || !world.to_write.is_empty());
+        }
         self.check_end(setup)
     }
 
     /// Puts commands where they belong; what is answered at once comes back as events.
-    fn carry_out(&mut self, setup: &Setup, commands: Vec<Command>) -> VecDeque<Event> {
+    fn carry_out(&mut self, setup: &Setup<N>, commands: Vec<Command>) -> VecDeque<Event> {
         let mut events = VecDeque::new();
         let world = &mut self.world;
         for command in commands {
+            world.worked_though_throttled |= world.throttled && is_load(&command);
             match command {
                 Command::WaitForBarrier => world.barrier_asked = true,
                 Command::FindChunkEnd {
@@ -295,8 +328,8 @@ impl Sim {
                     }
                 }
                 Command::Copy(job) => {
-                    assert!(world.copy.is_none(), "one copy worker");
-                    world.copy = Some(CopyWork {
+                    let free = world.copy.iter_mut().find(|work| work.is_none());
+                    *free.expect("a free copy worker") = Some(CopyWork {
                         job,
                         at: 0,
                         read: 0,
@@ -315,7 +348,8 @@ impl Sim {
                     events.push_back(Event::Compared(chunk.id, 0, Vec::new(), COMPARE_MS));
                 }
                 Command::Compare(pass, chunk) => {
-                    world.compare = Some(Look {
+                    let free = world.compare.iter_mut().find(|look| look.is_none());
+                    *free.expect("a free worker to compare") = Some(Look {
                         what: (pass, chunk),
                         found: None,
                     });
@@ -331,7 +365,10 @@ impl Sim {
                 Command::RefreshLocked { keys, suspects } => {
                     world.locker.push_back(LockerJob::Refresh(keys, suspects));
                 }
-                Command::Rename => world.locker.push_back(LockerJob::Rename),
+                Command::Rename => {
+                    world.renamed_though_postponed |= world.postponed;
+                    world.locker.push_back(LockerJob::Rename);
+                }
                 Command::Unlock => world.locker.push_back(LockerJob::Unlock),
                 Command::ReadOwnership => world.locker.push_back(LockerJob::ReadOwnership),
             }
@@ -340,8 +377,12 @@ impl Sim {
     }
 
     /// Gives the answers of finished statements to the core.
-    pub(super) fn report_compared(&mut self, setup: &Setup) -> Result<bool, Broken> {
-        match self.world.compare.take() {
+    pub(super) fn report_compared(
+        &mut self,
+        setup: &Setup<N>,
+        slot: usize,
+    ) -> Result<bool, Broken> {
+        match self.world.compare[slot].take() {
             Some(Look {
                 what: (_, chunk),
                 found: Some(keys),
@@ -354,7 +395,7 @@ impl Sim {
         }
     }
 
-    pub(super) fn report_checked(&mut self, setup: &Setup) -> Result<bool, Broken> {
+    pub(super) fn report_checked(&mut self, setup: &Setup<N>) -> Result<bool, Broken> {
         match self.world.check.take() {
             Some(Look {
                 what: (check, _),
@@ -364,15 +405,19 @@ impl Sim {
         }
     }
 
-    pub(super) fn report_copied(&mut self, setup: &Setup) -> Result<bool, Broken> {
-        let Some(work) = self.world.copy.take() else {
+    pub(super) fn report_copied(&mut self, setup: &Setup<N>, slot: usize) -> Result<bool, Broken> {
+        let Some(work) = self.world.copy[slot].take() else {
             return Ok(false);
         };
         self.tell(setup, Event::Copied(work.job.outcome(), CHUNK_MS))
             .map(|()| true)
     }
 
-    pub(super) fn report_refreshed(&mut self, setup: &Setup, who: usize) -> Result<bool, Broken> {
+    pub(super) fn report_refreshed(
+        &mut self,
+        setup: &Setup<N>,
+        who: usize,
+    ) -> Result<bool, Broken> {
         let Some(work) = self.world.refresh[who].take() else {
             return Ok(false);
         };
@@ -381,18 +426,26 @@ impl Sim {
     }
 
     /// What the end must be like.
-    fn check_end(&self, setup: &Setup) -> Result<(), Broken> {
+    fn check_end(&self, setup: &Setup<N>) -> Result<(), Broken> {
         let world = &self.world;
+        if world.renamed_though_postponed {
+            return Err("a rename was sent while the cut-over was postponed".into());
+        }
+        if world.worked_though_throttled {
+            return Err("a job was handed out while throttled".into());
+        }
         match self.core.outcome() {
             None => Ok(()),
             Some(Outcome::Completed) if world.swapped => Ok(()),
             Some(Outcome::Completed) => Err("completed, but the tables are not swapped".into()),
-            Some(Outcome::Unknown) if world.unknown => Ok(()),
+            Some(Outcome::Unknown) if world.unknown || world.vanished => Ok(()),
             Some(Outcome::Unknown) => Err("unknown, though the catalogue could be read".into()),
             Some(outcome) if world.swapped => {
                 Err(format!("{outcome:?}, but the tables are swapped"))
             }
-            Some(outcome) if world.locked => Err(format!("{outcome:?}, but the tables are locked")),
+            Some(outcome) if world.locked && !world.vanished => {
+                Err(format!("{outcome:?}, but the tables are locked"))
+            }
             Some(Outcome::Mismatch(_)) if !setup.mismatch_is_due() => {
                 Err("a mismatch, though nothing was damaged".into())
             }
@@ -401,13 +454,13 @@ impl Sim {
     }
 }
 
-impl World {
+impl<const N: usize> World<N> {
     /// The promise: at the rename the ghost holds exactly what the original holds.
     pub(super) fn swap(&mut self) -> Result<(), Broken> {
         if !self.transactions.is_empty() {
             return Err("renamed while a transaction is undecided or not visible".into());
         }
-        let sorted = |rows: Rows| {
+        let sorted = |rows: Rows<N>| {
             let mut rows: Vec<Row> = rows.into_iter().flatten().collect();
             rows.sort_unstable();
             rows
@@ -422,54 +475,44 @@ impl World {
         Ok(())
     }
 
+    /// Work that was asked for, or its answer, vanishes; `false` when there is none of this kind.
+    pub(super) fn vanish(&mut self, what: u8) -> bool {
+        let vanished = match what {
+            0 | 1 => self.copy[usize::from(what)].take().is_some(),
+            2 | 3 => self.refresh[usize::from(what - 2)].take().is_some(),
+            4 => self.compare[0].take().is_some(),
+            5 => self.check.take().is_some(),
+            6 => self.lookups.pop_front().is_some(),
+            7 => self.locker.pop_front().is_some(),
+            _ => self.answers.pop_front().is_some(),
+        };
+        self.vanished |= vanished;
+        vanished
+    }
+
     /// A transaction of the application holds this place.
     pub(super) fn held(&self, place: u8) -> bool {
         self.transactions
             .iter()
-            .any(|tx| tx.writes[usize::from(place)].is_some())
+            .any(|tx| tx.holds(usize::from(place)))
     }
 
-    /// The transaction that this operation makes, if the server lets it write now.
-    pub(super) fn begin(&self, setup: &Setup, op: Op) -> Option<Tx> {
-        let mut writes = [None; 2];
-        let keys = match op {
-            Op::Insert(key, value) => {
-                let place = setup.place(key);
-                if self.original[usize::from(place)].is_some() {
+    /// The transaction that these operations make, if the server lets it write now.
+    pub(super) fn begin(&self, setup: &Setup<N>, change: &[Op]) -> Option<Tx<N>> {
+        let mut view = self.original;
+        let mut touched = [false; N];
+        let mut keys = [0; OPS_MAX];
+        for (op, keys) in change.iter().zip(&mut keys) {
+            *keys = write(setup, *op, &mut view, &mut touched)?;
+        }
+        let mut writes = [None; N];
+        for place in 0..N {
+            if touched[place] {
+                if self.share[place] != 0 || self.transactions.iter().any(|tx| tx.holds(place)) {
                     return None;
                 }
-                writes[usize::from(place)] = Some(Some(Row { key, value }));
-                1 << key
+                writes[place] = Some(view[place]);
             }
-            Op::Update(place) => {
-                let row = self.original[usize::from(place)]?;
-                writes[usize::from(place)] = Some(Some(Row {
-                    value: 3 - row.value,
-                    ..row
-                }));
-                1 << row.key
-            }
-            Op::Delete(place) => {
-                let row = self.original[usize::from(place)]?;
-                writes[usize::from(place)] = Some(None);
-                1 << row.key
-            }
-            Op::Move(place, key) => {
-                let row = self.original[usize::from(place)]?;
-                let target = setup.place(key);
-                if row.key == key
-                    || (target != place && self.original[usize::from(target)].is_some())
-                {
-                    return None;
-                }
-                writes[usize::from(place)] = Some(None);
-                writes[usize::from(target)] = Some(Some(Row { key, ..row }));
-                setup.reported_keys(row.key, key)
-            }
-        };
-        let taken = |place: usize| self.share[place] != 0 || self.held(u8::from(place == 1));
-        if (0..2).any(|place| writes[place].is_some() && taken(place)) {
-            return None;
         }
         let values = self.values_of(setup, &writes)?;
         Some(Tx {
@@ -482,17 +525,22 @@ impl World {
     }
 
     /// The unique values that a transaction holds, if nobody else has those it wants.
-    fn values_of(&self, setup: &Setup, writes: &[Option<Option<Row>>; 2]) -> Option<u8> {
+    fn values_of(&self, setup: &Setup<N>, writes: &Writes<N>) -> Option<u8> {
         if setup.unique != Unique::Both {
             return Some(0);
         }
-        let mut values = 0;
+        let (mut old_values, mut new_values) = (0, 0);
         for (new, old) in writes.iter().zip(&self.original) {
             let Some(new) = new else { continue };
-            values |= old.map_or(0, |row| 1 << row.value);
-            values |= new.map_or(0, |row| 1 << row.value);
+            old_values |= old.map_or(0, |row| 1 << row.value);
+            let value = new.map_or(0, |row| 1 << row.value);
+            if new_values & value != 0 {
+                return None;
+            }
+            new_values |= value;
         }
-        let others = (0..2)
+        let values = old_values | new_values;
+        let others = (0..N)
             .filter(|place| writes[*place].is_none())
             .filter_map(|place| self.original[place])
             .fold(0, |bits, row| bits | 1 << row.value);
@@ -506,14 +554,14 @@ impl World {
     /// The end of the chunk that begins after this key.
     pub(super) fn chunk_end(
         &self,
-        setup: &Setup,
+        setup: &Setup<N>,
         side: Side,
         after: Option<&Key>,
         rows: u64,
     ) -> Option<(Key, usize)> {
-        let (table, place): (&Rows, fn(&Setup, u8) -> u8) = match side {
-            Side::Original => (&self.original, Setup::place),
-            Side::Ghost => (&self.ghost_seen, Setup::ghost_place),
+        let (table, place): (&Rows<N>, fn(&Setup<N>, u8) -> u8) = match side {
+            Side::Original => (&self.original, Setup::<N>::place),
+            Side::Ghost => (&self.ghost_seen, Setup::<N>::ghost_place),
         };
         let first = after.map_or(0, |key| place(setup, number(key)) + 1);
         let found = table[usize::from(first)..]
@@ -521,5 +569,78 @@ impl World {
             .flatten()
             .nth(usize::try_from(rows).ok()? - 1);
         found.map(|row| (key(row.key), 0))
+    }
+}
+
+impl<const N: usize> Tx<N> {
+    /// It has written to this place.
+    fn holds(&self, place: usize) -> bool {
+        self.writes[place].is_some()
+    }
+}
+
+/// A job that puts load on the server.
+fn is_load(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Copy(_) | Command::Refresh(_) | Command::Compare(..) | Command::Check(..)
+    )
+}
+
+/// What one operation does to what its transaction sees, and the keys of its events; none where it
+/// isn't possible.
+fn write<const N: usize>(
+    setup: &Setup<N>,
+    op: Op,
+    view: &mut Rows<N>,
+    touched: &mut [bool; N],
+) -> Option<u8> {
+    let at = usize::from;
+    match op {
+        Op::Insert(key, value) => {
+            let place = at(setup.place(key));
+            if view[place].is_some() {
+                return None;
+            }
+            view[place] = Some(Row { key, value });
+            touched[place] = true;
+            Some(1 << key)
+        }
+        Op::Update(place) => {
+            let row = view[at(place)]?;
+            let value = setup.next_value(row.value);
+            view[at(place)] = Some(Row { value, ..row });
+            touched[at(place)] = true;
+            Some(1 << row.key)
+        }
+        Op::Delete(place) => {
+            let row = view[at(place)].take()?;
+            touched[at(place)] = true;
+            Some(1 << row.key)
+        }
+        Op::Move(place, key) => {
+            let row = view[at(place)]?;
+            let target = at(setup.place(key));
+            if row.key == key || (target != at(place) && view[target].is_some()) {
+                return None;
+            }
+            view[at(place)] = None;
+            view[target] = Some(Row { key, ..row });
+            (touched[at(place)], touched[target]) = (true, true);
+            Some(setup.reported_keys(row.key, key))
+        }
+        Op::Swap(one, other) => {
+            let (first, second) = (view[at(one)]?, view[at(other)]?);
+            view[at(one)] = Some(Row {
+                value: second.value,
+                ..first
+            });
+            view[at(other)] = Some(Row {
+                value: first.value,
+                ..second
+            });
+            (touched[at(one)], touched[at(other)]) = (true, true);
+            Some(1 << first.key | 1 << second.key)
+        }
     }
 }
