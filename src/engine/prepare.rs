@@ -301,9 +301,11 @@ fn refused_alter(fault: Fault) -> Early {
             ),
             "correct the ALTER; it was tried on an empty copy of the table",
         )]),
-        FaultKind::Held | FaultKind::Conflict | FaultKind::Lost | FaultKind::TimedOut => {
-            Early::Failed(fault.failure())
-        }
+        FaultKind::Held
+        | FaultKind::Conflict
+        | FaultKind::TooLarge
+        | FaultKind::Lost
+        | FaultKind::TimedOut => Early::Failed(fault.failure()),
     }
 }
 
