@@ -157,10 +157,12 @@ impl Locker {
         // a later statement.
         let _ = granted.send(());
         let _ = watchdog.await;
+        // Whatever came of it: the server may have granted the lock, or go on waiting for it before
+        // everybody else, on a connection that only we believe to be gone.
+        let holder = self.holder.insert(holder);
         match answer {
             Ok(_) => {
                 holder.say("begin", "SET autocommit=0").await?;
-                self.holder = Some(holder);
                 Ok(true)
             }
             Err(fault) if fault.kind == FaultKind::Conflict => {
