@@ -155,6 +155,7 @@ async fn begin(
     let (roster, joined) = mpsc::channel(limits::ROSTER_QUEUE);
     let mut address = run.address.clone();
     address.server_uuid = Some(run.server.uuid.clone());
+    address.lock = Some((run.plan.names.advisory_lock(), run.main_id));
     let members = Address {
         roster: Some(roster),
         ..address.clone()
@@ -277,6 +278,12 @@ async fn assemble(
 async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locker, Fault> {
     let mode = run.plan.conversion.sql_mode();
     let lock_held_max = run.config.cut_over.lock_held_max.as_secs();
+    // It looks at the lock at every attempt; and what became of a RENAME must be found out even if
+    // the lock is gone, as it is after a restart of the server.
+    let unlocked = Address {
+        lock: None,
+        ..address.clone()
+    };
     Ok(Locker {
         address: address.clone(),
         main_id: run.main_id,
@@ -287,7 +294,7 @@ async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locke
             lock_wait_seconds: u32::try_from(lock_held_max).unwrap_or(3),
             idle_seconds: limits::LOCKER_IDLE_SECONDS,
         },
-        control: Session::open(address, usual("control", mode)).await?,
+        control: Session::open(&unlocked, usual("control", mode)).await?,
         sql,
         plan: Arc::clone(&run.plan),
         reporter: run.reporter.clone(),

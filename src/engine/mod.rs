@@ -7,6 +7,7 @@ pub mod clerk;
 pub mod clock;
 mod console;
 mod drive;
+mod earlier;
 mod keeper;
 mod locker;
 mod prepare;
@@ -26,7 +27,7 @@ use crate::control::socket::{self, Sockets};
 use crate::core::event::{Failure, Outcome};
 use crate::error::{Report, ended, exit, not_started, refused};
 use crate::limits;
-use crate::mysql::session::{Address, Session, Setup};
+use crate::mysql::session::{Address, Session, Setup, mark_of_table};
 use crate::plan::Refusal;
 use crate::plan::names::Names;
 use crate::report::{Level, Reporter};
@@ -89,8 +90,13 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
         port: config.port,
         user: config.user.clone(),
         password: config.password.clone(),
-        token: format!("tableshift-{:016x}", unlike_others()),
+        token: format!(
+            "{}{:016x}",
+            mark_of_table(&names.advisory_lock()),
+            unlike_others()
+        ),
         server_uuid: None,
+        lock: None,
         roster: None,
     };
     let (wishes, wish_queue) = mpsc::channel(8);

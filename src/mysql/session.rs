@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::classify::{Fault, FaultKind, classify};
 use crate::limits;
-use crate::sql::Statement;
+use crate::sql::{Statement, text_literal};
 
 /// How to reach the server.
 #[derive(Clone)]
@@ -30,6 +30,10 @@ pub struct Address {
     /// The server that every connection must lead to, once it is known: behind a proxy or a floating
     /// address the next connection may be to another one.
     pub server_uuid: Option<String>,
+    /// The advisory lock and the connection that must hold it, once it is held. A run that has lost it
+    /// must not come back: the run that has it now has ended all connections of this one, and relies on
+    /// that nobody of it writes to the tables, which have the same names.
+    pub lock: Option<(String, u32)>,
     /// Who wants to know of connections before they write.
     pub roster: Option<mpsc::Sender<Joined>>,
 }
@@ -56,6 +60,20 @@ impl Address {
             .connect_attribute("program_name", "tableshift")
             .connect_attribute("tableshift_run", &self.token)
     }
+}
+
+/// What the marks of all runs on one table begin with, so that a later run can tell what an earlier
+/// one has left on the server. `lock` is the name of the table's advisory lock, which the server
+/// compares without letter case: so does this.
+#[must_use]
+pub fn mark_of_table(lock: &str) -> String {
+    let digest = lock
+        .to_lowercase()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+    format!("tableshift-{digest:016x}-")
 }
 
 /// Settings of a session beside the common ones.
@@ -122,17 +140,7 @@ impl Session {
     }
 
     async fn connect(&mut self) -> Result<(), Fault> {
-        let connecting = Conn::new(self.address.options());
-        let conn = match tokio::time::timeout(limits::CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok(conn)) => conn,
-            Ok(Err(error)) => return Err(classify(&error, "connect")),
-            Err(_) => {
-                return Err(Fault::timed_out(
-                    "connect",
-                    limits::CONNECT_TIMEOUT.as_secs(),
-                ));
-            }
-        };
+        let conn = connection(&self.address).await?;
         self.id = conn.id();
         self.conn = Some(conn);
         self.same_server().await?;
@@ -172,16 +180,21 @@ impl Session {
         let Some(expected) = self.address.server_uuid.clone() else {
             return Ok(());
         };
-        let question = "SELECT /* tableshift */ @@server_uuid";
-        let uuid = self.say("ask which server this is", question).await?;
-        if uuid.text(0, 0) == Some(expected) {
+        let (name, holder) = self.address.lock.clone().unzip();
+        let question = format!(
+            "SELECT /* tableshift */ @@server_uuid, IS_USED_LOCK({})",
+            text_literal(&name.unwrap_or_else(|| "tableshift".into()))
+        );
+        let answer = self.say("ask which server this is", &question).await?;
+        let trouble = if answer.text(0, 0) != Some(expected) {
+            "the address now leads to another server"
+        } else if holder.is_some_and(|id| answer.number(0, 1) != Some(id.into())) {
+            "the connection that keeps other runs away from the table was lost"
+        } else {
             return Ok(());
-        }
+        };
         self.conn = None;
-        Err(Fault::unexpected(
-            "connect again",
-            "the address now leads to another server",
-        ))
+        Err(Fault::unexpected("connect again", trouble))
     }
 
     /// The connection's id on the server.
@@ -244,6 +257,11 @@ impl Session {
         .await
     }
 
+    /// Gives the connection up; until [`Session::reopen`] every statement is told that it is lost.
+    pub fn close(&mut self) {
+        self.conn = None;
+    }
+
     /// Connects again after a loss. The earlier connection is killed and gone before this
     /// returns: a statement of it that still runs could undo what is done from now on.
     ///
@@ -270,6 +288,19 @@ impl Session {
             self.conn = None;
         }
         Err(last)
+    }
+}
+
+/// A new connection, within the time it may take.
+async fn connection(address: &Address) -> Result<Conn, Fault> {
+    let connecting = Conn::new(address.options());
+    match tokio::time::timeout(limits::CONNECT_TIMEOUT, connecting).await {
+        Ok(Ok(conn)) => Ok(conn),
+        Ok(Err(error)) => Err(classify(&error, "connect")),
+        Err(_) => Err(Fault::timed_out(
+            "connect",
+            limits::CONNECT_TIMEOUT.as_secs(),
+        )),
     }
 }
 
@@ -311,31 +342,27 @@ fn records(info: &str) -> Option<u64> {
 /// # Errors
 /// When the server can't be asked, or doesn't end the connection in time.
 pub async fn fence(address: &Address, id: u32) -> Result<(), Fault> {
-    let connecting = Conn::new(address.options());
-    let mut conn = match tokio::time::timeout(limits::CONNECT_TIMEOUT, connecting).await {
-        Ok(Ok(conn)) => conn,
-        Ok(Err(error)) => return Err(classify(&error, "connect")),
-        Err(_) => {
-            return Err(Fault::timed_out(
-                "connect",
-                limits::CONNECT_TIMEOUT.as_secs(),
-            ));
-        }
+    let mut conn = connection(address).await?;
+    let alive = Statement {
+        name: "look for an earlier connection",
+        text: format!(
+            "SELECT COUNT(*) FROM performance_schema.session_connect_attrs WHERE \
+             PROCESSLIST_ID={id} AND ATTR_NAME='tableshift_run' AND ATTR_VALUE='{}'",
+            address.token
+        ),
     };
-    let alive = format!(
-        "SELECT COUNT(*) FROM performance_schema.session_connect_attrs WHERE PROCESSLIST_ID={id} \
-         AND ATTR_NAME='tableshift_run' AND ATTR_VALUE='{}'",
-        address.token
-    );
+    let kill = Statement {
+        name: "end a connection",
+        text: format!("KILL {id}"),
+    };
     let polls = limits::STATEMENT_TIMEOUT.as_millis() / limits::BARRIER_PAUSE.as_millis();
     for _ in 0..polls {
-        let answer = within(fetch(&mut conn, &alive), "look for an earlier connection").await?;
+        let answer = within(&mut conn, &alive).await?;
         if answer.number(0, 0) == Some(0) {
             return Ok(());
         }
         // It may end between the look and the kill; then the kill says "unknown thread".
-        let killed = within(fetch(&mut conn, &format!("KILL {id}")), "end a connection").await;
-        if let Err(fault) = killed
+        if let Err(fault) = within(&mut conn, &kill).await
             && fault.code != Some(1094)
         {
             return Err(fault);
@@ -349,11 +376,9 @@ pub async fn fence(address: &Address, id: u32) -> Result<(), Fault> {
 }
 
 /// For connections that are dropped whatever comes of the statement.
-async fn within(
-    answer: impl Future<Output = Result<Answer, mysql_async::Error>>,
-    name: &'static str,
-) -> Result<Answer, Fault> {
-    match tokio::time::timeout(limits::STATEMENT_TIMEOUT, answer).await {
+async fn within(conn: &mut Conn, statement: &Statement) -> Result<Answer, Fault> {
+    let name = statement.name;
+    match tokio::time::timeout(limits::STATEMENT_TIMEOUT, fetch(conn, &statement.text)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(classify(&error, name)),
         Err(_) => Err(Fault::timed_out(name, limits::STATEMENT_TIMEOUT.as_secs())),
