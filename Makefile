@@ -11,7 +11,7 @@ test: ## All tests, on throw-away MySQL servers (fetched on the first run)
 	scripts/test
 
 test-fast: ## Only the tests that need no database
-	cargo test --locked --lib --bins
+	cargo test --locked --features faults --lib --bins
 
 lint: ## Formatting, clippy, docs, licences and advisories, shell scripts
 	scripts/lint

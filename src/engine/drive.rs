@@ -11,7 +11,7 @@ use super::clock::{Clock, unlike_others};
 use super::console::{Console, Parts};
 use super::locker::{Locker, Timeline};
 use super::workers::{Done, Worker};
-use super::{barrier, keeper, open, prepare, usual};
+use super::{barrier, keeper, open, prepare, step, usual};
 use crate::config::Config;
 use crate::control::Wish;
 use crate::control::desk::{Desk, Facts};
@@ -161,6 +161,7 @@ async fn begin(
         ..address.clone()
     };
     let mut crew = assemble(run, &members, done).await?;
+    step("connected").await;
     let mut barrier = open(&members, "barrier", &run.plan.conversion.sql_mode()).await?;
     let position = inspect::position(&mut barrier).await?;
     run.reporter
@@ -172,6 +173,7 @@ async fn begin(
     let source = source(run, &address);
     crew.tasks
         .spawn(binlog::follow(source, position.clone(), joined, stream));
+    step("followed").await;
     Ok((crew, deliveries, position))
 }
 

@@ -288,6 +288,7 @@ async fn migrate(
         mut session,
     } = prepared;
     let names = plan.names.clone();
+    step("prepared").await;
     let run = drive::Run {
         config: &config,
         plan,
@@ -308,6 +309,7 @@ async fn migrate(
         Ok(outcome) => outcome,
         Err(fault) => Outcome::Failed(fault.failure()),
     };
+    step("decided").await;
     let kept = clean::clean(&mut session, &config, &names, &outcome, reporter).await;
     (outcome, kept)
 }
@@ -340,3 +342,15 @@ async fn open(
     )
     .await
 }
+
+/// A step that is no statement: where fault tests can hold or kill a run.
+#[cfg(feature = "faults")]
+async fn step(name: &'static str) {
+    // What isn't a statement can't fail, so there is nothing to tell anybody.
+    let _ = crate::faults::at("engine", name).await;
+}
+
+/// Nothing, in a normal build.
+#[cfg(not(feature = "faults"))]
+#[expect(clippy::unused_async, reason = "it waits in a build for fault tests")]
+async fn step(_: &'static str) {}

@@ -140,7 +140,7 @@ impl Session {
     }
 
     async fn connect(&mut self) -> Result<(), Fault> {
-        let conn = connection(&self.address).await?;
+        let conn = connection(&self.address, self.setup.role).await?;
         self.id = conn.id();
         self.conn = Some(conn);
         self.same_server().await?;
@@ -225,7 +225,7 @@ impl Session {
             .conn
             .take()
             .ok_or_else(|| Fault::lost(statement.name))?;
-        match tokio::time::timeout(limit, fetch(&mut conn, &statement.text)).await {
+        match tokio::time::timeout(limit, ask(&mut conn, self.setup.role, statement)).await {
             Ok(Ok(answer)) => {
                 self.conn = Some(conn);
                 Ok(answer)
@@ -292,8 +292,22 @@ impl Session {
 }
 
 /// A new connection, within the time it may take.
-async fn connection(address: &Address) -> Result<Conn, Fault> {
-    let connecting = Conn::new(address.options());
+async fn connection(
+    address: &Address,
+    #[cfg_attr(
+        not(feature = "faults"),
+        expect(unused_variables, reason = "only fault tests ask for it")
+    )]
+    role: &'static str,
+) -> Result<Conn, Fault> {
+    let connecting = async {
+        #[cfg(feature = "faults")]
+        let due = crate::faults::before(role, "connect").await?;
+        let conn = Conn::new(address.options()).await?;
+        #[cfg(feature = "faults")]
+        due.after().await?;
+        Ok(conn)
+    };
     match tokio::time::timeout(limits::CONNECT_TIMEOUT, connecting).await {
         Ok(Ok(conn)) => Ok(conn),
         Ok(Err(error)) => Err(classify(&error, "connect")),
@@ -302,6 +316,24 @@ async fn connection(address: &Address) -> Result<Conn, Fault> {
             limits::CONNECT_TIMEOUT.as_secs(),
         )),
     }
+}
+
+/// Sends a statement and reads its answer: the place where fault tests step in.
+async fn ask(
+    conn: &mut Conn,
+    #[cfg_attr(
+        not(feature = "faults"),
+        expect(unused_variables, reason = "only fault tests ask for it")
+    )]
+    role: &'static str,
+    statement: &Statement,
+) -> Result<Answer, mysql_async::Error> {
+    #[cfg(feature = "faults")]
+    let due = crate::faults::before(role, statement.name).await?;
+    let answer = fetch(conn, &statement.text).await;
+    #[cfg(feature = "faults")]
+    due.after().await?;
+    answer
 }
 
 async fn fetch(conn: &mut Conn, text: &str) -> Result<Answer, mysql_async::Error> {
@@ -342,7 +374,7 @@ fn records(info: &str) -> Option<u64> {
 /// # Errors
 /// When the server can't be asked, or doesn't end the connection in time.
 pub async fn fence(address: &Address, id: u32) -> Result<(), Fault> {
-    let mut conn = connection(address).await?;
+    let mut conn = connection(address, "fence").await?;
     let alive = Statement {
         name: "look for an earlier connection",
         text: format!(
@@ -378,7 +410,7 @@ pub async fn fence(address: &Address, id: u32) -> Result<(), Fault> {
 /// For connections that are dropped whatever comes of the statement.
 async fn within(conn: &mut Conn, statement: &Statement) -> Result<Answer, Fault> {
     let name = statement.name;
-    match tokio::time::timeout(limits::STATEMENT_TIMEOUT, fetch(conn, &statement.text)).await {
+    match tokio::time::timeout(limits::STATEMENT_TIMEOUT, ask(conn, "fence", statement)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(classify(&error, name)),
         Err(_) => Err(Fault::timed_out(name, limits::STATEMENT_TIMEOUT.as_secs())),
