@@ -11,7 +11,7 @@ test: ## All tests, on throw-away MySQL servers (fetched on the first run)
 	scripts/test
 
 test-fast: ## Only the tests that need no database
-	cargo test --locked --lib --bins
+	cargo test --locked --features faults --lib --bins
 
 explore: ## Many more interleavings and random stories than the tests look at (minutes)
 	TABLESHIFT_SIM_DEEP=1 cargo test --release --locked --lib sim:: -- --skip mutants --skip show --nocapture

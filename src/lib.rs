@@ -20,6 +20,8 @@ pub mod control;
 pub mod core;
 pub mod engine;
 pub mod error;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod limits;
 pub mod mysql;
 pub mod plan;

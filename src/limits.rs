@@ -19,6 +19,9 @@ pub const VERIFY_CHUNK_TARGET: Duration = Duration::from_millis(150);
 /// Bytes of rows in one chunk, estimated from the average row length: the transaction's share of
 /// the binlog cache and of the undo log stays small whatever the rows are.
 pub const CHUNK_BYTES_MAX: u64 = 16 << 20;
+/// Times a chunk is halved that is too much for one transaction of the server: enough to get from the
+/// largest chunk to a single row, with some to spare for rows that come meanwhile.
+pub const HALVINGS: u32 = 24;
 /// Chunks whose boundaries are looked up ahead of the copy workers, per worker.
 pub const CHUNKS_AHEAD_PER_WORKER: usize = 2;
 
@@ -81,6 +84,9 @@ pub const LOCKER_IDLE_SECONDS: u32 = 20;
 
 /// Times a statement is tried again after a lock wait or a deadlock among our own connections.
 pub const LOCK_RETRIES: u32 = 60;
+/// Times it is tried again after it took longer than [`STATEMENT_TIMEOUT`]: six minutes in all, after
+/// which an operator should know.
+pub const TIMEOUT_RETRIES: u32 = 2;
 /// Pause before such a retry.
 pub const LOCK_RETRY_PAUSE: Duration = Duration::from_millis(20);
 /// Connection attempts of one connection before the run fails (with [`RECONNECT_PAUSE`] between).
@@ -104,6 +110,13 @@ pub const BINLOG_SILENCE: Duration = Duration::from_secs(10);
 pub const BARRIER_WAIT: Duration = Duration::from_secs(3_600);
 /// Pause between two looks of the start barrier.
 pub const BARRIER_PAUSE: Duration = Duration::from_millis(5);
+/// Seconds to wait for the advisory lock at the start: the server gives up the lock of a run that was
+/// killed as soon as it notices, which takes a moment.
+pub const ADVISORY_WAIT_SECONDS: u32 = 2;
+/// Looks at the advisory lock that may fail in a row before it counts as lost.
+pub const ADVISORY_FAILURES: u32 = 3;
+/// Times the dropping of a helper table is tried again after a lock wait or a lost connection.
+pub const DROP_RETRIES: u32 = 3;
 /// Interval of the ping that keeps the advisory lock's connection alive and checks the lock.
 pub const ADVISORY_PING: Duration = Duration::from_secs(30);
 /// Time without an answer, or without any progress and any reason to wait, after which a run counts
@@ -122,6 +135,7 @@ pub const KEYS_SHOWN_MAX: usize = 10;
 pub const KEY_VALUE_CHARS_MAX: usize = 200;
 
 const _: () = assert!(CHUNK_ROWS_MIN < CHUNK_ROWS_START && CHUNK_ROWS_START < CHUNK_ROWS_MAX);
+const _: () = assert!(1 << (HALVINGS - 4) > CHUNK_ROWS_MAX);
 const _: () = assert!(CUT_OVER_DIRTY_MAX < CUT_OVER_DIRTY_LOCKED_MAX);
 const _: () = assert!(BINLOG_HEARTBEAT.as_secs() * 3 < BINLOG_SILENCE.as_secs());
 const _: () = assert!(

@@ -1,7 +1,8 @@
 //! Lost answers and damaged ghosts: the two ends of a run where only looking again helps.
 //!
-//! The tool reaches the server through a proxy that cuts the connection around the RENAME: before the
-//! statement is passed on, or after it was carried out and before its answer is passed back.
+//! The tool reaches the server through a proxy that cuts the connection around a statement: before it
+//! is passed on, after it was carried out and before its answer is passed back, or on the tool's side
+//! alone, as a network does it that forgets a connection.
 
 #[cfg(test)]
 mod support;
@@ -19,16 +20,19 @@ use tokio::net::{TcpListener, TcpStream};
 
 const ALTER: &str = "ADD COLUMN note VARCHAR(100) NOT NULL DEFAULT ''";
 const RENAME: &[u8] = b"RENAME /* tableshift */";
+const LOCK: &[u8] = b"LOCK /* tableshift */ TABLES";
 
 /// Where the connection breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cut {
     BeforeTheStatement,
     BeforeTheAnswer,
+    /// The server still believes in the connection, and in what it holds.
+    OurSideAlone,
 }
 
-/// A proxy in front of a server; cuts the first `cuts` renames.
-async fn proxy(server: &Server, cut: Cut, cuts: u32) -> u16 {
+/// A proxy in front of a server; cuts the first `cuts` statements that begin like this.
+async fn proxy(server: &Server, statement: &'static [u8], cut: Cut, cuts: u32) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("its number").port();
     let target = (server.host.clone(), server.port);
@@ -40,7 +44,7 @@ async fn proxy(server: &Server, cut: Cut, cuts: u32) -> u16 {
             tokio::spawn(async move {
                 let server = TcpStream::connect(target).await.expect("the server");
                 // A broken connection is what this proxy is for.
-                let _ = pass(client, server, cut, &left).await;
+                let _ = pass(client, server, statement, cut, &left).await;
             });
         }
     });
@@ -50,6 +54,7 @@ async fn proxy(server: &Server, cut: Cut, cuts: u32) -> u16 {
 async fn pass(
     client: TcpStream,
     server: TcpStream,
+    statement: &[u8],
     cut: Cut,
     left: &AtomicU32,
 ) -> std::io::Result<()> {
@@ -65,8 +70,10 @@ async fn pass(
                 if request.is_empty() {
                     return Ok(());
                 }
-                let renames = request.windows(RENAME.len()).any(|window| window == RENAME);
-                let cut_now = renames
+                let meant = request
+                    .windows(statement.len())
+                    .any(|window| window == statement);
+                let cut_now = meant
                     && left
                         .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
                         .is_ok();
@@ -75,6 +82,12 @@ async fn pass(
                 }
                 answer_is_cut = cut_now;
                 to_server.write_all(request).await?;
+                if cut_now && cut == Cut::OurSideAlone {
+                    drop((from_client, to_client));
+                    // Until the server ends it.
+                    while from_server.read(&mut answered).await? > 0 {}
+                    return Ok(());
+                }
             }
             read = from_server.read(&mut answered) => {
                 let answer = &answered[..read?];
@@ -137,7 +150,7 @@ async fn assert_swapped_once(conn: &mut Conn, output: &Output) {
 async fn a_rename_whose_answer_is_lost_is_found_in_the_catalogue() {
     let server = Server::start(&[]);
     let mut conn = table(&server, "lost").await;
-    let port = proxy(&server, Cut::BeforeTheAnswer, 1).await;
+    let port = proxy(&server, RENAME, Cut::BeforeTheAnswer, 1).await;
     let output = migrate(&server, "lost", port).await;
     assert_swapped_once(&mut conn, &output).await;
     let log = String::from_utf8_lossy(&output.stderr);
@@ -148,11 +161,23 @@ async fn a_rename_whose_answer_is_lost_is_found_in_the_catalogue() {
 async fn a_rename_that_never_arrived_is_tried_again() {
     let server = Server::start(&[]);
     let mut conn = table(&server, "unsent").await;
-    let port = proxy(&server, Cut::BeforeTheStatement, 2).await;
+    let port = proxy(&server, RENAME, Cut::BeforeTheStatement, 2).await;
     let output = migrate(&server, "unsent", port).await;
     assert_swapped_once(&mut conn, &output).await;
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(log.contains("attempts=3"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_granted_to_a_connection_that_only_the_server_believes_in_is_given_up() {
+    let server = Server::start(&[]);
+    let mut conn = table(&server, "half").await;
+    let port = proxy(&server, LOCK, Cut::OurSideAlone, 1).await;
+    let output = migrate(&server, "half", port).await;
+    assert_swapped_once(&mut conn, &output).await;
+    // Nobody waited for the server's own limit, which is twenty seconds.
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("attempts=2"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -538,6 +538,7 @@ async fn session(server: &Server) -> tableshift::mysql::session::Session {
         password: support::server::PASSWORD.into(),
         token: "tableshift-test".into(),
         server_uuid: None,
+        lock: None,
         roster: None,
     };
     let setup = Setup {

@@ -17,9 +17,12 @@ pub struct Chunk {
     pub after: Option<Key>,
     /// Upper end, included.
     pub upto: Option<Key>,
-    /// Leading key columns in which both ends are equal.
+    /// Leading key columns in which both ends are equal, or [`COMMON_UNKNOWN`].
     pub common_columns: usize,
 }
+
+/// For a range cut out of a chunk, of which nobody knows how many columns its ends have in common.
+pub const COMMON_UNKNOWN: usize = usize::MAX;
 
 /// What the lookup of a chunk's end found: the key and how many leading columns it has in common
 /// with the lower end, or `None` when fewer rows are left.

@@ -54,6 +54,7 @@ pub struct CopyJob {
     read: u64,
     placed: u64,
     missing: Vec<Key>,
+    rows_max: Option<u64>,
     rules: Rules,
 }
 
@@ -68,6 +69,8 @@ pub struct CopyOutcome {
     pub placed: u64,
     /// Keys that have no event of their own and must be refreshed: passed over, or losers.
     pub missing: Vec<Key>,
+    /// The chunk was too much for one transaction of the server; so many rows are not.
+    pub rows_max: Option<u64>,
 }
 
 impl CopyJob {
@@ -82,6 +85,7 @@ impl CopyJob {
             read: 0,
             placed: 0,
             missing: Vec::new(),
+            rows_max: None,
             rules,
         }
     }
@@ -119,6 +123,11 @@ impl CopyJob {
         };
     }
 
+    /// The server took the chunk only in pieces, of so many rows at most.
+    pub fn taken_in_pieces(&mut self, rows: u64) {
+        self.rows_max = Some(self.rows_max.map_or(rows, |before| before.min(rows)).max(1));
+    }
+
     /// What came of it, once the job is done.
     #[must_use]
     pub fn outcome(self) -> CopyOutcome {
@@ -127,6 +136,7 @@ impl CopyJob {
             read: self.read,
             placed: self.placed,
             missing: self.missing,
+            rows_max: self.rows_max,
         }
     }
 }
@@ -162,6 +172,18 @@ mod tests {
         let key = Key::from_bytes(b"k");
         job.answer(CopyAnswer::Missing(vec![key.clone()]));
         assert_eq!(job.outcome().missing, vec![key]);
+    }
+
+    #[test]
+    fn a_chunk_taken_in_pieces_tells_how_many_rows_were_not_too_many() {
+        let mut job = job(false);
+        job.taken_in_pieces(40);
+        job.taken_in_pieces(0);
+        job.answer(CopyAnswer::Copied {
+            read: 70,
+            placed: 70,
+        });
+        assert_eq!(job.outcome().rows_max, Some(1), "never none at all");
     }
 
     #[test]

@@ -51,6 +51,7 @@ fn verifying() -> Core {
             read: 1,
             placed: 1,
             missing: Vec::new(),
+            rows_max: None,
         },
         1,
     ));

@@ -220,6 +220,9 @@ impl Core {
             Event::Copied(outcome, took_ms) => {
                 self.counters.rows_copied += outcome.read;
                 self.counters.chunks += 1;
+                if let Some(rows) = outcome.rows_max {
+                    self.chunker.limit_rows(rows);
+                }
                 self.chunker.done(outcome.chunk, outcome.read, took_ms);
                 outcome
                     .missing
@@ -282,6 +285,9 @@ impl Core {
         } else {
             self.careful_jobs.saturating_sub(1)
         };
+        if let Some(keys) = outcome.keys_max {
+            self.settings.refresh_keys = self.settings.refresh_keys.min(keys);
+        }
         for key in self.dirty.give_back(outcome.id, outcome.stayed) {
             self.conflicting.remove(&key);
         }

@@ -44,6 +44,8 @@ pub enum RefreshAnswer {
     Absent,
     /// Somebody holds one of the rows, or one is there after all.
     Held,
+    /// The batch is too much for one transaction of the server.
+    TooLarge,
     /// Another row of the ghost holds a value of a unique key that only the ghost enforces.
     Conflict,
     /// Done.
@@ -86,6 +88,8 @@ pub struct RefreshOutcome {
     pub conflicts: Vec<Key>,
     /// The short way was tried in vain.
     pub detour: bool,
+    /// The batch was too much for one transaction of the server; so many keys may not be.
+    pub keys_max: Option<usize>,
 }
 
 /// Proofs tried in one job; what is unproved then waits for the next round.
@@ -168,6 +172,7 @@ impl RefreshJob {
             }
             (RefreshStep::Replace(_), RefreshAnswer::Conflict) => self.one_by_one(),
             (RefreshStep::RollBack, RefreshAnswer::Ok) => self.next_group(),
+            (_, RefreshAnswer::TooLarge) => self.two_groups(),
             (step, answer) => {
                 debug_assert!(false, "answer {answer:?} to step {step:?}");
                 // Nothing is known for certain, so everything stays dirty.
@@ -177,6 +182,12 @@ impl RefreshJob {
                 RefreshStep::RollBack
             }
         };
+    }
+
+    /// Whether the group can be made smaller.
+    #[must_use]
+    pub fn divisible(&self) -> bool {
+        self.keys.len() > 1
     }
 
     /// The transaction was rolled back (a deadlock among our own workers): the group begins again.
@@ -221,6 +232,20 @@ impl RefreshJob {
         } else {
             self.groups.extend(keys.into_iter().map(|key| vec![key]));
         }
+        RefreshStep::RollBack
+    }
+
+    /// The group is done in two transactions instead of one; a single key stays dirty.
+    fn two_groups(&mut self) -> RefreshStep {
+        let mut keys = std::mem::take(&mut self.keys);
+        let other = keys.split_off(keys.len() / 2);
+        if keys.is_empty() {
+            self.outcome.stayed.extend(other);
+            return RefreshStep::RollBack;
+        }
+        self.outcome.keys_max = Some(self.outcome.keys_max.unwrap_or(usize::MAX).min(keys.len()));
+        self.groups.push_front(other);
+        self.groups.push_front(keys);
         RefreshStep::RollBack
     }
 
@@ -355,6 +380,33 @@ mod tests {
         job.answer(RefreshAnswer::Replaced(1));
         job.answer(RefreshAnswer::Ok);
         assert_eq!(job.outcome().deleted, 0);
+    }
+
+    #[test]
+    fn a_batch_that_is_too_large_is_done_in_halves() {
+        let mut job = job(&[1, 2, 3], true);
+        job.answer(RefreshAnswer::TooLarge);
+        assert_eq!(job.next(), &RefreshStep::RollBack);
+        job.answer(RefreshAnswer::Ok);
+        assert_eq!(job.next(), &RefreshStep::LockPresent(keys(&[1])));
+        assert!(!job.divisible());
+        job.answer(RefreshAnswer::Present(vec![0]));
+        job.answer(RefreshAnswer::Replaced(1));
+        job.answer(RefreshAnswer::Ok);
+        assert_eq!(job.next(), &RefreshStep::LockPresent(keys(&[2, 3])));
+        assert!(job.divisible());
+        job.answer(RefreshAnswer::Present(vec![0, 1]));
+        job.answer(RefreshAnswer::TooLarge);
+        job.answer(RefreshAnswer::Ok);
+        for _ in 0..2 {
+            job.answer(RefreshAnswer::Present(vec![0]));
+            job.answer(RefreshAnswer::Replaced(1));
+            job.answer(RefreshAnswer::Ok);
+        }
+        assert_eq!(job.next(), &RefreshStep::Done);
+        let outcome = job.outcome();
+        assert_eq!((outcome.replaced, outcome.keys_max), (3, Some(1)));
+        assert!(outcome.stayed.is_empty());
     }
 
     #[test]

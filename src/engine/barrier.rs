@@ -129,6 +129,10 @@ async fn look(session: &mut Session, names: &Names) -> Result<Vec<Held>, Fault> 
                 last = fault;
                 session.reopen().await?;
             }
+            Err(fault) if fault.kind == FaultKind::Conflict => {
+                last = fault;
+                tokio::time::sleep(limits::LOCK_RETRY_PAUSE).await;
+            }
             Err(fault) => return Err(fault),
         }
     }

@@ -8,6 +8,7 @@ use crate::mysql::session::Session;
 use crate::plan::names::Names;
 use crate::report::Reporter;
 use crate::sql::helpers::{drop_old_hint, drop_table};
+use crate::sql::text_literal;
 
 /// Drops what this ending makes superfluous. Returns whether something is left over.
 pub(super) async fn clean(
@@ -52,18 +53,21 @@ pub(super) async fn drop_helpers(
 /// Drops one table; tells when it can't.
 async fn drop(session: &mut Session, names: &Names, table: &str, reporter: &Reporter) -> bool {
     let statement = drop_table(&names.schema, table);
-    let mut answer = session
-        .run_for(&statement, limits::LONG_STATEMENT_TIMEOUT)
-        .await;
-    if let Err(Fault {
-        kind: FaultKind::Lost | FaultKind::TimedOut,
-        ..
-    }) = answer
-        && session.reopen().await.is_ok()
-    {
-        answer = session
-            .run_for(&statement, limits::LONG_STATEMENT_TIMEOUT)
-            .await;
+    let limit = limits::LONG_STATEMENT_TIMEOUT;
+    let mut answer = session.run_for(&statement, limit).await;
+    for _ in 0..limits::DROP_RETRIES {
+        let Err(fault) = &answer else { break };
+        match fault.kind {
+            FaultKind::Lost | FaultKind::TimedOut => {
+                if let Err(fault) = reopen(session, names).await {
+                    answer = Err(fault);
+                    break;
+                }
+            }
+            FaultKind::Conflict => tokio::time::sleep(limits::LOCK_RETRY_PAUSE).await,
+            FaultKind::Held | FaultKind::TooLarge | FaultKind::Definite => break,
+        }
+        answer = session.run_for(&statement, limit).await;
     }
     if let Err(fault) = answer {
         reporter.warn(format!(
@@ -73,4 +77,40 @@ async fn drop(session: &mut Session, names: &Names, table: &str, reporter: &Repo
         return true;
     }
     false
+}
+
+/// Connects again. The advisory lock went with the earlier connection; who can't have it again must
+/// not drop anything, because tables of these names are another run's now.
+async fn reopen(session: &mut Session, names: &Names) -> Result<(), Fault> {
+    session.reopen().await?;
+    let fault = match holder_of_lock(session, names).await {
+        Ok(None) => return Ok(()),
+        Ok(Some(holder)) => Fault::unexpected(
+            "drop a helper table",
+            format!("it belongs to another migration of the table (connection {holder})"),
+        ),
+        Err(fault) => fault,
+    };
+    // Or the next table would be dropped on a connection without the lock.
+    session.close();
+    Err(fault)
+}
+
+/// Takes the advisory lock, or tells which connection has it.
+pub(super) async fn holder_of_lock(
+    session: &mut Session,
+    names: &Names,
+) -> Result<Option<String>, Fault> {
+    let name = text_literal(&names.advisory_lock());
+    let wait = limits::ADVISORY_WAIT_SECONDS;
+    let answer = session
+        .say(
+            "take the advisory lock",
+            &format!("SELECT /* tableshift */ GET_LOCK({name}, {wait}), IS_USED_LOCK({name})"),
+        )
+        .await?;
+    if answer.number(0, 0) == Some(1) {
+        return Ok(None);
+    }
+    Ok(Some(answer.text(0, 1).unwrap_or_else(|| "unknown".into())))
 }

@@ -93,6 +93,7 @@ async fn recover(session: &mut Session, fault: Fault, tries: u32) -> Result<(), 
         | FaultKind::Conflict
         | FaultKind::Lost
         | FaultKind::TimedOut
+        | FaultKind::TooLarge
         | FaultKind::Definite => Err(fault),
     }
 }

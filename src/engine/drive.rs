@@ -11,7 +11,7 @@ use super::clock::{Clock, unlike_others};
 use super::console::{Console, Parts};
 use super::locker::{Locker, Timeline};
 use super::workers::{Done, Worker};
-use super::{barrier, keeper, open, prepare, usual};
+use super::{barrier, keeper, open, prepare, step, usual};
 use crate::config::Config;
 use crate::control::Wish;
 use crate::control::desk::{Desk, Facts};
@@ -155,11 +155,13 @@ async fn begin(
     let (roster, joined) = mpsc::channel(limits::ROSTER_QUEUE);
     let mut address = run.address.clone();
     address.server_uuid = Some(run.server.uuid.clone());
+    address.lock = Some((run.plan.names.advisory_lock(), run.main_id));
     let members = Address {
         roster: Some(roster),
         ..address.clone()
     };
     let mut crew = assemble(run, &members, done).await?;
+    step("connected").await;
     let mut barrier = open(&members, "barrier", &run.plan).await?;
     let position = inspect::position(&mut barrier).await?;
     run.reporter
@@ -171,6 +173,7 @@ async fn begin(
     let source = source(run, &address);
     crew.tasks
         .spawn(binlog::follow(source, position.clone(), joined, stream));
+    step("followed").await;
     Ok((crew, deliveries, position))
 }
 
@@ -276,6 +279,12 @@ async fn assemble(
 async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locker, Fault> {
     let mode = run.plan.conversion.sql_mode();
     let lock_held_max = run.config.cut_over.lock_held_max.as_secs();
+    // It looks at the lock at every attempt; and what became of a RENAME must be found out even if
+    // the lock is gone, as it is after a restart of the server.
+    let unlocked = Address {
+        lock: None,
+        ..address.clone()
+    };
     Ok(Locker {
         address: address.clone(),
         main_id: run.main_id,
@@ -288,7 +297,7 @@ async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locke
             idle_seconds: limits::LOCKER_IDLE_SECONDS,
         },
         control: Session::open(
-            address,
+            &unlocked,
             Setup {
                 zone: run.plan.zone,
                 ..usual("control", mode)

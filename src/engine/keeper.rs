@@ -21,15 +21,26 @@ pub(super) async fn run(
 ) {
     let question = used_lock(&names);
     let mut looks = tokio::time::interval(limits::ADVISORY_PING);
+    let mut failures = 0;
     loop {
         tokio::select! {
             () = done.closed() => return,
             _ = looks.tick() => {}
         }
         let held = match session.run(&question).await {
-            Ok(answer) => answer.number(0, 0) == Some(u64::from(main_id)),
-            Err(_) if session.reopen().await.is_ok() => continue,
-            Err(_) => false,
+            Ok(answer) => {
+                failures = 0;
+                answer.number(0, 0) == Some(u64::from(main_id))
+            }
+            Err(_) => {
+                failures += 1;
+                // Whether it is still ours is unknown for a while, but not for ever.
+                if failures < limits::ADVISORY_FAILURES && session.reopen().await.is_ok() {
+                    looks.reset_immediately();
+                    continue;
+                }
+                false
+            }
         };
         if !held {
             let failure = Failure::new(

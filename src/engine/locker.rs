@@ -100,7 +100,9 @@ impl Locker {
                                     .warn(format!("cut-over attempt given up: {fault}"));
                                 Event::LockLost
                             }
-                            FaultKind::Held | FaultKind::Definite => Event::Broken(fault.failure()),
+                            FaultKind::Held | FaultKind::TooLarge | FaultKind::Definite => {
+                                Event::Broken(fault.failure())
+                            }
                         }
                     }
                 }
@@ -127,7 +129,7 @@ impl Locker {
     /// Transient trouble leads to another attempt; definite trouble ends the run.
     fn not_locked(&self, fault: &Fault) -> Event {
         match fault.kind {
-            FaultKind::Definite => Event::Broken(fault.failure()),
+            FaultKind::TooLarge | FaultKind::Definite => Event::Broken(fault.failure()),
             FaultKind::Held | FaultKind::Conflict | FaultKind::Lost | FaultKind::TimedOut => {
                 self.reporter
                     .warn(format!("cut-over attempt given up: {fault}"));
@@ -155,10 +157,12 @@ impl Locker {
         // a later statement.
         let _ = granted.send(());
         let _ = watchdog.await;
+        // Whatever came of it: the server may have granted the lock, or go on waiting for it before
+        // everybody else, on a connection that only we believe to be gone.
+        let holder = self.holder.insert(holder);
         match answer {
             Ok(_) => {
                 holder.say("begin", "SET autocommit=0").await?;
-                self.holder = Some(holder);
                 Ok(true)
             }
             Err(fault) if fault.kind == FaultKind::Conflict => {
@@ -312,30 +316,8 @@ impl Locker {
     async fn refresh_locked(&mut self, keys: &[Key], suspects: &[Key]) -> Result<Vec<Key>, Fault> {
         let sql = Arc::clone(&self.sql);
         let mut different = Vec::new();
+        self.refresh_keys_locked(keys).await?;
         let holder = self.holder()?;
-        // All stale rows go before the first row comes: a unique value may have moved from a row
-        // of a later batch to one of an earlier.
-        for batch in keys.chunks(LOCKED_BATCH) {
-            holder.run(&sql.delete(batch).map_err(bad_key)?).await?;
-            if sql.introduces_keys() {
-                holder
-                    .run(&sql.delete_present(batch).map_err(bad_key)?)
-                    .await?;
-            }
-        }
-        for batch in keys.chunks(LOCKED_BATCH) {
-            let rows = holder
-                .run(&sql.one_key_per_row(batch).map_err(bad_key)?)
-                .await?;
-            let present = pick(batch, &rows);
-            if !present.is_empty() {
-                holder
-                    .run(&sql.replace_locked(&present).map_err(bad_key)?)
-                    .await
-                    .map_err(|fault| fault.among(|| shown::list(sql.original(), &present)))?;
-            }
-        }
-        holder.say("commit", "COMMIT").await?;
         for batch in suspects.chunks(limits::RECHECK_KEYS) {
             let differing = holder
                 .run(&sql.differing_keys(batch).map_err(bad_key)?)
@@ -372,6 +354,63 @@ impl Locker {
         Ok(different)
     }
 
+    /// Refreshes in one transaction, or in as many as the server's limits ask for: what is committed
+    /// early is right, because nobody else can write to either table.
+    async fn refresh_keys_locked(&mut self, keys: &[Key]) -> Result<(), Fault> {
+        let mut size = LOCKED_BATCH.min(keys.len().max(1));
+        let mut commits_each = false;
+        loop {
+            match self.refresh_in_batches(keys, size, commits_each).await {
+                Err(fault) if fault.kind == FaultKind::TooLarge && (size > 1 || !commits_each) => {
+                    self.holder()?.say("roll back", "ROLLBACK").await?;
+                    size = (size / 2).max(1);
+                    commits_each = true;
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn refresh_in_batches(
+        &mut self,
+        keys: &[Key],
+        size: usize,
+        commits_each: bool,
+    ) -> Result<(), Fault> {
+        let sql = Arc::clone(&self.sql);
+        let holder = self.holder()?;
+        // All stale rows go before the first row comes: a unique value may have moved from a row
+        // of a later batch to one of an earlier.
+        for batch in keys.chunks(size) {
+            holder.run(&sql.delete(batch).map_err(bad_key)?).await?;
+            if sql.introduces_keys() {
+                holder
+                    .run(&sql.delete_present(batch).map_err(bad_key)?)
+                    .await?;
+            }
+            if commits_each {
+                holder.say("commit", "COMMIT").await?;
+            }
+        }
+        for batch in keys.chunks(size) {
+            let rows = holder
+                .run(&sql.one_key_per_row(batch).map_err(bad_key)?)
+                .await?;
+            let present = pick(batch, &rows);
+            if !present.is_empty() {
+                holder
+                    .run(&sql.replace_locked(&present).map_err(bad_key)?)
+                    .await
+                    .map_err(|fault| fault.among(|| shown::list(sql.original(), &present)))?;
+            }
+            if commits_each {
+                holder.say("commit", "COMMIT").await?;
+            }
+        }
+        holder.say("commit", "COMMIT").await?;
+        Ok(())
+    }
+
     /// Not every table can be changed instantly (full-text indexes, compression); then old snapshots
     /// read what they read. Once the column is there it has to go again, come what may.
     async fn guard_snapshots(&mut self) -> Result<(), Fault> {
@@ -399,7 +438,10 @@ impl Locker {
             .map(|_| ())
             .map_err(|fault| match fault.kind {
                 FaultKind::Lost | FaultKind::TimedOut => fault,
-                FaultKind::Held | FaultKind::Conflict | FaultKind::Definite => Fault {
+                FaultKind::Held
+                | FaultKind::Conflict
+                | FaultKind::TooLarge
+                | FaultKind::Definite => Fault {
                     kind: FaultKind::Definite,
                     ..fault
                 },

@@ -8,6 +8,7 @@ pub mod clock;
 mod console;
 mod drive;
 mod duplicates;
+mod earlier;
 mod keeper;
 mod locker;
 mod prepare;
@@ -27,7 +28,7 @@ use crate::control::socket::{self, Sockets};
 use crate::core::event::{Failure, Outcome};
 use crate::error::{Report, ended, exit, not_started, refused};
 use crate::limits;
-use crate::mysql::session::{Address, Session, Setup};
+use crate::mysql::session::{Address, Session, Setup, mark_of_table};
 use crate::plan::names::Names;
 use crate::plan::{Plan, Refusal, Zone};
 use crate::report::{Level, Reporter};
@@ -90,8 +91,13 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
         port: config.port,
         user: config.user.clone(),
         password: config.password.clone(),
-        token: format!("tableshift-{:016x}", unlike_others()),
+        token: format!(
+            "{}{:016x}",
+            mark_of_table(&names.advisory_lock()),
+            unlike_others()
+        ),
         server_uuid: None,
+        lock: None,
         roster: None,
     };
     let (wishes, wish_queue) = mpsc::channel(8);
@@ -284,6 +290,7 @@ async fn migrate(
         mut session,
     } = prepared;
     let (names, named) = (plan.names.clone(), Arc::clone(&plan));
+    step("prepared").await;
     let run = drive::Run {
         config: &config,
         plan,
@@ -304,6 +311,7 @@ async fn migrate(
         Ok(outcome) => outcome,
         Err(fault) => Outcome::Failed(fault.failure()),
     };
+    step("decided").await;
     if let Outcome::Failed(failure) = &mut outcome {
         duplicates::name_rows(&mut session, &named, failure, reporter).await;
     }
@@ -341,3 +349,15 @@ async fn open(
     )
     .await
 }
+
+/// A step that is no statement: where fault tests can hold or kill a run.
+#[cfg(feature = "faults")]
+async fn step(name: &'static str) {
+    // What isn't a statement can't fail, so there is nothing to tell anybody.
+    let _ = crate::faults::at("engine", name).await;
+}
+
+/// Nothing, in a normal build.
+#[cfg(not(feature = "faults"))]
+#[expect(clippy::unused_async, reason = "it waits in a build for fault tests")]
+async fn step(_: &'static str) {}

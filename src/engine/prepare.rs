@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Early, clean, duplicates, usual};
+use super::{Early, clean, duplicates, earlier, usual};
 use crate::config::Config;
 use crate::limits;
 use crate::mysql::classify::Fault;
 use crate::mysql::inspect;
-use crate::mysql::session::{Address, Session};
+use crate::mysql::session::{Address, Session, mark_of_table};
 use crate::plan::alter::{self, Alter};
 use crate::plan::constraints::{Check, CheckNames, Taken, checks_of};
 use crate::plan::conversion::Misfits;
@@ -50,9 +50,19 @@ pub(super) async fn prepare(
         )])
     })?;
     let mut session = Session::open(address, usual("main", PLAIN_MODE.into())).await?;
+    advisory_lock(&mut session, names).await?;
+    let table = mark_of_table(&names.advisory_lock());
+    let marks_shown = earlier::end(&mut session, &table, &address.token, reporter).await?;
     let facts = inspect::inspect(&mut session, names).await?;
     session.pin(&facts.server.uuid);
     let original = plan::check(&facts, &alter, names, &config.wishes).map_err(Early::Refused)?;
+    if !marks_shown {
+        return Err(Early::Refused(vec![Refusal::new(
+            "the server doesn't show the attributes of connections, so a lost one can't be ended",
+            "connect to the server itself and not through a proxy; or set \
+             performance_schema_session_connect_attrs_size to 512 or more and restart the server",
+        )]));
+    }
     reporter.info(format!(
         "migrating table=`{}`.`{}` server={}:{} version={} rows={} (estimate)",
         names.schema,
@@ -62,7 +72,6 @@ pub(super) async fn prepare(
         facts.server.version,
         original.rows_estimate,
     ));
-    advisory_lock(&mut session, names).await?;
     match make_tables(
         &mut session,
         &facts,
@@ -187,16 +196,9 @@ fn verifiable(plan: &Plan) -> Result<(), Early> {
 /// Keeps a second run on this table away, gh-ost's included; lives as long as the connection.
 async fn advisory_lock(session: &mut Session, names: &Names) -> Result<(), Early> {
     let name = crate::sql::text_literal(&names.advisory_lock());
-    let answer = session
-        .say(
-            "take the advisory lock",
-            &format!("SELECT /* tableshift */ GET_LOCK({name}, 0), IS_USED_LOCK({name})"),
-        )
-        .await?;
-    if answer.number(0, 0) == Some(1) {
+    let Some(holder) = clean::holder_of_lock(session, names).await? else {
         return Ok(());
-    }
-    let holder = answer.text(0, 1).unwrap_or_else(|| "unknown".into());
+    };
     Err(Early::Refused(vec![Refusal::new(
         format!(
             "another migration of `{}`.`{}` is running (advisory lock {name} is held by connection \
@@ -361,9 +363,11 @@ fn refused_alter(fault: Fault) -> Early {
             ),
             "correct the ALTER; it was tried on an empty copy of the table",
         )]),
-        FaultKind::Held | FaultKind::Conflict | FaultKind::Lost | FaultKind::TimedOut => {
-            Early::Failed(fault.failure())
-        }
+        FaultKind::Held
+        | FaultKind::Conflict
+        | FaultKind::TooLarge
+        | FaultKind::Lost
+        | FaultKind::TimedOut => Early::Failed(fault.failure()),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::clock::Clock;
-use crate::core::chunk::Chunk;
+use crate::core::chunk::{COMMON_UNKNOWN, Chunk, ChunkEnd};
 use crate::core::copy::{CopyAnswer, CopyJob, CopyStep, Locking};
 use crate::core::event::{Command, Event, Scan, Side};
 use crate::core::refresh::{RefreshAnswer, RefreshJob, RefreshStep};
@@ -108,7 +108,7 @@ impl Worker {
         loop {
             match self.session.run(statement).await {
                 Err(fault) => {
-                    tries += 1;
+                    tries += cost(&fault);
                     self.recover(&fault, tries).await?;
                 }
                 Ok(answer) => return Ok(answer),
@@ -122,7 +122,7 @@ impl Worker {
             return Err(fault.clone());
         }
         match fault.kind {
-            FaultKind::Held | FaultKind::Definite => Err(fault.clone()),
+            FaultKind::Held | FaultKind::TooLarge | FaultKind::Definite => Err(fault.clone()),
             FaultKind::Conflict => {
                 tokio::time::sleep(limits::LOCK_RETRY_PAUSE).await;
                 Ok(())
@@ -135,7 +135,12 @@ impl Worker {
         loop {
             let answer = match job.next() {
                 CopyStep::Done => return Ok(job),
-                CopyStep::Copy(locking) => self.copy_step(&job.chunk, locking).await?,
+                CopyStep::Copy(locking) => match self.copy_step(&job.chunk, locking).await {
+                    Err(fault) if fault.kind == FaultKind::TooLarge => {
+                        self.copy_in_pieces(&mut job, locking, fault).await?
+                    }
+                    answer => answer?,
+                },
                 CopyStep::FindMissing => {
                     let statement = self.sql.missing_in_chunk(&job.chunk).map_err(bad_key)?;
                     let answer = self.again(&statement).await?;
@@ -166,6 +171,63 @@ impl Worker {
         }
     }
 
+    /// Copies a chunk that is too much for one transaction: halves it until each piece passes. A
+    /// piece may reach beyond the chunk when rows go meanwhile; copying a row twice is harmless.
+    async fn copy_in_pieces(
+        &mut self,
+        job: &mut CopyJob,
+        locking: Locking,
+        fault: Fault,
+    ) -> Result<CopyAnswer, Fault> {
+        let (mut read, mut placed, mut largest) = (0, 0, 0);
+        let mut pieces = self.halves(&job.chunk, 0, fault).await?;
+        while let Some((piece, depth)) = pieces.pop() {
+            match self.copy_step(&piece, locking).await {
+                Ok(CopyAnswer::Copied { read: r, placed: p }) => {
+                    largest = r.max(largest);
+                    (read, placed) = (read + r, placed + p);
+                }
+                Ok(other) => return Ok(other),
+                Err(fault) if fault.kind == FaultKind::TooLarge => {
+                    pieces.extend(self.halves(&piece, depth, fault).await?);
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        job.taken_in_pieces(largest);
+        Ok(CopyAnswer::Copied { read, placed })
+    }
+
+    /// Both halves of a range, the first one last; or the fault, when it has only one row.
+    async fn halves(
+        &mut self,
+        chunk: &Chunk,
+        depth: u32,
+        fault: Fault,
+    ) -> Result<Vec<(Chunk, u32)>, Fault> {
+        let sql = Arc::clone(&self.sql);
+        let rows = self.count(sql.original(), chunk).await?;
+        if rows <= 1 || depth >= limits::HALVINGS {
+            return Err(fault);
+        }
+        let middle = self.end_after(sql.original(), chunk.after.as_ref(), rows / 2);
+        let Some((middle, common_columns)) = middle.await? else {
+            // Most of its rows are gone: it may pass as it is.
+            return Ok(vec![(chunk.clone(), depth + 1)]);
+        };
+        let first = Chunk {
+            upto: Some(middle.clone()),
+            common_columns,
+            ..chunk.clone()
+        };
+        let second = Chunk {
+            after: Some(middle),
+            common_columns: COMMON_UNKNOWN,
+            ..chunk.clone()
+        };
+        Ok(vec![(second, depth + 1), (first, depth + 1)])
+    }
+
     async fn refresh(&mut self, mut job: RefreshJob) -> Result<RefreshJob, Fault> {
         let mut tries = 0;
         loop {
@@ -176,24 +238,25 @@ impl Worker {
             match self.refresh_step(&step).await {
                 Ok(answer) => job.answer(answer),
                 Err(fault) if fault.kind == FaultKind::Held => job.answer(RefreshAnswer::Held),
+                Err(fault) if fault.kind == FaultKind::TooLarge && job.divisible() => {
+                    job.answer(RefreshAnswer::TooLarge);
+                }
                 Err(fault) if fault.code == Some(1062) && self.sql.introduces_keys() => {
                     job.answer(RefreshAnswer::Conflict);
                 }
                 // With its connection the transaction is gone: that is a rollback as well.
-                Err(fault) if step == RefreshStep::RollBack && lost(&fault) => {
+                Err(_) if step == RefreshStep::RollBack => {
                     self.session.reopen().await?;
                     job.answer(RefreshAnswer::Ok);
                 }
                 Err(fault) => {
-                    tries += 1;
+                    tries += cost(&fault);
                     self.recover(&fault, tries).await?;
                     // Whatever the transaction had done or proved is void.
-                    if fault.kind == FaultKind::Conflict {
-                        match self.session.say("roll back", "ROLLBACK").await {
-                            Err(fault) if lost(&fault) => self.session.reopen().await?,
-                            Err(fault) => return Err(fault),
-                            Ok(_) => {}
-                        }
+                    if fault.kind == FaultKind::Conflict
+                        && self.session.say("roll back", "ROLLBACK").await.is_err()
+                    {
+                        self.session.reopen().await?;
                     }
                     job.restart();
                 }
@@ -317,21 +380,38 @@ impl Worker {
             Side::Original => sql.original(),
             Side::Ghost => sql.ghost(),
         };
+        let end = self.end_after(walk, after, rows).await?;
+        Ok(Event::ChunkEndFound(scan, end))
+    }
+
+    /// The key that is so many rows after another one.
+    async fn end_after(
+        &mut self,
+        walk: &Walk,
+        after: Option<&Key>,
+        rows: u64,
+    ) -> Result<ChunkEnd, Fault> {
         for probe in Sql::boundary(walk, after, rows).map_err(bad_key)? {
             let answer = self.again(&probe.statement).await?;
             if let Some(key) = keys(walk, &answer)?.pop() {
-                return Ok(Event::ChunkEndFound(
-                    scan,
-                    Some((key, probe.common_columns)),
-                ));
+                return Ok(Some((key, probe.common_columns)));
             }
         }
-        Ok(Event::ChunkEndFound(scan, None))
+        Ok(None)
     }
 }
 
-fn lost(fault: &Fault) -> bool {
-    matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut)
+/// How many of the tries that a job has a fault takes: a server that doesn't answer for minutes (its
+/// binary log waits for disk space, say) is not asked sixty times.
+fn cost(fault: &Fault) -> u32 {
+    match fault.kind {
+        FaultKind::TimedOut => limits::LOCK_RETRIES / limits::TIMEOUT_RETRIES,
+        FaultKind::Held
+        | FaultKind::Conflict
+        | FaultKind::Lost
+        | FaultKind::TooLarge
+        | FaultKind::Definite => 1,
+    }
 }
 
 pub(super) fn bad_key(error: KeyError) -> Fault {

@@ -168,6 +168,8 @@ impl Follower {
 
     async fn connect(&mut self) -> Result<BinlogStream, Stopped> {
         let lost = |error: mysql_async::Error| Ok(End::Lost(error.to_string()));
+        #[cfg(feature = "faults")]
+        crate::faults::at("stream", "connect").await.map_err(lost)?;
         let connecting = Conn::new(self.source.address.options());
         let mut conn = match tokio::time::timeout(limits::CONNECT_TIMEOUT, connecting).await {
             Ok(conn) => conn.map_err(lost)?,
@@ -278,6 +280,10 @@ impl Follower {
                 Ok(Some(Err(error))) => return Ok(End::Lost(error.to_string())),
                 Ok(Some(Ok(event))) => event,
             };
+            #[cfg(feature = "faults")]
+            if let Err(error) = crate::faults::at("stream", "event").await {
+                return Ok(End::Lost(error.to_string()));
+            }
             checksum(&event)?;
             self.count(&event)?;
             let table = self.map_of(&event, &stream)?;

@@ -9,13 +9,15 @@ use crate::core::event::{About, Failure};
 pub enum FaultKind {
     /// A NOWAIT read met a row that somebody holds (3572). The transaction goes on.
     Held,
-    /// A lock wait or deadlock among our own statements (1205, 1213), or a statement interrupted
-    /// by us (1317). Can be tried again after a rollback.
+    /// A lock wait or deadlock among our own statements (1205, 1213), a statement interrupted by us
+    /// (1317), or no room for another connection (1040, 1203). Can be tried again after a rollback.
     Conflict,
     /// The connection is gone; whether the statement took effect is unknown.
     Lost,
     /// The statement took too long; its connection was thrown away and killed.
     TimedOut,
+    /// The transaction is too much for the server's limits (1197, 1206); a smaller one may pass.
+    TooLarge,
     /// Trying again would give the same answer.
     Definite,
 }
@@ -117,15 +119,31 @@ impl Fault {
                 "a row violates a constraint of the altered table: correct it first"
             }
             Some(1114 | 1021) => "free disk space on the server, then run the command again",
+            Some(1197) => {
+                "a single row is too much for max_binlog_cache_size: SET GLOBAL it to a higher \
+                 value, then run the command again"
+            }
+            Some(1206) => {
+                "the server has no memory for more row locks: enlarge innodb_buffer_pool_size, then \
+                 run the command again"
+            }
+            Some(1040 | 1203) => {
+                "raise max_connections or max_user_connections, or end idle ones; then run it again"
+            }
+            Some(1095) => {
+                "grant CONNECTION_ADMIN, or end the connection that the message names; then run it again"
+            }
+            Some(1153) => "SET GLOBAL max_allowed_packet to 16 MiB or more, then run it again",
             Some(1142 | 1044 | 1227 | 1370) => "grant the missing privilege, then run it again",
             Some(1290 | 1836) => "the server is read-only: run against the primary",
             Some(_) | None => match self.kind {
                 FaultKind::Lost | FaultKind::TimedOut => {
                     "see that the server is up and reachable, then run the command again"
                 }
-                FaultKind::Held | FaultKind::Conflict | FaultKind::Definite => {
-                    "see the server's message, then run the command again"
-                }
+                FaultKind::Held
+                | FaultKind::Conflict
+                | FaultKind::TooLarge
+                | FaultKind::Definite => "see the server's message, then run the command again",
             },
         }
     }
@@ -138,7 +156,8 @@ pub fn classify(error: &mysql_async::Error, statement: &'static str) -> Fault {
         mysql_async::Error::Server(server) => {
             let kind = match server.code {
                 3572 => FaultKind::Held,
-                1205 | 1213 | 1317 | 3024 => FaultKind::Conflict,
+                1040 | 1203 | 1205 | 1213 | 1317 | 3024 => FaultKind::Conflict,
+                1197 | 1206 => FaultKind::TooLarge,
                 1053 | 1077 | 1079 | 1152 | 1158..=1161 | 2006 | 2013 | 3169 | 4031 => {
                     FaultKind::Lost
                 }

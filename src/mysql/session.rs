@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::classify::{Fault, FaultKind, classify};
 use crate::limits;
 use crate::plan::Zone;
-use crate::sql::Statement;
+use crate::sql::{Statement, text_literal};
 
 /// How to reach the server.
 #[derive(Clone)]
@@ -31,6 +31,10 @@ pub struct Address {
     /// The server that every connection must lead to, once it is known: behind a proxy or a floating
     /// address the next connection may be to another one.
     pub server_uuid: Option<String>,
+    /// The advisory lock and the connection that must hold it, once it is held. A run that has lost it
+    /// must not come back: the run that has it now has ended all connections of this one, and relies on
+    /// that nobody of it writes to the tables, which have the same names.
+    pub lock: Option<(String, u32)>,
     /// Who wants to know of connections before they write.
     pub roster: Option<mpsc::Sender<Joined>>,
 }
@@ -57,6 +61,20 @@ impl Address {
             .connect_attribute("program_name", "tableshift")
             .connect_attribute("tableshift_run", &self.token)
     }
+}
+
+/// What the marks of all runs on one table begin with, so that a later run can tell what an earlier
+/// one has left on the server. `lock` is the name of the table's advisory lock, which the server
+/// compares without letter case: so does this.
+#[must_use]
+pub fn mark_of_table(lock: &str) -> String {
+    let digest = lock
+        .to_lowercase()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+    format!("tableshift-{digest:016x}-")
 }
 
 /// Settings of a session beside the common ones.
@@ -125,17 +143,7 @@ impl Session {
     }
 
     async fn connect(&mut self) -> Result<(), Fault> {
-        let connecting = Conn::new(self.address.options());
-        let conn = match tokio::time::timeout(limits::CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok(conn)) => conn,
-            Ok(Err(error)) => return Err(classify(&error, "connect")),
-            Err(_) => {
-                return Err(Fault::timed_out(
-                    "connect",
-                    limits::CONNECT_TIMEOUT.as_secs(),
-                ));
-            }
-        };
+        let conn = connection(&self.address, self.setup.role).await?;
         self.id = conn.id();
         self.conn = Some(conn);
         self.same_server().await?;
@@ -179,16 +187,21 @@ impl Session {
         let Some(expected) = self.address.server_uuid.clone() else {
             return Ok(());
         };
-        let question = "SELECT /* tableshift */ @@server_uuid";
-        let uuid = self.say("ask which server this is", question).await?;
-        if uuid.text(0, 0) == Some(expected) {
+        let (name, holder) = self.address.lock.clone().unzip();
+        let question = format!(
+            "SELECT /* tableshift */ @@server_uuid, IS_USED_LOCK({})",
+            text_literal(&name.unwrap_or_else(|| "tableshift".into()))
+        );
+        let answer = self.say("ask which server this is", &question).await?;
+        let trouble = if answer.text(0, 0) != Some(expected) {
+            "the address now leads to another server"
+        } else if holder.is_some_and(|id| answer.number(0, 1) != Some(id.into())) {
+            "the connection that keeps other runs away from the table was lost"
+        } else {
             return Ok(());
-        }
+        };
         self.conn = None;
-        Err(Fault::unexpected(
-            "connect again",
-            "the address now leads to another server",
-        ))
+        Err(Fault::unexpected("connect again", trouble))
     }
 
     /// The connection's id on the server.
@@ -219,7 +232,7 @@ impl Session {
             .conn
             .take()
             .ok_or_else(|| Fault::lost(statement.name))?;
-        match tokio::time::timeout(limit, fetch(&mut conn, &statement.text)).await {
+        match tokio::time::timeout(limit, ask(&mut conn, self.setup.role, statement)).await {
             Ok(Ok(answer)) => {
                 self.conn = Some(conn);
                 Ok(answer)
@@ -251,6 +264,11 @@ impl Session {
         .await
     }
 
+    /// Gives the connection up; until [`Session::reopen`] every statement is told that it is lost.
+    pub fn close(&mut self) {
+        self.conn = None;
+    }
+
     /// Connects again after a loss. The earlier connection is killed and gone before this
     /// returns: a statement of it that still runs could undo what is done from now on.
     ///
@@ -278,6 +296,51 @@ impl Session {
         }
         Err(last)
     }
+}
+
+/// A new connection, within the time it may take.
+async fn connection(
+    address: &Address,
+    #[cfg_attr(
+        not(feature = "faults"),
+        expect(unused_variables, reason = "only fault tests ask for it")
+    )]
+    role: &'static str,
+) -> Result<Conn, Fault> {
+    let connecting = async {
+        #[cfg(feature = "faults")]
+        let due = crate::faults::before(role, "connect").await?;
+        let conn = Conn::new(address.options()).await?;
+        #[cfg(feature = "faults")]
+        due.after().await?;
+        Ok(conn)
+    };
+    match tokio::time::timeout(limits::CONNECT_TIMEOUT, connecting).await {
+        Ok(Ok(conn)) => Ok(conn),
+        Ok(Err(error)) => Err(classify(&error, "connect")),
+        Err(_) => Err(Fault::timed_out(
+            "connect",
+            limits::CONNECT_TIMEOUT.as_secs(),
+        )),
+    }
+}
+
+/// Sends a statement and reads its answer: the place where fault tests step in.
+async fn ask(
+    conn: &mut Conn,
+    #[cfg_attr(
+        not(feature = "faults"),
+        expect(unused_variables, reason = "only fault tests ask for it")
+    )]
+    role: &'static str,
+    statement: &Statement,
+) -> Result<Answer, mysql_async::Error> {
+    #[cfg(feature = "faults")]
+    let due = crate::faults::before(role, statement.name).await?;
+    let answer = fetch(conn, &statement.text).await;
+    #[cfg(feature = "faults")]
+    due.after().await?;
+    answer
 }
 
 async fn fetch(conn: &mut Conn, text: &str) -> Result<Answer, mysql_async::Error> {
@@ -318,31 +381,27 @@ fn records(info: &str) -> Option<u64> {
 /// # Errors
 /// When the server can't be asked, or doesn't end the connection in time.
 pub async fn fence(address: &Address, id: u32) -> Result<(), Fault> {
-    let connecting = Conn::new(address.options());
-    let mut conn = match tokio::time::timeout(limits::CONNECT_TIMEOUT, connecting).await {
-        Ok(Ok(conn)) => conn,
-        Ok(Err(error)) => return Err(classify(&error, "connect")),
-        Err(_) => {
-            return Err(Fault::timed_out(
-                "connect",
-                limits::CONNECT_TIMEOUT.as_secs(),
-            ));
-        }
+    let mut conn = connection(address, "fence").await?;
+    let alive = Statement {
+        name: "look for an earlier connection",
+        text: format!(
+            "SELECT COUNT(*) FROM performance_schema.session_connect_attrs WHERE \
+             PROCESSLIST_ID={id} AND ATTR_NAME='tableshift_run' AND ATTR_VALUE='{}'",
+            address.token
+        ),
     };
-    let alive = format!(
-        "SELECT COUNT(*) FROM performance_schema.session_connect_attrs WHERE PROCESSLIST_ID={id} \
-         AND ATTR_NAME='tableshift_run' AND ATTR_VALUE='{}'",
-        address.token
-    );
+    let kill = Statement {
+        name: "end a connection",
+        text: format!("KILL {id}"),
+    };
     let polls = limits::STATEMENT_TIMEOUT.as_millis() / limits::BARRIER_PAUSE.as_millis();
     for _ in 0..polls {
-        let answer = within(fetch(&mut conn, &alive), "look for an earlier connection").await?;
+        let answer = within(&mut conn, &alive).await?;
         if answer.number(0, 0) == Some(0) {
             return Ok(());
         }
         // It may end between the look and the kill; then the kill says "unknown thread".
-        let killed = within(fetch(&mut conn, &format!("KILL {id}")), "end a connection").await;
-        if let Err(fault) = killed
+        if let Err(fault) = within(&mut conn, &kill).await
             && fault.code != Some(1094)
         {
             return Err(fault);
@@ -356,11 +415,9 @@ pub async fn fence(address: &Address, id: u32) -> Result<(), Fault> {
 }
 
 /// For connections that are dropped whatever comes of the statement.
-async fn within(
-    answer: impl Future<Output = Result<Answer, mysql_async::Error>>,
-    name: &'static str,
-) -> Result<Answer, Fault> {
-    match tokio::time::timeout(limits::STATEMENT_TIMEOUT, answer).await {
+async fn within(conn: &mut Conn, statement: &Statement) -> Result<Answer, Fault> {
+    let name = statement.name;
+    match tokio::time::timeout(limits::STATEMENT_TIMEOUT, ask(conn, "fence", statement)).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(classify(&error, name)),
         Err(_) => Err(Fault::timed_out(name, limits::STATEMENT_TIMEOUT.as_secs())),

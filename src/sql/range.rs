@@ -8,7 +8,7 @@
 //! ever compared here.
 
 use super::{Sql, Statement, Walk, quoted};
-use crate::core::chunk::Chunk;
+use crate::core::chunk::{COMMON_UNKNOWN, Chunk};
 use crate::plan::key::{Key, KeyColumn, KeyError, KeyValue, decode, write_literal};
 
 /// The condition that picks a chunk's rows in the walked table.
@@ -22,6 +22,16 @@ pub(crate) fn condition(walk: &Walk, chunk: &Chunk) -> Result<String, KeyError> 
         (None, None) => return Ok("TRUE".into()),
         (Some(after), None) => lower_pieces(walk, after, 0),
         (None, Some(upto)) => upper_pieces(walk, upto, 0),
+        // Read as a wide range, maybe, but exact whatever the ends have in common.
+        (Some(after), Some(upto))
+            if chunk.common_columns == COMMON_UNKNOWN && walk.columns.len() > 1 =>
+        {
+            return Ok(format!(
+                "(({}) AND ({}))",
+                lower_pieces(walk, after, 0).join(" OR "),
+                upper_pieces(walk, upto, 0).join(" OR ")
+            ));
+        }
         (Some(after), Some(upto)) => between(walk, after, upto, chunk.common_columns),
     };
     Ok(format!("({})", pieces.join(" OR ")))

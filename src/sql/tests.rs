@@ -177,6 +177,37 @@ fn composite_ranges_are_disjoint_pieces() {
 }
 
 #[test]
+fn a_range_whose_ends_may_have_anything_in_common_is_two_conditions() {
+    let columns: Vec<Column> = ["a", "b"]
+        .iter()
+        .zip(0..)
+        .map(|(name, n)| column(name, n, "int", None))
+        .collect();
+    let sql = sql(
+        table(columns.clone(), &["a", "b"]),
+        table(columns, &["a", "b"]),
+    );
+    let unknown = crate::core::chunk::COMMON_UNKNOWN;
+    let text = range::condition(sql.original(), &chunk(&[1, 2], &[1, 9], unknown));
+    let text = text.expect("a chunk");
+    let (lower, upper) = text.split_once(") AND (").expect("two conditions");
+    assert!(
+        lower.contains("`b` > 2") && lower.contains("`a` > 1"),
+        "{text}"
+    );
+    assert!(
+        upper.contains("`b` <= 9") && upper.contains("`a` < 1"),
+        "{text}"
+    );
+    // One column has nothing to have in common.
+    let one = numbers();
+    assert_eq!(
+        range::condition(one.original(), &chunk(&[1], &[9], unknown)),
+        range::condition(one.original(), &chunk(&[1], &[9], 0))
+    );
+}
+
+#[test]
 fn the_end_of_a_chunk_is_looked_up_piece_by_piece() {
     let columns: Vec<Column> = ["a", "b"]
         .iter()

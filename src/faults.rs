@@ -1,0 +1,337 @@
+//! Fault points, for tests only: where a run can be told to fail, to lose its connection, to wait
+//! or to die. None of this is in a normal build (cargo feature `faults`).
+//!
+//! `TABLESHIFT_FAULTS` holds orders, parted by `;`, each `point:kind:nth`. The point is a name of
+//! [`POINTS`], or `name@role` where the name alone stands in several places. `nth` counts the times
+//! that the process comes by, from 1 (the default); `3+` means the third time and every one after.
+//! Kinds:
+//!
+//! - `error=1213`: the server answers with this error, without having done anything.
+//! - `lost-before`, `lost-after`: the connection is gone before the statement is sent, or after the
+//!   server carried it out and before its answer is known.
+//! - `hold=PATH`, `hold-after=PATH`: makes the file and waits until somebody removes it.
+//! - `kill-before`, `kill-after`: the process is gone at once, as after `kill -9`.
+//!
+//! Every order that is carried out leaves a line in the file `TABLESHIFT_FAULTS_HITS`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use mysql_async::{Error, IoError, ServerError};
+
+/// Every point, by the role of the connection it stands on. A statement that isn't here is a panic,
+/// so none can be forgotten; the test walks the whole list.
+pub const POINTS: [(&str, &[&str]); 12] = [
+    (
+        "main",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "take the advisory lock",
+            "look for earlier runs",
+            "end an earlier run's connection",
+            "read the server's settings",
+            "read the server's instruments",
+            "read a status variable",
+            "read the replication status",
+            "read the binary log's position",
+            "read the table's catalogue",
+            "read the table's definition",
+            "read the table's columns",
+            "read the table's indexes",
+            "look for triggers",
+            "look for foreign keys",
+            "look for check constraints",
+            "look for programs of other schemas",
+            "look for leftovers",
+            "read the account",
+            "read the account's privileges",
+            "read the time",
+            "create the changelog table",
+            "create the ghost table",
+            "alter the ghost table",
+            "look for duplicates",
+            "look for NULL in the key",
+            "drop a helper table",
+        ],
+    ),
+    (
+        "worker",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "find chunk end",
+            "copy chunk",
+            "find rows passed over",
+            "begin",
+            "lock rows",
+            "refresh rows",
+            "delete rows",
+            "commit",
+            "roll back",
+            "count rows",
+            "compare chunk",
+            "find rows that differ",
+            "find rows too many",
+            "check rows again",
+        ],
+    ),
+    (
+        "keeper",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "look at the advisory lock",
+        ],
+    ),
+    (
+        "clerk",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "write the changelog",
+        ],
+    ),
+    (
+        "barrier",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "read the binary log's position",
+            "read the table's catalogue",
+            "read the table's definition",
+            "read the table's columns",
+            "read the table's indexes",
+            "look for triggers",
+            "look for foreign keys",
+            "look for check constraints",
+            "look for open transactions",
+        ],
+    ),
+    (
+        "control",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "look for blockers",
+            "look at the advisory lock",
+            "analyze the ghost table",
+            "read the definition",
+            "carry AUTO_INCREMENT over",
+            "look for readers",
+            "read who owns the names",
+        ],
+    ),
+    (
+        "locker",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "lock tables",
+            "begin",
+            "delete rows",
+            "look up rows",
+            "refresh rows",
+            "commit",
+            "roll back",
+            "check rows again",
+            "read the definition",
+            "carry AUTO_INCREMENT over",
+            "shut old snapshots out",
+            "rename tables",
+            "unlock tables",
+        ],
+    ),
+    (
+        "watchdog",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "limit the wait",
+        ],
+    ),
+    (
+        "fence",
+        &[
+            "connect",
+            "look for an earlier connection",
+            "end a connection",
+        ],
+    ),
+    ("stream", &["connect", "event"]),
+    // Steps of the engine that are no statements; they can be held and killed.
+    ("engine", &["prepared", "connected", "followed", "decided"]),
+    // Sessions that a test opens by itself.
+    ("test", &[]),
+];
+
+/// How often a held point looks whether it may go on.
+const LOOK: Duration = Duration::from_millis(2);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kind {
+    Error(u16),
+    Lost,
+    Hold(PathBuf),
+    Kill,
+}
+
+#[derive(Debug)]
+struct Order {
+    text: String,
+    name: String,
+    role: Option<String>,
+    kind: Kind,
+    /// Instead of sending the statement, or in place of its answer.
+    after: bool,
+    nth: u64,
+    repeats: bool,
+    seen: AtomicU64,
+}
+
+impl Order {
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split(':');
+        let (point, kind) = (parts.next()?, parts.next()?);
+        let count = parts.next().unwrap_or("1");
+        let (name, role) = match point.split_once('@') {
+            Some((name, role)) => (name, Some(role.to_owned())),
+            None => (point, None),
+        };
+        let (kind, value) = kind.split_once('=').unwrap_or((kind, ""));
+        let (kind, after) = match kind {
+            "error" => (Kind::Error(value.parse().ok()?), false),
+            "lost-before" => (Kind::Lost, false),
+            "lost-after" => (Kind::Lost, true),
+            "hold" => (Kind::Hold(value.into()), false),
+            "hold-after" => (Kind::Hold(value.into()), true),
+            "kill-before" => (Kind::Kill, false),
+            "kill-after" => (Kind::Kill, true),
+            _ => return None,
+        };
+        Some(Self {
+            text: text.to_owned(),
+            name: name.to_owned(),
+            role,
+            kind,
+            after,
+            nth: count.trim_end_matches('+').parse().ok()?,
+            repeats: count.ends_with('+'),
+            seen: AtomicU64::new(0),
+        })
+    }
+
+    /// Counts a pass; tells whether it is the one.
+    fn due(&self, role: &str, name: &str) -> bool {
+        if self.name != name || self.role.as_deref().is_some_and(|wanted| wanted != role) {
+            return false;
+        }
+        let seen = self.seen.fetch_add(1, Ordering::SeqCst) + 1;
+        seen == self.nth || self.repeats && seen > self.nth
+    }
+
+    async fn carry_out(&self, name: &str) -> Result<(), Error> {
+        self.tell();
+        match &self.kind {
+            Kind::Error(code) => Err(Error::Server(ServerError {
+                code: *code,
+                message: format!("a fault at {name}"),
+                state: "HY000".into(),
+            })),
+            Kind::Lost => Err(Error::Io(IoError::Io(std::io::Error::new(
+                std::io::ErrorKind::ConnectionReset,
+                "the connection was cut",
+            )))),
+            Kind::Hold(file) => {
+                std::fs::write(file, "").expect("the file of a held point");
+                while file.exists() {
+                    tokio::time::sleep(LOOK).await;
+                }
+                Ok(())
+            }
+            Kind::Kill => std::process::abort(),
+        }
+    }
+
+    fn tell(&self) {
+        let Ok(hits) = std::env::var("TABLESHIFT_FAULTS_HITS") else {
+            return;
+        };
+        let file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(hits);
+        let line = format!("{}\n", self.text);
+        file.and_then(|mut file| file.write_all(line.as_bytes()))
+            .expect("the file of the orders carried out");
+    }
+}
+
+fn orders() -> &'static [Order] {
+    static ORDERS: OnceLock<Vec<Order>> = OnceLock::new();
+    ORDERS.get_or_init(|| {
+        let orders = std::env::var("TABLESHIFT_FAULTS").unwrap_or_default();
+        let read = |text| Order::read(text).expect("an order: point:kind:nth");
+        let orders = orders.split(';').filter(|text| !text.is_empty()).map(read);
+        orders.collect()
+    })
+}
+
+/// What is still to happen once a statement has been answered.
+#[must_use]
+pub struct Due(Vec<&'static Order>, String);
+
+impl Due {
+    /// Behind the statement.
+    ///
+    /// # Errors
+    /// The lost answer, if one was ordered.
+    pub async fn after(self) -> Result<(), Error> {
+        for order in self.0 {
+            order.carry_out(&self.1).await?;
+        }
+        Ok(())
+    }
+}
+
+/// In front of a statement.
+///
+/// # Errors
+/// The error that was ordered.
+///
+/// # Panics
+/// When the point isn't in [`POINTS`].
+pub async fn before(role: &str, name: &str) -> Result<Due, Error> {
+    let listed = POINTS
+        .iter()
+        .any(|(of, names)| *of == role && (names.contains(&name) || role == "test"));
+    assert!(listed, "the fault point {name:?} of {role:?} is not listed");
+    let mut due = Vec::new();
+    for order in orders().iter().filter(|order| order.due(role, name)) {
+        if order.after {
+            due.push(order);
+        } else {
+            order.carry_out(name).await?;
+        }
+    }
+    Ok(Due(due, name.to_owned()))
+}
+
+/// At a step that is no statement.
+///
+/// # Errors
+/// The error that was ordered.
+pub async fn at(role: &str, name: &str) -> Result<(), Error> {
+    before(role, name).await?.after().await
+}
