@@ -112,7 +112,6 @@ pub const POINTS: [(&str, &[&str]); 12] = [
             "read the table's indexes",
             "look for triggers",
             "look for foreign keys",
-            "look for check constraints",
             "look for open transactions",
         ],
     ),

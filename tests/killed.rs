@@ -250,13 +250,20 @@ async fn a_statement_of_a_killed_run_is_ended_before_the_next_one_begins() {
 }
 
 /// A run that is held before its cut-over; the path is the file that holds it.
-async fn postponed(server: &Server, schema: &str, name: &str) -> (Child, PathBuf) {
+async fn postponed(
+    server: &Server,
+    schema: &str,
+    name: &str,
+    faults: Option<&str>,
+) -> (Child, PathBuf) {
     let hold = file(name);
     let path = hold.to_string_lossy().into_owned();
     let flags = [DROP_FIRST[0], "--postpone-cut-over-flag-file", &path];
-    let child = command(server, schema, ALTER, &flags)
-        .spawn()
-        .expect("the program");
+    let mut tool = command(server, schema, ALTER, &flags);
+    if let Some(faults) = faults {
+        tool.env("TABLESHIFT_FAULTS", faults);
+    }
+    let child = tool.spawn().expect("the program");
     wait_until(PATIENCE, "the run is under way", async || hold.exists()).await;
     (child, hold)
 }
@@ -265,7 +272,10 @@ async fn postponed(server: &Server, schema: &str, name: &str) -> (Child, PathBuf
 async fn a_run_that_lost_its_advisory_lock_leaves_the_next_run_s_tables_alone() {
     let server = shared();
     let mut conn = schema(server, "two").await;
-    let (first, first_hold) = postponed(server, "two", "two.first").await;
+    // While it cleans up it would like the lock back; the second run is to have it by then.
+    let waits = file("two.waits");
+    let order = format!("take the advisory lock:hold={}:2", waits.display());
+    let (first, first_hold) = postponed(server, "two", "two.first", Some(&order)).await;
     conn.query_drop("SET @holder = IS_USED_LOCK('gh-ost::two.t')")
         .await
         .expect("the holder");
@@ -273,7 +283,12 @@ async fn a_run_that_lost_its_advisory_lock_leaves_the_next_run_s_tables_alone() 
     conn.query_drop(format!("KILL {}", holder.expect("a holder")))
         .await
         .expect("a kill");
-    let (second, second_hold) = postponed(server, "two", "two.second").await;
+    let (second, second_hold) = postponed(server, "two", "two.second", None).await;
+    wait_until(PATIENCE, "the first is cleaning up", async || {
+        waits.exists()
+    })
+    .await;
+    std::fs::remove_file(&waits).expect("the hold");
     for table in ["t", "twin"] {
         conn.query_drop(format!("UPDATE {table} SET v = -v WHERE id % 3 = 0"))
             .await
@@ -293,7 +308,7 @@ async fn a_run_that_lost_its_advisory_lock_leaves_the_next_run_s_tables_alone() 
 async fn leftovers_are_refused_by_name_and_go_when_that_is_allowed() {
     let server = shared();
     let mut conn = schema(server, "remains").await;
-    let (mut child, hold) = postponed(server, "remains", "remains.first").await;
+    let (mut child, hold) = postponed(server, "remains", "remains.first", None).await;
     child.kill().expect("a kill");
     end(child).await;
     std::fs::remove_file(hold).expect("the flag file");
