@@ -359,5 +359,4 @@ async fn step(name: &'static str) {
 
 /// Nothing, in a normal build.
 #[cfg(not(feature = "faults"))]
-#[expect(clippy::unused_async, reason = "it waits in a build for fault tests")]
 async fn step(_: &'static str) {}
