@@ -126,6 +126,23 @@ pub const LIVENESS: Duration = Duration::from_secs(600);
 /// Most time that one tick counts for in that: when the process was frozen for an hour, nobody is
 /// late for it.
 pub const LIVENESS_TICK: Duration = Duration::from_secs(1);
+/// Interval of the looks at status variables and of the throttle query (gh-ost's).
+pub const SIGNAL_LOOK: Duration = Duration::from_secs(1);
+/// Time without an answer after which a signal counts as unreadable and throttles.
+pub const SIGNAL_SILENCE: Duration = Duration::from_secs(1);
+/// Time that a throttle query may take on the server, and a look at status variables or a replica
+/// at all; then it is ended, so that it never piles up.
+pub const SIGNAL_STATEMENT: Duration = Duration::from_secs(5);
+/// Longest interval between two looks at a replica's heartbeat, however rare heartbeats are.
+pub const REPLICA_LOOK_MAX: Duration = Duration::from_millis(250);
+/// Interval at which the readings of all replicas are judged: lag grows while none comes.
+pub const REPLICA_JUDGE: Duration = Duration::from_millis(100);
+/// Interval between two looks at the list of replicas on the primary.
+pub const REPLICA_DISCOVERY: Duration = Duration::from_secs(10);
+/// Time without an answer after which a replica that the primary no longer lists is let go.
+pub const REPLICA_GONE: Duration = Duration::from_secs(60);
+/// Bytes of an HTTP answer that are read for its first line.
+pub const HTTP_ANSWER_BYTES: usize = 4_096;
 /// Time a clean stop may take before the process ends anyway.
 pub const STOP_WAIT: Duration = Duration::from_secs(20);
 /// Keys that a message shows: enough to see what they have in common.
@@ -146,4 +163,6 @@ const _: () = assert!(
 // Keys in conflict wait for events behind them in the stream: they must never fill the set. A key
 // is 3072 bytes at most (InnoDB's limit).
 const _: () = assert!(CUT_OVER_DIRTY_MAX * (3_072 + DIRTY_KEY_OVERHEAD) < DIRTY_BYTES_MAX);
+const _: () = assert!(REPLICA_LOOK_MAX.as_millis() < SIGNAL_SILENCE.as_millis());
+const _: () = assert!(SIGNAL_STATEMENT.as_secs() < STOP_WAIT.as_secs());
 const _: () = assert!(VERIFY_DIFFERENCES_MAX < SUSPECT_KEYS_MAX);

@@ -66,37 +66,25 @@ pub struct Group {
 }
 
 /// Flags that are read already but not carried out yet: refused like [`Effect::NotYet`].
-pub(super) const PENDING: [&str; 31] = [
+pub(super) const PENDING: [&str; 19] = [
     "allow-setup-metadata-lock-instruments",
     "ask-pass",
     "assume-master-host",
     "binlogsyncer-max-reconnect-attempts",
     "concurrent-rowcount",
     "conf",
-    "critical-load",
-    "critical-load-hibernate-seconds",
-    "critical-load-interval-millis",
     "cut-over-window",
-    "discover-replicas",
     "exact-rowcount",
     "exponential-backoff-max-interval",
     "force-cut-over-after",
     "gtid",
-    "ignore-http-errors",
     "kill-blockers",
     "log-format",
-    "max-load",
     "migrate-on-replica",
     "mysql-timeout",
-    "nice-ratio",
     "ssl",
     "ssl-mode",
     "test-on-replica",
-    "throttle-control-replicas",
-    "throttle-http",
-    "throttle-http-interval-millis",
-    "throttle-http-timeout-millis",
-    "throttle-query",
     "master-user",
 ];
 

@@ -306,6 +306,10 @@ mod tests {
                 "--approve-renamed-columns and --skip-renamed-columns are mutually exclusive",
             ),
             (&["--cut-over=none"], "Unknown cut-over: none"),
+            (
+                &["--throttle-http=https://h/"],
+                "--throttle-http must be http://host[:port][/path]",
+            ),
             (&["--max-load=foo"], "Error parsing load condition: foo"),
             (&["--force-cut-over-after=60"], "--force-cut-over-after"),
             (&["--concurrent-rowcount=false", "--execute=2"], "--execute"),

@@ -12,6 +12,7 @@ use crate::config::{
     Config, Control, CutOver, Hooks, KillPolicy, OnReplica, RowCount, Threshold, Throttle, Tls,
     TlsMode, Topology, default_socket,
 };
+use crate::control::http::Target;
 use crate::plan::conversion::Misfits;
 use crate::plan::{NullInKey, Renames, Wishes, alter};
 use crate::report::Level;
@@ -364,7 +365,7 @@ impl<'a> Given<'a> {
                 .collect(),
             discover_replicas: self.is_on("discover-replicas"),
             query: self.optional("throttle-query"),
-            http: self.optional("throttle-http"),
+            http: self.url("throttle-http"),
             http_interval: self.milliseconds("throttle-http-interval-millis"),
             http_timeout: self.milliseconds("throttle-http-timeout-millis"),
             ignore_http_errors: self.is_on("ignore-http-errors"),
@@ -425,6 +426,14 @@ impl<'a> Given<'a> {
             self.problem(format!("--{flag}: {text} is not host or host:port"));
         }
         parsed
+    }
+
+    fn url(&self, flag: &str) -> Option<String> {
+        let url = self.optional(flag)?;
+        if let Err(wrong) = Target::parse(&url) {
+            self.problem(format!("--{flag} {wrong}"));
+        }
+        Some(url)
     }
 
     fn thresholds(&self, flag: &str) -> Vec<Threshold> {

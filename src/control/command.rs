@@ -1,5 +1,6 @@
 //! The commands of the control socket: gh-ost's words, with its aliases. Pure.
 
+use super::http::Target;
 use crate::config::Threshold;
 
 /// What an operator asks for.
@@ -191,7 +192,13 @@ fn change(setting: Setting, text: &str) -> Result<Change, String> {
         Setting::MaxLoad => Change::MaxLoad(load()?),
         Setting::CriticalLoad => Change::CriticalLoad(load()?),
         Setting::ThrottleQuery => Change::ThrottleQuery(optional()),
-        Setting::ThrottleHttp => Change::ThrottleHttp(optional()),
+        Setting::ThrottleHttp => {
+            let url = optional();
+            if let Some(Err(wrong)) = url.as_deref().map(Target::parse) {
+                return Err(format!("throttle-http {wrong}"));
+            }
+            Change::ThrottleHttp(url)
+        }
         Setting::ControlReplicas => Change::ControlReplicas(addresses(text)?),
     })
 }

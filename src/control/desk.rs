@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::command::{self, Change, Command, Setting};
 use super::files::Flags;
-use super::{Hold, Source};
+use super::{Hold, Source, throttle};
 use crate::config::{Config, Throttle};
 use crate::report::hint::{self, Hint};
 use crate::report::line::{self, Snapshot};
@@ -96,7 +96,7 @@ impl Desk {
             socket: config.control.socket.clone(),
             tcp_port: config.control.tcp.as_ref().map(|(_, port)| *port),
             flags: Flags::default(),
-            reasons: BTreeMap::new(),
+            reasons: throttle::unread(&config.throttle).into_iter().collect(),
             holds: BTreeSet::new(),
             unpostponed: false,
         }
@@ -118,6 +118,14 @@ impl Desk {
     #[must_use]
     pub fn reason(&self) -> Option<&String> {
         self.reasons.values().next()
+    }
+
+    /// Heartbeats rest as well.
+    #[must_use]
+    pub fn silent(&self) -> bool {
+        self.reasons
+            .keys()
+            .any(|source| throttle::silences(*source))
     }
 
     /// The cut-over is held back.
@@ -448,7 +456,9 @@ mod tests {
         let high = Some("max-load Threads_running=9 >= 5".to_owned());
         let acts = desk.signal(Source::MaxLoad, high.clone());
         assert_eq!(acts, [Act::Throttled(high.clone())]);
+        assert!(!desk.silent(), "heartbeats go on");
         let answer = ask(&mut desk, "throttle");
+        assert!(desk.silent(), "the operator wants no write at all");
         let user = Some("commanded by user".to_owned());
         assert_eq!(answer.acts.first(), Some(&Act::Throttled(user)));
         assert!(answer.text.starts_with("# Note: you may only"));
@@ -456,6 +466,16 @@ mod tests {
         let answer = ask(&mut desk, "no-throttle=orders");
         assert_eq!(answer.acts.first(), Some(&Act::Throttled(high)));
         assert_eq!(desk.signal(Source::MaxLoad, None), [Act::Throttled(None)]);
+    }
+
+    #[test]
+    fn a_signal_holds_until_it_has_been_read() {
+        let mut desk = desk(&["--throttle-query=SELECT 0", "--max-load=Threads_running=1"]);
+        let reason = desk.reason().map(String::as_str);
+        assert_eq!(reason, Some("max-load not read yet"));
+        let second = Some("throttle-query not read yet".to_owned());
+        assert_eq!(desk.signal(Source::MaxLoad, None), [Act::Throttled(second)]);
+        assert_eq!(desk.signal(Source::Query, None), [Act::Throttled(None)]);
     }
 
     #[test]

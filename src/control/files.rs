@@ -72,7 +72,8 @@ fn there(path: &Path) -> bool {
 
 /// Reports every change of what the files say, until nobody listens. Which files they are may change.
 pub async fn watch(files: watch::Receiver<Files>, wishes: mpsc::Sender<Wish>) {
-    let mut last = Flags::default();
+    // The first look is always told: a file may have gone since somebody else looked.
+    let mut last = None;
     let mut looks = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
@@ -84,9 +85,9 @@ pub async fn watch(files: watch::Receiver<Files>, wishes: mpsc::Sender<Wish>) {
         let Ok(flags) = tokio::task::spawn_blocking(move || asked.look()).await else {
             return;
         };
-        if flags != last && wishes.send(Wish::Files(flags)).await.is_err() {
+        if last != Some(flags) && wishes.send(Wish::Files(flags)).await.is_err() {
             return;
         }
-        last = flags;
+        last = Some(flags);
     }
 }

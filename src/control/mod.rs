@@ -1,12 +1,14 @@
-//! The operator's side while a migration runs: flag files and signals.
+//! The operator's side while a migration runs: flag files, signals, and what pauses it.
 
 pub mod client;
 pub mod command;
 pub mod desk;
 pub mod files;
 pub mod hooks;
+pub mod http;
 pub mod signals;
 pub mod socket;
+pub mod throttle;
 
 /// What can pause a run, in the order in which reasons are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

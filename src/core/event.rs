@@ -83,6 +83,17 @@ pub enum Event {
     Tick(u64),
     /// Why everything has to pause, or that it needn't.
     Throttled(Option<String>),
+    /// No heartbeats are written at present, or they are again.
+    HeartbeatsRest(bool),
+    /// The operator wants it otherwise from now on.
+    Tuned {
+        /// Most rows of a chunk.
+        chunk_rows_max: u64,
+        /// Lag of the stream above which no cut-over is tried, in milliseconds.
+        lag_max_ms: u64,
+        /// Rest after a chunk, in thousandths of its time.
+        nice_permille: u64,
+    },
     /// The cut-over may not happen yet, or may again.
     Postponed(bool),
     /// The operator wants to stop.

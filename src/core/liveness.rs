@@ -4,8 +4,8 @@
 //! [`Core::watch_liveness`] runs at every tick. Two things are looked at. Each answer that is owed
 //! (a worker's, the stream's, the locking connection's) has to come within [`limits::LIVENESS`],
 //! whatever else goes on meanwhile: a lost worker isn't hidden by the others. And if nothing at
-//! all moves for as long, although there is no reason to wait (throttled, postponed, rows held by
-//! somebody else, a stream that is behind), something is wrong that nobody foresaw.
+//! all moves for as long, although there is no reason to wait (throttled, postponed, a rest after a
+//! chunk, rows held by somebody else, a stream that is behind), something is wrong that nobody foresaw.
 //!
 //! Time counts here only as the loop lives through it, in ticks of a second at most: after the
 //! process was frozen, the answers that came meanwhile are still to be taken in.
@@ -152,8 +152,12 @@ impl Core {
             Owed::Compare => self.verification.oldest_comparison(),
             Owed::Check => self.verification.oldest_check(),
             Owed::CutOver => self.attempt_step(),
-            // A full set keeps the stream waiting; then refreshes are what has to move.
-            Owed::Stream => self.wants_changes().then_some(self.liveness.delivered),
+            // A full set keeps the stream waiting; then refreshes are what has to move. Without
+            // heartbeats a quiet server delivers nothing at all.
+            Owed::Stream => {
+                let flows = self.wants_changes() && !self.silent;
+                flows.then_some(self.liveness.delivered)
+            }
             // Behind a long backlog a marker takes its time.
             Owed::Marker => self
                 .verification
@@ -168,7 +172,9 @@ impl Core {
     fn progress(&self) -> Option<u64> {
         let postponed = self.postponed && self.phase == Phase::Gate;
         let held = self.dirty.held() > 0;
-        let reason = self.throttled.is_some() || postponed || held || !self.stream_is_near();
+        let resting = self.pace.resting() > 0;
+        let reason =
+            self.throttled.is_some() || postponed || held || resting || !self.stream_is_near();
         if reason || self.phase == Phase::Barrier {
             return None;
         }

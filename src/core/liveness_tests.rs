@@ -184,6 +184,11 @@ fn a_silent_stream_ends_the_run() {
     ends_saying(core.clone(), &[], "no heartbeat has ever come");
     core.step(Event::HeartbeatSeen(7));
     core.step(Event::Throttled(Some("busy".into())));
+    ends_saying(core.clone(), &[], "not even a heartbeat");
+    // Unless the heartbeats rest; afterwards it has its whole time again.
+    core.step(Event::HeartbeatsRest(true));
+    goes_on(core.clone(), &[]);
+    core.step(Event::HeartbeatsRest(false));
     ends_saying(core, &[], "not even a heartbeat");
 }
 

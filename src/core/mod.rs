@@ -23,6 +23,7 @@ mod cutover;
 pub mod dirty;
 pub mod event;
 mod liveness;
+mod pace;
 pub mod refresh;
 pub mod rules;
 pub mod verify;
@@ -32,11 +33,12 @@ use std::collections::{BTreeSet, VecDeque};
 use crate::limits;
 use crate::plan::key::Key;
 use chunk::Chunker;
-use copy::CopyJob;
+use copy::{CopyJob, CopyOutcome};
 use cutover::Attempt;
 use dirty::DirtySet;
 use event::{About, Command, Event, Failure, Marker, Outcome, Scan, Side};
 use liveness::Liveness;
+use pace::Pace;
 use refresh::{RefreshJob, RefreshOutcome};
 use rules::{Rule, Rules};
 use verify::{Pass, Verification};
@@ -120,6 +122,8 @@ pub struct Core {
     verification: Verification,
     next_marker: u64,
     throttled: Option<String>,
+    /// No heartbeats are written at present.
+    silent: bool,
     postponed: bool,
     stopping: bool,
     /// How to end if the rename under way turns out not to have happened.
@@ -139,6 +143,8 @@ pub struct Core {
     pause_ms: u64,
     /// Longest wait of the next attempt's LOCK TABLES.
     lock_wait_ms: u64,
+    /// Rests after chunks.
+    pace: Pace,
     counters: Counters,
     /// What answers are owed, and since when.
     liveness: Liveness,
@@ -169,6 +175,7 @@ impl Core {
             ),
             next_marker: 1,
             throttled: None,
+            silent: false,
             postponed: false,
             stopping: false,
             wish: None,
@@ -181,6 +188,7 @@ impl Core {
             next_attempt_ms: 0,
             pause_ms: millis(limits::CUT_OVER_PAUSE_FIRST),
             lock_wait_ms: millis(limits::LOCK_WAIT_FIRST).min(settings.lock_held_max_ms),
+            pace: Pace::default(),
             counters: Counters::default(),
             liveness: Liveness::default(),
             settings,
@@ -217,18 +225,7 @@ impl Core {
             }
             Event::ChunkEndFound(Scan::Copy, end) => self.chunker.lookup_done(end),
             Event::ChunkEndFound(Scan::Verify, end) => self.verification.chunker.lookup_done(end),
-            Event::Copied(outcome, took_ms) => {
-                self.counters.rows_copied += outcome.read;
-                self.counters.chunks += 1;
-                if let Some(rows) = outcome.rows_max {
-                    self.chunker.limit_rows(rows);
-                }
-                self.chunker.done(outcome.chunk, outcome.read, took_ms);
-                outcome
-                    .missing
-                    .into_iter()
-                    .for_each(|key| self.dirty.mark(key));
-            }
+            Event::Copied(outcome, took_ms) => self.copied(outcome, took_ms),
             Event::Changed(keys) => {
                 self.liveness.delivered += 1;
                 self.counters.keys_marked += keys.len() as u64;
@@ -252,6 +249,7 @@ impl Core {
             Event::Compared(chunk, rows, suspects, took_ms) => {
                 self.counters.chunks_verified += 1;
                 self.verification.compared(chunk, rows, suspects, took_ms);
+                self.pace.worked(took_ms, self.now_ms);
                 self.counters.rows_verified = self.verification.rows();
             }
             Event::Checked(check, different) => {
@@ -263,6 +261,12 @@ impl Core {
             }
             Event::Tick(now_ms) => self.tick(now_ms, commands),
             Event::Throttled(reason) => self.throttled = reason,
+            Event::HeartbeatsRest(silent) => self.silent = silent,
+            Event::Tuned {
+                chunk_rows_max,
+                lag_max_ms,
+                nice_permille,
+            } => self.tune(chunk_rows_max, lag_max_ms, nice_permille),
             Event::Postponed(postponed) => self.postponed = postponed,
             Event::Stop => self.stop(Outcome::Stopped, commands),
             Event::Broken(failure) => self.stop(Outcome::Failed(failure), commands),
@@ -275,6 +279,19 @@ impl Core {
             | Event::RenameLost
             | Event::OwnershipRead(_)
             | Event::Unlocked) => self.attempt_event(event, commands),
+        }
+    }
+
+    fn copied(&mut self, outcome: CopyOutcome, took_ms: u64) {
+        self.counters.rows_copied += outcome.read;
+        self.counters.chunks += 1;
+        if let Some(rows) = outcome.rows_max {
+            self.chunker.limit_rows(rows);
+        }
+        self.chunker.done(outcome.chunk, outcome.read, took_ms);
+        self.pace.worked(took_ms, self.now_ms);
+        for key in outcome.missing {
+            self.dirty.mark(key);
         }
     }
 
@@ -301,11 +318,19 @@ impl Core {
         }
     }
 
+    fn tune(&mut self, chunk_rows_max: u64, lag_max_ms: u64, nice_permille: u64) {
+        self.chunker.limit_rows(chunk_rows_max);
+        self.verification.chunker.limit_rows(chunk_rows_max);
+        self.settings.lag_max_ms = lag_max_ms;
+        self.pace.tune(nice_permille);
+    }
+
     fn tick(&mut self, now_ms: u64, commands: &mut VecDeque<Command>) {
         self.now_ms = now_ms;
         self.small_batch_due = true;
         // Before the held keys are let go: they are a reason to wait.
         self.watch_liveness(commands);
+        self.pace.tick(now_ms);
         self.dirty.release_held();
         self.verification.release();
         self.attempt_tick(commands);
@@ -363,6 +388,7 @@ impl Core {
         } else {
             self.settings.copy_workers
         };
+        let scanners = scanners.saturating_sub(self.pace.resting());
         if self.phase == Phase::Copying {
             self.dispatch_copies(scanners, commands);
         }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::clock::heartbeat_now;
 use super::workers::Done;
@@ -47,6 +47,8 @@ pub struct Clerk {
     pub token: String,
     /// Time between two heartbeats.
     pub interval: Duration,
+    /// Heartbeats rest while this is true; markers don't.
+    pub silent: watch::Receiver<bool>,
 }
 
 impl Clerk {
@@ -63,7 +65,12 @@ impl Clerk {
                     }
                     None => return,
                 },
-                _ = beats.tick() => self.sql.changelog_row(1, HINT_HEARTBEAT, &heartbeat_now()),
+                _ = beats.tick() => {
+                    if *self.silent.borrow() {
+                        continue;
+                    }
+                    self.sql.changelog_row(1, HINT_HEARTBEAT, &heartbeat_now())
+                }
             };
             let mut tries = 0;
             while let Err(fault) = self.session.run(&statement).await {

@@ -28,7 +28,9 @@ impl Clock {
     }
 }
 
-fn since_epoch() -> Duration {
+/// Time since 1970, as heartbeats carry it.
+#[must_use]
+pub fn since_epoch() -> Duration {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()

@@ -3,11 +3,13 @@
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use super::clock::Clock;
 use crate::config::{Config, Throttle};
 use crate::control::desk::{Act, Desk};
 use crate::control::files::{self, Files};
 use crate::control::hooks::{self, Runner};
 use crate::control::socket::{Request, Sockets};
+use crate::control::throttle::{Pause, nice_permille};
 use crate::control::{Hold, Wish};
 use crate::core::event::{Command, Event, Failure};
 use crate::core::{Core, Stage};
@@ -22,6 +24,12 @@ pub(super) struct Console {
     desk: Desk,
     files: watch::Sender<Files>,
     throttle: watch::Sender<Throttle>,
+    /// Whether heartbeats rest.
+    silent: watch::Sender<bool>,
+    pause: Pause,
+    clock: Clock,
+    /// Most rows of a chunk by the rows' size, whatever the operator allows.
+    chunk_rows_cap: u64,
     requests: mpsc::Receiver<Request>,
     hooks: Option<Runner>,
     ran: (mpsc::Sender<Ran>, mpsc::Receiver<Ran>),
@@ -50,6 +58,12 @@ pub(super) struct Parts {
     pub hooks: Option<Runner>,
     /// What hooks are told of the progress.
     pub progress: watch::Sender<Snapshot>,
+    /// Whether heartbeats rest.
+    pub silent: watch::Sender<bool>,
+    /// The run's clock.
+    pub clock: Clock,
+    /// Most rows of a chunk by the rows' size.
+    pub chunk_rows_cap: u64,
 }
 
 /// Hooks and requests that wait for the loop; it never blocks, so few ever do.
@@ -83,6 +97,10 @@ impl Console {
             desk: parts.desk,
             files: watch::channel(watched).0,
             throttle: watch::channel(config.throttle.clone()).0,
+            silent: parts.silent,
+            pause: Pause::default(),
+            clock: parts.clock,
+            chunk_rows_cap: parts.chunk_rows_cap,
             requests: request_queue,
             hooks: parts.hooks,
             ran: mpsc::channel(QUEUE),
@@ -93,12 +111,39 @@ impl Console {
             status_every_ms: millis(config.hooks.status_interval),
         };
         tasks.spawn(files::watch(console.files.subscribe(), wishes));
-        let mut events = console.look();
+        let mut events = vec![console.tuned()];
+        let unread = console.desk.reason().cloned().map(Some);
+        let acts = unread.map(Act::Throttled).into_iter().collect();
+        events.extend(console.carry_out(acts));
+        events.extend(console.look());
         if console.hooks.is_some() {
             let acts = console.desk.hold(Hold::Hook, true);
             events.extend(console.carry_out(acts));
         }
         (console, events)
+    }
+
+    /// The live settings of what pauses a run.
+    pub(super) fn throttle(&self) -> watch::Receiver<Throttle> {
+        self.throttle.subscribe()
+    }
+
+    /// How long everything has been paused, if it is.
+    pub(super) fn throttled_ms(&self) -> Option<u64> {
+        let now_ms = self.clock.elapsed_ms();
+        self.pause
+            .since_ms()
+            .map(|since| now_ms.saturating_sub(since))
+    }
+
+    /// The settings that the core goes by.
+    fn tuned(&self) -> Event {
+        let throttle = self.desk.throttle();
+        Event::Tuned {
+            chunk_rows_max: self.desk.chunk_rows().min(self.chunk_rows_cap),
+            lag_max_ms: millis(throttle.lag_max),
+            nice_permille: nice_permille(throttle.nice_ratio),
+        }
     }
 
     /// The last word of a hook before the first row is copied; then the core begins.
@@ -178,11 +223,13 @@ impl Console {
     fn act(&mut self, act: Act) -> Result<Vec<Event>, String> {
         Ok(match act {
             Act::Throttled(reason) => {
-                match &reason {
-                    Some(reason) => self.reporter.info(format!("throttled: {reason}")),
-                    None => self.reporter.info("no longer throttled"),
+                let now_ms = self.clock.elapsed_ms();
+                if let Some(line) = self.pause.set(reason.as_deref(), now_ms) {
+                    self.reporter.info(line);
                 }
-                vec![Event::Throttled(reason)]
+                let silent = self.desk.silent();
+                self.silent.send_replace(silent);
+                vec![Event::HeartbeatsRest(silent), Event::Throttled(reason)]
             }
             Act::Postponed(postponed) => {
                 if self.desk.held_by_operator() || !postponed {
@@ -196,7 +243,7 @@ impl Console {
             }
             Act::Tuned => {
                 self.throttle.send_replace(self.desk.throttle().clone());
-                Vec::new()
+                vec![self.tuned()]
             }
             Act::Postpone(path) => {
                 let mut watched = self.files.borrow().clone();

@@ -10,9 +10,10 @@ use super::clerk::{self, Clerk};
 use super::clock::{Clock, unlike_others};
 use super::console::{Console, Parts};
 use super::locker::{Locker, Timeline};
+use super::throttle::Collectors;
 use super::workers::{Done, Worker};
 use super::{barrier, keeper, open, prepare, step, usual};
-use crate::config::Config;
+use crate::config::{Config, Throttle};
 use crate::control::Wish;
 use crate::control::desk::{Desk, Facts};
 use crate::control::hooks::Runner;
@@ -43,6 +44,8 @@ struct Crew {
     locker: mpsc::Sender<Command>,
     markers: mpsc::Sender<Marker>,
     barrier: Option<Session>,
+    /// Whether heartbeats rest.
+    silent: watch::Sender<bool>,
     done: mpsc::Sender<Done>,
     tasks: JoinSet<()>,
 }
@@ -88,9 +91,9 @@ pub(super) async fn drive(
 ) -> Result<Outcome, Fault> {
     let (done, mut results) = mpsc::channel(64);
     let (mut crew, mut deliveries, position) = begin(&run, done).await?;
+    let plan = Arc::clone(&run.plan);
     let Run {
         config,
-        plan,
         address,
         clock,
         reporter,
@@ -102,8 +105,13 @@ pub(super) async fn drive(
         sockets: surface.sockets,
         hooks: surface.hooks,
         progress: surface.progress,
+        silent: crew.silent.clone(),
+        clock,
+        chunk_rows_cap: rows_by_bytes(&plan),
     };
-    let (mut console, already) = Console::open(parts, config, wishes, &mut crew.tasks, reporter);
+    let (mut console, already) =
+        Console::open(parts, config, wishes.clone(), &mut crew.tasks, reporter);
+    crew.collect(&run, console.throttle(), wishes);
     let mut core = Core::new(settings);
     // Before the first step, so that what holds already does so from the beginning.
     for event in already {
@@ -177,13 +185,16 @@ async fn begin(
     Ok((crew, deliveries, position))
 }
 
+/// Rows of this table that a chunk may have for their size.
+fn rows_by_bytes(plan: &Plan) -> u64 {
+    (limits::CHUNK_BYTES_MAX / plan.original.row_bytes.max(1)).max(1)
+}
+
 fn settings(config: &Config, plan: &Plan) -> Settings {
-    let by_bytes = limits::CHUNK_BYTES_MAX / plan.original.row_bytes.max(1);
     let rows_max = config
         .chunk_rows
         .unwrap_or(limits::CHUNK_ROWS_MAX)
-        .min(by_bytes)
-        .max(1);
+        .min(rows_by_bytes(plan));
     let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(0);
     Settings {
         copy_workers: config.copy_workers,
@@ -251,11 +262,13 @@ async fn assemble(
         done.clone(),
     ));
     let (markers, marker_queue) = mpsc::channel(16);
+    let (silent, resting) = watch::channel(false);
     let clerk = Clerk {
         session: open(address, "clerk", plan).await?,
         sql: Arc::clone(&sql),
         token: address.token.clone(),
         interval: config.heartbeat,
+        silent: resting,
     };
     tasks.spawn(clerk.run(marker_queue, done.clone()));
     let locker = locker(run, address, sql).await?;
@@ -271,6 +284,7 @@ async fn assemble(
         locker: locks,
         markers,
         barrier: None,
+        silent,
         done,
         tasks,
     })
@@ -315,6 +329,29 @@ async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locke
 }
 
 impl Crew {
+    /// Starts the collectors of what pauses the run.
+    fn collect(
+        &mut self,
+        run: &Run<'_>,
+        settings: watch::Receiver<Throttle>,
+        wishes: mpsc::Sender<Wish>,
+    ) {
+        let collectors = Collectors {
+            settings,
+            silent: self.silent.subscribe(),
+            address: Address {
+                server_uuid: Some(run.server.uuid.clone()),
+                ..run.address.clone()
+            },
+            names: run.plan.names.clone(),
+            heartbeat: run.config.heartbeat,
+            wishes,
+            clock: run.clock,
+            reporter: run.reporter.clone(),
+        };
+        collectors.spawn(&mut self.tasks);
+    }
+
     async fn carry_out(
         &mut self,
         command: Command,
@@ -552,6 +589,7 @@ impl Watch {
             position: self.position.to_string(),
             lag_ms: view.lag_ms,
             state,
+            throttled_ms: console.throttled_ms(),
             stage: match view.stage {
                 Stage::Barrier => "preparing",
                 Stage::Copying => "copying",

@@ -12,6 +12,7 @@ mod earlier;
 mod keeper;
 mod locker;
 mod prepare;
+mod throttle;
 pub mod workers;
 
 use std::sync::Arc;

@@ -275,26 +275,37 @@ impl Session {
     /// # Errors
     /// When the server can't be reached within the bounded number of attempts.
     pub async fn reopen(&mut self) -> Result<(), Fault> {
-        let before = self.id;
-        self.conn = None;
         let mut last = Fault::lost("connect again");
         for attempt in 0..limits::RECONNECTS {
             if attempt > 0 {
                 tokio::time::sleep(limits::RECONNECT_PAUSE).await;
             }
-            let again = match self.connect().await {
-                // The fence has a connection of its own, which can be lost as well.
-                Ok(()) => fence(&self.address, before).await,
-                Err(fault) => Err(fault),
-            };
-            match again {
+            match self.reopen_once().await {
                 Ok(()) => return Ok(()),
                 Err(fault) if fault.kind == FaultKind::Definite => return Err(fault),
                 Err(fault) => last = fault,
             }
-            self.conn = None;
         }
         Err(last)
+    }
+
+    /// One attempt to connect again, with the same promise as [`Session::reopen`].
+    ///
+    /// # Errors
+    /// When the server can't be reached; the next attempt still knows the earlier connection.
+    pub async fn reopen_once(&mut self) -> Result<(), Fault> {
+        let before = self.id;
+        self.conn = None;
+        let again = match self.connect().await {
+            // The fence has a connection of its own, which can be lost as well.
+            Ok(()) => fence(&self.address, before).await,
+            Err(fault) => Err(fault),
+        };
+        if again.is_err() {
+            self.conn = None;
+            self.id = before;
+        }
+        again
     }
 }
 

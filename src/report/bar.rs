@@ -87,6 +87,9 @@ fn message(snapshot: &Snapshot, done: u64) -> String {
     if snapshot.state != "migrating" {
         text.push_str(&format!(", {}", snapshot.state));
     }
+    if let Some(since) = snapshot.throttled_ms {
+        text.push_str(&format!(" for {}", clock(since / 1_000)));
+    }
     text
 }
 
@@ -121,12 +124,13 @@ mod tests {
             eta_ms: Some(190_000),
             elapsed_ms: 61_000,
             state: "throttled, flag-file".into(),
+            throttled_ms: Some(12_300),
             ..Snapshot::default()
         };
         assert_eq!(
             message(&snapshot, 1_000),
             "1 000 of 500 000 rows, 140 000/s\n 00:01:01 changes 0 applied, 12 waiting (2 locked), \
-             lag 3 ms, 00:03:10 left, throttled, flag-file"
+             lag 3 ms, 00:03:10 left, throttled, flag-file for 00:00:12"
         );
     }
 }

@@ -29,6 +29,8 @@ pub struct Snapshot {
     pub lag_ms: Option<u64>,
     /// What is going on, in gh-ost's words.
     pub state: String,
+    /// How long the run has been throttled, if it is.
+    pub throttled_ms: Option<u64>,
     /// What is going on, in one word for the bar.
     pub stage: &'static str,
     /// Rows verified.

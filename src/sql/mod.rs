@@ -10,6 +10,7 @@ pub mod helpers;
 pub mod range;
 pub mod refresh;
 pub mod shown;
+pub mod signals;
 pub mod values;
 pub mod verify;
 

@@ -35,6 +35,7 @@ const _: () = {
     });
     let _ = through;
     let _ = (Server::kill_and_restart, Server::stop);
+    let _ = (Server::freeze, Server::thaw);
     let _ = (
         proxy::Proxy::start,
         proxy::Proxy::turn_to,

@@ -120,6 +120,22 @@ impl Server {
         assert!(output.status.success(), "it did not stop{}", told(&output));
     }
 
+    /// Stops the server process where it is, as a machine in trouble would; connections stay open.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets a frozen server go on.
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = std::fs::read_to_string(self.folder.join("mysqld.pid")).expect("its pid");
+        let sent = Command::new("kill").args([signal, pid.trim()]).status();
+        assert!(sent.expect("kill").success());
+    }
+
     fn script(&self, command: &str) -> Command {
         let mut script = Command::new(super::project_file("scripts/mysql"));
         script.arg(command).arg(&self.folder);

@@ -1,0 +1,176 @@
+//! Pauses after chunks, for `--nice-ratio`: rests of the copy's connections, counted in ticks.
+
+use crate::limits;
+
+/// Who rests until when.
+///
+/// Rests shorter than a tick are saved up until they are worth one, so that the copy's share of the
+/// time comes out right whatever a chunk takes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Pace {
+    /// Rest per time of work, in thousandths.
+    permille: u64,
+    /// Rest that is owed, in microseconds.
+    owed_us: u64,
+    /// Ends of the rests under way, in milliseconds since the start.
+    rests: Vec<u64>,
+}
+
+impl Pace {
+    /// Sets the ratio. What is owed by an earlier one is forgotten, and rests end.
+    pub(super) fn tune(&mut self, permille: u64) {
+        if permille != self.permille {
+            *self = Self {
+                permille,
+                ..Self::default()
+            };
+        }
+    }
+
+    /// A chunk took so long: its connection may have to rest.
+    pub(super) fn worked(&mut self, took_ms: u64, now_ms: u64) {
+        // Times are cut to whole milliseconds; a chunk that took less took something nevertheless.
+        let rest_us = took_ms.max(1).saturating_mul(self.permille);
+        self.owed_us = self.owed_us.saturating_add(rest_us);
+        let owed_ms = self.owed_us / 1_000;
+        if owed_ms >= super::millis(limits::TICK) {
+            self.owed_us -= owed_ms * 1_000;
+            self.rests.push(now_ms.saturating_add(owed_ms));
+        }
+    }
+
+    /// Ends the rests whose time has come.
+    pub(super) fn tick(&mut self, now_ms: u64) {
+        self.rests.retain(|end| *end > now_ms);
+    }
+
+    /// Connections that rest.
+    pub(super) fn resting(&self) -> usize {
+        self.rests.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+    use crate::core::copy::CopyOutcome;
+    use crate::core::event::{Command, Event, Scan};
+    use crate::core::rules::Rules;
+    use crate::core::{Core, Settings};
+    use crate::plan::key::Key;
+
+    #[test]
+    fn a_rest_is_the_ratio_times_the_work() {
+        let mut pace = Pace::default();
+        pace.worked(1_000, 0);
+        assert_eq!(pace.resting(), 0, "no ratio, no rest");
+        pace.tune(2_000);
+        pace.worked(60, 1_000);
+        pace.worked(50, 1_010);
+        assert_eq!(pace.resting(), 2, "each connection rests for its own chunk");
+        pace.tick(1_109);
+        assert_eq!(pace.resting(), 2);
+        pace.tick(1_110);
+        assert_eq!(pace.resting(), 1);
+        pace.tick(1_120);
+        assert_eq!(pace.resting(), 0);
+    }
+
+    #[test]
+    fn short_rests_are_saved_up_and_none_is_lost() {
+        let mut pace = Pace::default();
+        pace.tune(100);
+        let mut rested_ms = 0;
+        for _ in 0..100 {
+            pace.worked(55, 0);
+            rested_ms += pace.rests.drain(..).sum::<u64>();
+        }
+        assert!((500..=550).contains(&rested_ms), "{rested_ms}");
+    }
+
+    #[test]
+    fn a_new_ratio_counts_at_once() {
+        let mut pace = Pace::default();
+        pace.tune(100_000);
+        pace.worked(1_000, 0);
+        assert_eq!(pace.resting(), 1);
+        pace.tune(100_000);
+        assert_eq!(pace.resting(), 1, "the same ratio changes nothing");
+        pace.tune(0);
+        assert_eq!(pace.resting(), 0);
+    }
+
+    fn core() -> Core {
+        Core::new(Settings {
+            copy_workers: 1,
+            refresh_workers: 1,
+            chunk_rows: 10,
+            chunk_rows_max: 10,
+            copy_target_ms: 50,
+            refresh_keys: 10,
+            dirty_bytes_max: 1 << 20,
+            byte_comparable: true,
+            same_order: true,
+            other_unique_keys: false,
+            introduced_keys: false,
+            lag_max_ms: 1_000,
+            lock_held_max_ms: 1_000,
+            rules: Rules::default(),
+        })
+    }
+
+    /// Answers every lookup, and counts the copies handed out.
+    fn copies(core: &mut Core, event: Event, end: &mut u8) -> usize {
+        let mut commands: VecDeque<Command> = core.step(event).into();
+        let mut copies = 0;
+        while let Some(command) = commands.pop_front() {
+            if let Command::FindChunkEnd { .. } = command {
+                *end += 1;
+                let found = Some((Key::from_bytes(&[*end]), 0));
+                commands.extend(core.step(Event::ChunkEndFound(Scan::Copy, found)));
+            } else {
+                copies += 1;
+            }
+        }
+        copies
+    }
+
+    fn copied(chunk: u64, took_ms: u64) -> Event {
+        let outcome = CopyOutcome {
+            chunk,
+            read: 10,
+            placed: 10,
+            missing: Vec::new(),
+            rows_max: None,
+        };
+        Event::Copied(outcome, took_ms)
+    }
+
+    fn tuned(nice_permille: u64) -> Event {
+        Event::Tuned {
+            chunk_rows_max: 7,
+            lag_max_ms: 1_000,
+            nice_permille,
+        }
+    }
+
+    #[test]
+    fn the_next_chunk_waits_for_the_end_of_the_rest() {
+        let (mut core, mut end) = (core(), 0);
+        assert_eq!(copies(&mut core, Event::BarrierPassed, &mut end), 1);
+        assert_eq!(copies(&mut core, copied(0, 100), &mut end), 1);
+        copies(&mut core, tuned(1_000), &mut end);
+        assert_eq!(copies(&mut core, copied(1, 100), &mut end), 0);
+        assert_eq!(copies(&mut core, Event::Tick(99), &mut end), 0);
+        assert_eq!(copies(&mut core, Event::Tick(100), &mut end), 1);
+        assert_eq!(copies(&mut core, copied(2, 100), &mut end), 0);
+        assert_eq!(
+            copies(&mut core, tuned(0), &mut end),
+            1,
+            "a rest ends when no rest is wanted any more"
+        );
+        assert!(core.view().chunk_rows <= 7);
+    }
+}
