@@ -70,10 +70,9 @@ fn there(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
 }
 
-/// Reports every change of what the files say, until nobody listens. Which files they are may change.
+/// Reports every look, until nobody listens. Which files they are may change. Looks in which nothing is
+/// new are told as well: somebody else may have looked in between, and seen what is no more.
 pub async fn watch(files: watch::Receiver<Files>, wishes: mpsc::Sender<Wish>) {
-    // The first look is always told: a file may have gone since somebody else looked.
-    let mut last = None;
     let mut looks = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
@@ -85,9 +84,8 @@ pub async fn watch(files: watch::Receiver<Files>, wishes: mpsc::Sender<Wish>) {
         let Ok(flags) = tokio::task::spawn_blocking(move || asked.look()).await else {
             return;
         };
-        if last != Some(flags) && wishes.send(Wish::Files(flags)).await.is_err() {
+        if wishes.send(Wish::Files(flags)).await.is_err() {
             return;
         }
-        last = Some(flags);
     }
 }
