@@ -4,7 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::plan::Wishes;
-use crate::report::Level;
+use crate::report::{Format, Level};
+
+/// The environment variable with the password.
+pub const PASSWORD_VARIABLE: &str = "TABLESHIFT_PASSWORD";
 
 /// A checked command line.
 #[derive(Clone)]
@@ -17,6 +20,10 @@ pub struct Config {
     pub user: String,
     /// Password; appears nowhere.
     pub password: String,
+    /// Ask for the password on the terminal.
+    pub ask_password: bool,
+    /// The option file, if user or password come from it.
+    pub conf: Option<Conf>,
     /// How connections are protected.
     pub tls: Tls,
     /// Longest time to connect.
@@ -65,10 +72,21 @@ pub struct Config {
     pub refresh_workers: usize,
     /// How much is logged.
     pub level: Level,
-    /// Log lines are JSON objects.
-    pub json: bool,
+    /// Form of log lines.
+    pub format: Format,
     /// Flags that were accepted without effect, each with the reason.
     pub notes: Vec<String>,
+}
+
+/// An option file that is read again on SIGHUP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conf {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The user comes from it.
+    pub user: bool,
+    /// The password comes from it.
+    pub password: bool,
 }
 
 /// How connections are protected.

@@ -75,10 +75,9 @@ pub const CUT_OVER_DIRTY_LOCKED_MAX: usize = 10_000;
 pub const LOCK_WAIT_FIRST: Duration = Duration::from_millis(400);
 /// Looks for a moment without readers before the lock is asked for anyway (a quarter of a second).
 pub const READER_LOOKS: u32 = 50;
-/// First pause between cut-over attempts; doubles up to [`CUT_OVER_PAUSE_MAX`].
+/// First pause between cut-over attempts; doubles up to
+/// `--exponential-backoff-max-interval`.
 pub const CUT_OVER_PAUSE_FIRST: Duration = Duration::from_millis(500);
-/// Longest pause between cut-over attempts.
-pub const CUT_OVER_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Seconds the server lets the locking connection idle: a frozen tool frees the table by itself.
 pub const LOCKER_IDLE_SECONDS: u32 = 20;
 

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use tableshift::cli::{Asked, read};
+use tableshift::cli::terminal::ask_password;
+use tableshift::cli::{Asked, problems_text, read};
+use tableshift::config::Config;
 use tableshift::control::client;
 use tableshift::engine;
 use tableshift::error::exit;
@@ -17,17 +19,25 @@ fn main() -> ExitCode {
             write(std::io::stdout(), &text);
             ExitCode::SUCCESS
         }
-        Asked::Wrong(text) => {
-            write(std::io::stderr(), &text);
-            ExitCode::from(exit::USAGE)
-        }
-        Asked::Run(config) => match engine::run(*config) {
-            Ok(code) => ExitCode::from(code),
-            Err(error) => {
-                write(std::io::stderr(), &format!("error: {error:#}\n"));
-                ExitCode::from(exit::INTERNAL)
+        Asked::Wrong(text) => wrong(&text),
+        Asked::Run(mut config) if config.ask_password => match ask_password() {
+            Ok(password) => {
+                config.password = password;
+                run(*config)
             }
+            Err(problem) => wrong(&problems_text(&[problem])),
         },
+        Asked::Run(config) => run(*config),
+    }
+}
+
+fn run(config: Config) -> ExitCode {
+    match engine::run(config) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            write(std::io::stderr(), &format!("error: {error:#}\n"));
+            ExitCode::from(exit::INTERNAL)
+        }
     }
 }
 
@@ -41,6 +51,11 @@ fn ctl(arguments: Vec<String>) -> ExitCode {
             ExitCode::from(code)
         }
     }
+}
+
+fn wrong(text: &str) -> ExitCode {
+    write(std::io::stderr(), text);
+    ExitCode::from(exit::USAGE)
 }
 
 /// A closed pipe on the other side is no error of ours.

@@ -529,18 +529,10 @@ async fn looks(conn: &mut Conn) -> u64 {
 
 /// A session such as the tool's.
 async fn session(server: &Server) -> tableshift::mysql::session::Session {
-    use tableshift::mysql::session::{Address, Session, Setup};
+    use tableshift::mysql::session::{Account, Address, Session, Setup};
 
-    let address = Address {
-        host: server.host.clone(),
-        port: server.port,
-        user: support::server::USER.into(),
-        password: support::server::PASSWORD.into(),
-        token: "tableshift-test".into(),
-        server_uuid: None,
-        lock: None,
-        roster: None,
-    };
+    let account = Account::fixed(support::server::USER, support::server::PASSWORD);
+    let address = Address::new(&server.host, server.port, account, "tableshift-test".into());
     let setup = Setup {
         role: "test",
         sql_mode: String::new(),

@@ -66,24 +66,13 @@ pub struct Group {
 }
 
 /// Flags that are read already but not carried out yet: refused like [`Effect::NotYet`].
-pub(super) const PENDING: [&str; 19] = [
-    "allow-setup-metadata-lock-instruments",
-    "ask-pass",
+pub(super) const PENDING: &[&str] = &[
     "assume-master-host",
-    "binlogsyncer-max-reconnect-attempts",
-    "concurrent-rowcount",
-    "conf",
     "cut-over-window",
-    "exact-rowcount",
-    "exponential-backoff-max-interval",
     "force-cut-over-after",
     "gtid",
     "kill-blockers",
-    "log-format",
     "migrate-on-replica",
-    "mysql-timeout",
-    "ssl",
-    "ssl-mode",
     "test-on-replica",
     "master-user",
 ];

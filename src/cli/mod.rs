@@ -3,9 +3,13 @@
 //! [`flags`] has them all in one table; `read.rs` makes a checked [`Config`] of what was given, and
 //! tells all problems at once. Only words and checks of words; what a flag means is decided elsewhere.
 
+pub mod conf;
 pub mod flags;
+pub mod help;
+pub mod option_file;
 mod read;
 mod table;
+pub mod terminal;
 
 pub(crate) use read::{parse_address, parse_thresholds};
 
@@ -24,15 +28,39 @@ pub enum Asked {
     Wrong(String),
 }
 
+/// What `--version` prints: gh-ost's form. The commit is known where the program was built from a
+/// checkout (`build.rs`).
+pub const VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    " (git commit: ",
+    env!("TABLESHIFT_COMMIT"),
+    ")"
+);
+
 /// Reads a command line, without the program's name.
 pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
+    let arguments: Vec<String> = arguments.into_iter().collect();
+    match arguments.first().map(String::as_str) {
+        Some("completions") => return completions(arguments.get(1..).unwrap_or_default()),
+        Some("man") => return man(),
+        _ => {}
+    }
     let arguments = std::iter::once("tableshift".to_owned())
-        .chain(arguments.into_iter().map(|argument| two_dashes(&argument)));
+        .chain(arguments.iter().map(|argument| two_dashes(argument)));
     let matches = match command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) if error.use_stderr() => return Asked::Wrong(error.render().to_string()),
         Err(error) => return Asked::Print(error.render().to_string()),
     };
+    for (name, text) in [
+        ("h", help::short()),
+        ("help", help::long()),
+        ("version", format!("{VERSION}\n")),
+    ] {
+        if matches.get_flag(name) {
+            return Asked::Print(text);
+        }
+    }
     let given = read::Given::new(&matches);
     match given.config() {
         Ok(_) if given.is_on("check-flag") => Asked::Print(String::new()),
@@ -41,15 +69,43 @@ pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
     }
 }
 
-/// The command line as clap knows it; help, reference and completions are made of it.
+fn completions(arguments: &[String]) -> Asked {
+    use clap_complete::Shell;
+
+    let shell = match arguments.first().map(String::as_str) {
+        Some("bash") => Shell::Bash,
+        Some("zsh") => Shell::Zsh,
+        Some("fish") => Shell::Fish,
+        _ => return wrong(&["tableshift completions is followed by bash, zsh or fish".into()]),
+    };
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "tableshift", &mut script);
+    Asked::Print(String::from_utf8_lossy(&script).into_owned())
+}
+
+fn man() -> Asked {
+    let mut page = Vec::new();
+    match clap_mangen::Man::new(command()).render(&mut page) {
+        Ok(()) => Asked::Print(String::from_utf8_lossy(&page).into_owned()),
+        Err(error) => wrong(&[format!("the manual page can't be made: {error}")]),
+    }
+}
+
+/// The command line as clap knows it; the manual page and the completions are made of it.
 #[must_use]
 pub fn command() -> Command {
+    let switch = |name: &'static str, help| Arg::new(name).action(ArgAction::SetTrue).help(help);
     let mut command = Command::new("tableshift")
-        .version(env!("CARGO_PKG_VERSION"))
+        .version(VERSION)
         .about("Online schema changes for MySQL: copied, followed, verified, swapped")
         .after_help(
             "Flags may be written with one dash, as gh-ost's. Exit codes: docs/exit-codes.md.",
-        );
+        )
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .arg(switch("h", "One line for each flag").short('h'))
+        .arg(switch("help", "Everything about each flag").long("help"))
+        .arg(switch("version", "Version and commit").long("version"));
     for group in &GROUPS {
         for flag in group.flags {
             command = command.arg(argument(flag).help_heading(group.title));
@@ -110,13 +166,19 @@ fn effect_note(flag: &Flag) -> String {
 }
 
 fn wrong(problems: &[String]) -> Asked {
+    Asked::Wrong(problems_text(problems))
+}
+
+/// What the operator reads when the command line can't be carried out.
+#[must_use]
+pub fn problems_text(problems: &[String]) -> String {
     let mut text = String::from("error: the command line can't be carried out");
     for problem in problems {
         text.push_str("\n  what:  ");
         text.push_str(problem);
     }
     text.push_str("\n  data:  nothing was sent to the server\n  next:  see tableshift --help\n");
-    Asked::Wrong(text)
+    text
 }
 
 /// gh-ost's flags have one dash or two. A lone letter or a number stays as it is.

@@ -1,36 +1,47 @@
 //! From the words of the command line to a checked [`Config`], or to all that is wrong with them.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
 use super::flags::{self, Effect, Flag, Kind};
+use super::option_file::OptionFile;
 use crate::config::{
-    Config, Control, CutOver, Hooks, KillPolicy, OnReplica, RowCount, Threshold, Throttle, Tls,
-    TlsMode, Topology, default_socket,
+    Conf, Config, Control, CutOver, Hooks, KillPolicy, OnReplica, PASSWORD_VARIABLE, RowCount,
+    Threshold, Throttle, Tls, TlsMode, Topology, default_socket,
 };
 use crate::control::http::Target;
+use crate::mysql::address::PASSWORD_BYTES_MAX;
+use crate::mysql::tls;
 use crate::plan::conversion::Misfits;
 use crate::plan::{NullInKey, Renames, Wishes, alter};
-use crate::report::Level;
+use crate::report::{Format, Level};
 
 /// What was given, flag by flag. Problems are collected, not returned, so that all are told at once.
 pub(super) struct Given<'a> {
     matches: &'a ArgMatches,
+    file: OptionFile,
     problems: RefCell<Vec<String>>,
 }
 
-/// Passwords beyond this need TLS: the driver's RSA exchange takes no more.
-const PASSWORD_BYTES_MAX: usize = 214;
-
 impl<'a> Given<'a> {
     pub(super) fn new(matches: &'a ArgMatches) -> Self {
+        let conf = matches
+            .get_one::<String>("conf")
+            .filter(|path| !path.is_empty());
+        let loaded = conf.map(|path| OptionFile::load(Path::new(path)));
+        let (file, problem) = match loaded {
+            Some(Ok(file)) => (file, None),
+            Some(Err(problem)) => (OptionFile::default(), Some(problem)),
+            None => (OptionFile::default(), None),
+        };
         Self {
             matches,
-            problems: RefCell::new(Vec::new()),
+            file,
+            problems: RefCell::new(problem.into_iter().collect()),
         }
     }
 
@@ -61,8 +72,14 @@ impl<'a> Given<'a> {
         self.matches.value_source(name) == Some(ValueSource::CommandLine)
     }
 
-    /// The value as text; empty when there is none.
+    /// The value as text; empty when there is none. What the flags leave open the option file says.
     fn text(&self, name: &str) -> String {
+        if let Some(value) = self.file.get(name).filter(|_| !self.was_given(name)) {
+            return match name {
+                "ssl-mode" => value.to_ascii_lowercase().replace('_', "-"),
+                _ => value.to_owned(),
+            };
+        }
         let value = self.matches.get_one::<String>(name);
         value.cloned().unwrap_or_default()
     }
@@ -103,11 +120,28 @@ impl<'a> Given<'a> {
 
     /// Each value is one that its flag can have.
     fn values_fit(&self) {
-        for flag in flags::all().filter(|flag| self.was_given(flag.name)) {
+        for flag in flags::all() {
+            let in_file = self.file.get(flag.name).is_some();
+            if !self.was_given(flag.name) && !in_file {
+                continue;
+            }
             if let Some(wrong) = misfit(flag, &self.text(flag.name)) {
                 self.problem(wrong);
             }
         }
+        let (Some(place), false) = (&self.file.socket, self.is_addressed()) else {
+            return;
+        };
+        self.problem(format!(
+            "--conf: {place}: sockets aren't used, because a tunnel's end has another server's; give \
+             --host and --port"
+        ));
+    }
+
+    /// Somebody said where the server is.
+    fn is_addressed(&self) -> bool {
+        let said = |name| self.was_given(name) || self.file.get(name).is_some();
+        said("host") || said("port")
     }
 
     fn not_yet(&self) {
@@ -127,13 +161,20 @@ impl<'a> Given<'a> {
     /// Flags accepted without effect. `--allow-on-master` isn't worth a word: the primary is where most
     /// runs are.
     fn notes(&self) -> Vec<String> {
-        flags::all()
+        let mut notes = self.file.notes.clone();
+        let without_effect = flags::all()
             .filter(|flag| self.was_given(flag.name) && flag.name != "allow-on-master")
             .filter_map(|flag| match flag.effect {
                 Effect::Nothing(why) => Some(format!("--{} has no effect: {why}", flag.name)),
                 Effect::Acts | Effect::NotYet => None,
-            })
-            .collect()
+            });
+        notes.extend(without_effect);
+        if let Some(place) = &self.file.socket {
+            notes.push(format!(
+                "--conf: the socket has no effect, connections go over TCP ({place})"
+            ));
+        }
+        notes
     }
 
     fn contradictions(&self) {
@@ -164,9 +205,16 @@ impl<'a> Given<'a> {
         ];
         for (flag, needed) in NEEDS {
             let tls_otherwise = needed == "ssl" && self.optional("ssl-mode").is_some();
-            if self.is_set(flag) && !self.is_set(needed) && !tls_otherwise {
+            let given = flag == "ssl-allow-insecure" || self.file.get(flag).is_none();
+            if self.is_set(flag) && given && !self.is_set(needed) && !tls_otherwise {
                 self.problem(format!("--{flag} requires --{needed}"));
             }
+        }
+        if self.is_on("ssl") && self.was_given("ssl-mode") && self.text("ssl-mode") == "disabled" {
+            self.problem("--ssl and --ssl-mode=disabled are mutually exclusive");
+        }
+        if self.is_on("ssl-allow-insecure") && self.text("ssl-mode").starts_with("verify-") {
+            self.problem("--ssl-allow-insecure and --ssl-mode=verify-… are mutually exclusive");
         }
         if self.is_set("ssl-cert") != self.is_set("ssl-key") {
             self.problem("--ssl-cert and --ssl-key belong together");
@@ -229,11 +277,23 @@ impl<'a> Given<'a> {
         (database, table)
     }
 
-    pub(super) fn assemble(&self, database: String, table: String) -> Config {
-        let password = match self.optional("password") {
-            Some(password) => password,
-            None => std::env::var("TABLESHIFT_PASSWORD").unwrap_or_default(),
+    /// The password, and the option file as far as it is to be read again.
+    fn password(&self) -> (String, Option<Conf>) {
+        let variable = std::env::var(PASSWORD_VARIABLE).ok();
+        let password = match &variable {
+            Some(variable) if !self.was_given("password") => variable.clone(),
+            _ => self.text("password"),
         };
+        let conf = self.file("conf").map(|path| Conf {
+            path,
+            user: !self.was_given("user"),
+            password: !self.was_given("password") && variable.is_none() && !self.is_on("ask-pass"),
+        });
+        (password, conf.filter(|conf| conf.user || conf.password))
+    }
+
+    pub(super) fn assemble(&self, database: String, table: String) -> Config {
+        let (password, conf) = self.password();
         let tls = self.tls();
         if password.len() > PASSWORD_BYTES_MAX && tls.mode == TlsMode::Disabled {
             self.problem(format!(
@@ -245,6 +305,8 @@ impl<'a> Given<'a> {
             port: port(self.whole("port")),
             user: self.text("user"),
             password,
+            ask_password: self.is_on("ask-pass"),
+            conf,
             tls,
             connect_timeout: self
                 .optional("mysql-timeout")
@@ -285,7 +347,10 @@ impl<'a> Given<'a> {
                 (false, true) => Level::Debug,
                 (false, false) => Level::Info,
             },
-            json: self.text("log-format") == "json",
+            format: match self.text("log-format").as_str() {
+                "json" => Format::Json,
+                _ => Format::Text,
+            },
             notes: self.notes(),
             database,
             table,
@@ -316,20 +381,32 @@ impl<'a> Given<'a> {
     }
 
     fn tls(&self) -> Tls {
-        let mode = match (self.text("ssl-mode").as_str(), self.is_on("ssl")) {
-            ("preferred", _) => TlsMode::Preferred,
-            ("required", _) => TlsMode::Required,
-            ("verify-ca", _) => TlsMode::VerifyCa,
-            ("verify-identity", _) => TlsMode::VerifyIdentity,
-            ("", true) if self.is_on("ssl-allow-insecure") => TlsMode::Required,
-            ("", true) => TlsMode::VerifyIdentity,
+        // Flags win over the file: --ssl isn't weakened by an ssl-mode there.
+        let by_flag = self.is_on("ssl") && !self.was_given("ssl-mode");
+        let word = Some(self.text("ssl-mode")).filter(|_| !by_flag);
+        let in_file = |name| self.file.get(name).is_some();
+        let mode = match word.as_deref().unwrap_or_default() {
+            "disabled" => TlsMode::Disabled,
+            "preferred" => TlsMode::Preferred,
+            "required" => TlsMode::Required,
+            "verify-ca" => TlsMode::VerifyCa,
+            "verify-identity" => TlsMode::VerifyIdentity,
+            _ if self.is_on("ssl-allow-insecure") => TlsMode::Required,
+            _ if self.is_on("ssl") => TlsMode::VerifyIdentity,
+            // As the mysql client takes an option file that has certificates and no mode.
+            _ if in_file("ssl-ca") => TlsMode::VerifyCa,
+            _ if in_file("ssl-cert") => TlsMode::Required,
             _ => TlsMode::Disabled,
         };
-        Tls {
+        let tls = Tls {
             mode,
             ca: self.file("ssl-ca"),
             identity: self.file("ssl-cert").zip(self.file("ssl-key")),
+        };
+        for problem in tls::problems(&tls) {
+            self.problem(problem);
         }
+        tls
     }
 
     fn topology(&self) -> Topology {

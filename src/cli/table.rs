@@ -79,7 +79,7 @@ pub const GROUPS: [Group; 10] = [
             text(
                 "host",
                 "127.0.0.1",
-                "Host name or address of the primary, or of a replica of it",
+                "The primary, or a replica of it: name or address",
             ),
             whole("port", "3306", (1, 65_535), "Its TCP port"),
             text("user", "", "Account; overrides --conf"),
@@ -91,26 +91,29 @@ pub const GROUPS: [Group; 10] = [
                 "Better given in --conf, by --ask-pass or in TABLESHIFT_PASSWORD: process lists show a \
                  command line to everybody on the host.",
             ),
-            switch("ask-pass", "Ask for the password on the terminal"),
+            more(
+                switch("ask-pass", "Ask for the password on the terminal"),
+                "Prompts without echo; refused where there is no terminal.",
+            ),
             more(
                 text(
                     "conf",
                     "",
                     "Option file with user and password (my.cnf form)",
                 ),
-                "Reads [client] and [tableshift]: user, password, host, port, ssl-ca, ssl-cert, ssl-key, \
+                "Reads [client], [mysql], [tableshift]: user, password, host, port, ssl-ca, ssl-cert, ssl-key, \
                  ssl-mode; quotes, comments, !include, !includedir, and ${NAME} for environment variables. \
                  Flags win over the file. Read again on SIGHUP.",
             ),
             text(
                 "assume-master-host",
                 "",
-                "The primary as host[:port], instead of looking for it",
+                "The primary, host[:port]; not looked for",
             ),
             text(
                 "master-user",
                 "",
-                "Account on the primary; needs --assume-master-host",
+                "Account there; needs --assume-master-host",
             ),
             Flag {
                 kind: Kind::Secret,
@@ -148,13 +151,9 @@ pub const GROUPS: [Group; 10] = [
             text(
                 "ssl-cert",
                 "",
-                "Our certificate, a PEM file; needs --ssl and --ssl-key",
+                "Our certificate, PEM; needs --ssl, --ssl-key",
             ),
-            text(
-                "ssl-key",
-                "",
-                "Its key, a PEM file; needs --ssl and --ssl-cert",
-            ),
+            text("ssl-key", "", "Its key, PEM; needs --ssl, --ssl-cert"),
             switch(
                 "ssl-allow-insecure",
                 "Don't check the server's certificate; needs --ssl",
@@ -191,11 +190,14 @@ pub const GROUPS: [Group; 10] = [
                 ),
                 "a random id is used that no replica has",
             ),
-            whole(
-                "binlogsyncer-max-reconnect-attempts",
-                "0",
-                (0, 10_000),
-                "Failures of the dump in a row before the run ends; 0 is 30",
+            more(
+                whole(
+                    "binlogsyncer-max-reconnect-attempts",
+                    "0",
+                    (0, 10_000),
+                    "Dump failures in a row; 0: 30",
+                ),
+                "Losses of the dump's connection one after another, nothing read between, that end the run.",
             ),
             nothing(
                 text("storage-engine", "innodb", "The table's engine"),
@@ -214,10 +216,7 @@ pub const GROUPS: [Group; 10] = [
                 "The ALTER: its clauses, or the whole statement",
             ),
             more(
-                switch(
-                    "execute",
-                    "Migrate; otherwise look, say what would be done, leave nothing",
-                ),
+                switch("execute", "Migrate; otherwise only look, and leave nothing"),
                 "Without it everything is checked on an empty copy of the table.",
             ),
             not_yet(switch(
@@ -270,10 +269,7 @@ pub const GROUPS: [Group; 10] = [
                 switch("azure", "Azure: @@hostname and @@port mean nothing"),
                 "host and port are never compared with the server's own",
             ),
-            switch(
-                "gtid",
-                "Follow the binary log by GTIDs instead of file and position",
-            ),
+            switch("gtid", "Follow the binary log by GTIDs"),
             nothing(
                 switch("assume-rbr", "Don't change the binary log's format"),
                 "the format is checked and never changed",
@@ -282,13 +278,10 @@ pub const GROUPS: [Group; 10] = [
                 "switch-to-rbr",
                 "Set binlog_format=ROW on the replica",
             )),
-            switch(
-                "test-on-replica",
-                "Rehearse on a replica; both tables stay for comparison",
-            ),
+            switch("test-on-replica", "Rehearse on a replica; both tables stay"),
             switch(
                 "test-on-replica-skip-replica-stop",
-                "The same, with replication stopped by a hook",
+                "The same; a hook stops replication",
             ),
             switch("migrate-on-replica", "Migrate on this replica only"),
         ],
@@ -341,9 +334,13 @@ pub const GROUPS: [Group; 10] = [
                 ),
                 "the start barrier needs the metadata locks and checks them",
             ),
-            switch(
-                "allow-setup-metadata-lock-instruments",
-                "Switch the metadata lock instrument on",
+            more(
+                switch(
+                    "allow-setup-metadata-lock-instruments",
+                    "Switch that instrument on",
+                ),
+                "Sets wait/lock/metadata/sql/mdl in performance_schema.setup_instruments to YES if it \
+ is off; needs UPDATE on that table. It stays on.",
             ),
             switch("ok-to-drop-table", "Drop the old table at the end"),
             switch(
@@ -352,7 +349,7 @@ pub const GROUPS: [Group; 10] = [
             ),
             switch(
                 "initially-drop-ghost-table",
-                "Drop a ghost table of an earlier run at the start",
+                "Drop a ghost of an earlier run at the start",
             ),
             switch(
                 "initially-drop-socket-file",
@@ -425,16 +422,19 @@ pub const GROUPS: [Group; 10] = [
                 ),
                 "nice-ratio",
             ),
-            switch(
-                "exact-rowcount",
-                "Count the rows instead of estimating them",
+            more(
+                switch(
+                    "exact-rowcount",
+                    "Count the rows instead of estimating them",
+                ),
+                "By COUNT(*), on a connection of its own; only the progress depends on it.",
             ),
             more(
                 Flag {
                     default: "true",
                     ..switch("concurrent-rowcount", "Count while copying; false: before")
                 },
-                "Only with --exact-rowcount.",
+                "Only with --exact-rowcount. Before: the copy waits for it (state: counting rows).",
             ),
         ],
     },
@@ -525,7 +525,7 @@ pub const GROUPS: [Group; 10] = [
                 text(
                     "max-load",
                     "",
-                    "Status variables that throttle: Threads_running=50,…",
+                    "Status that throttles: Threads_running=50,…",
                 ),
                 "max-load",
             ),
@@ -533,21 +533,27 @@ pub const GROUPS: [Group; 10] = [
                 text(
                     "critical-load",
                     "",
-                    "Status variables that end the run: Threads_running=500,…",
+                    "Status that ends the run: Threads_running=500",
                 ),
                 "critical-load",
             ),
-            whole(
-                "critical-load-interval-millis",
-                "0",
-                (0, 3_600_000),
-                "Look again after so long before ending the run, in milliseconds",
+            more(
+                whole(
+                    "critical-load-interval-millis",
+                    "0",
+                    (0, 3_600_000),
+                    "Look twice, so long apart",
+                ),
+                "Milliseconds from the first look at a critical load to the one that ends the run.",
             ),
-            whole(
-                "critical-load-hibernate-seconds",
-                "0",
-                (0, YEAR),
-                "Pause for so long instead of ending the run",
+            more(
+                whole(
+                    "critical-load-hibernate-seconds",
+                    "0",
+                    (0, YEAR),
+                    "Pause so long instead of ending",
+                ),
+                "Seconds.",
             ),
             nothing(
                 text("replication-lag-query", "", "A query for the lag"),
@@ -591,10 +597,13 @@ pub const GROUPS: [Group; 10] = [
                 "Seconds, at least 2.",
             ),
             live(
-                text(
-                    "postpone-cut-over-flag-file",
-                    "",
-                    "Hold the cut-over back while this file exists; created at the start",
+                more(
+                    text(
+                        "postpone-cut-over-flag-file",
+                        "",
+                        "No cut-over while this file exists",
+                    ),
+                    "Created at the start if it isn't there: removing it lets the cut-over go ahead.",
                 ),
                 "unpostpone, postpone-cut-over-flag-file",
             ),
@@ -602,7 +611,7 @@ pub const GROUPS: [Group; 10] = [
                 text(
                     "cut-over-window",
                     "",
-                    "Cut over only at these times: 02:00-04:00 [Zone/City]",
+                    "Cut over only then: 02:00-04:00 [Zone/City]",
                 ),
                 "Local times of the zone, or of this host without one; may span midnight.",
             ),

@@ -161,6 +161,8 @@ impl Runner {
         command
             .envs(variables(&self.told, &self.settings, &snapshot))
             .envs(event.variables(&snapshot))
+            // They have no business with the server's password.
+            .env_remove(crate::config::PASSWORD_VARIABLE)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use super::event::{Command, Event, Marker, Outcome, Ownership};
 use super::rules::Rule;
-use super::{Core, Phase, millis};
+use super::{Core, Phase};
 use crate::limits;
 use crate::plan::key::Key;
 
@@ -239,7 +239,7 @@ impl Core {
         }
         self.phase = Phase::Gate;
         self.next_attempt_ms = self.now_ms + self.pause_ms;
-        self.pause_ms = (self.pause_ms * 2).min(millis(limits::CUT_OVER_PAUSE_MAX));
+        self.pause_ms = (self.pause_ms * 2).min(self.settings.pause_max_ms);
     }
 
     /// Ends the run from within an attempt: give the lock up first; but once the rename is sent,
@@ -298,6 +298,7 @@ mod tests {
             introduced_keys: true,
             lag_max_ms: 1_000,
             lock_held_max_ms: 1_000,
+            pause_max_ms: 30_000,
             rules: Rules::default(),
         });
         core.conflicting.insert(Key::from_bytes(&[1]));

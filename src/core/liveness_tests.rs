@@ -25,6 +25,7 @@ fn core() -> Core {
         introduced_keys: false,
         lag_max_ms: 1_500,
         lock_held_max_ms: 3_000,
+        pause_max_ms: 30_000,
         rules: Rules::default(),
     })
 }

@@ -72,6 +72,8 @@ pub struct Settings {
     pub lag_max_ms: u64,
     /// Longest time the tables may stay locked, in milliseconds.
     pub lock_held_max_ms: u64,
+    /// Longest pause between cut-over attempts, in milliseconds.
+    pub pause_max_ms: u64,
     /// The rules in force.
     pub rules: Rules,
 }

@@ -117,6 +117,7 @@ mod tests {
             introduced_keys: false,
             lag_max_ms: 1_000,
             lock_held_max_ms: 1_000,
+            pause_max_ms: 30_000,
             rules: Rules::default(),
         })
     }

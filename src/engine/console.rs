@@ -4,6 +4,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::clock::Clock;
+use super::count::Counting;
 use crate::config::{Config, Throttle};
 use crate::control::desk::{Act, Desk};
 use crate::control::files::{self, Files};
@@ -146,15 +147,48 @@ impl Console {
         }
     }
 
+    /// Begins the copy, unless it waits for a count: changes are collected meanwhile, so nothing is missed.
+    pub(super) async fn begin(&self, counting: &Counting, core: &mut Core) -> Vec<Command> {
+        if counting.is_awaited() {
+            return Vec::new();
+        }
+        self.before_the_copy(core).await
+    }
+
     /// The last word of a hook before the first row is copied; then the core begins.
     pub(super) async fn before_the_copy(&self, core: &mut Core) -> Vec<Command> {
-        if let Some(hooks) = &self.hooks
-            && let Err(wrong) = hooks.run(&hooks::Event::BeforeRowCopy).await
-        {
-            let next = "see what the hook said, then run the command again";
-            return core.step(Event::Broken(Failure::new(wrong, next)));
+        match self.must(&hooks::Event::BeforeRowCopy).await {
+            Ok(()) => core.start(),
+            Err(broken) => core.step(broken),
         }
-        core.start()
+    }
+
+    /// The rows are counted. A hook that doesn't like it ends the run if the copy waited for the count,
+    /// which begins now.
+    pub(super) async fn counted(
+        &mut self,
+        counting: &mut Counting,
+        core: &mut Core,
+    ) -> Vec<Command> {
+        if !std::mem::take(counting).is_awaited() {
+            if let Some(hooks) = self.hooks.clone() {
+                self.run_hooks(hooks, vec![hooks::Event::RowcountComplete]);
+            }
+            return Vec::new();
+        }
+        match self.must(&hooks::Event::RowcountComplete).await {
+            Ok(()) => self.before_the_copy(core).await,
+            Err(broken) => core.step(broken),
+        }
+    }
+
+    async fn must(&self, event: &hooks::Event) -> Result<(), Event> {
+        let Some(hooks) = &self.hooks else {
+            return Ok(());
+        };
+        let next = "see what the hook said, then run the command again";
+        let ran = hooks.run(event).await;
+        ran.map_err(|wrong| Event::Broken(Failure::new(wrong, next)))
     }
 
     /// Only hooks hold the cut-over back, which nobody calls postponed.
@@ -293,6 +327,10 @@ impl Console {
         if due.is_empty() {
             return;
         }
+        self.run_hooks(hooks, due);
+    }
+
+    fn run_hooks(&self, hooks: Runner, due: Vec<hooks::Event>) {
         let ran = self.ran.0.clone();
         // One after the other, in the order of what happened.
         tokio::spawn(async move {

@@ -9,11 +9,12 @@ use tokio::task::JoinSet;
 use super::clerk::{self, Clerk};
 use super::clock::{Clock, unlike_others};
 use super::console::{Console, Parts};
+use super::count::Counting;
 use super::locker::{Locker, Timeline};
 use super::throttle::Collectors;
 use super::workers::{Done, Worker};
 use super::{barrier, keeper, open, prepare, step, usual};
-use crate::config::{Config, Throttle};
+use crate::config::{Config, RowCount, Throttle};
 use crate::control::Wish;
 use crate::control::desk::{Desk, Facts};
 use crate::control::hooks::Runner;
@@ -117,10 +118,10 @@ pub(super) async fn drive(
     for event in already {
         core.step(event);
     }
-    let mut watch = Watch::new(&plan, clock, position);
-    let mut ticks = tokio::time::interval(limits::TICK);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
-    let mut commands = console.before_the_copy(&mut core).await;
+    let mut watch = Watch::new(&plan, clock, position, config.row_count);
+    let mut ticks = ticks();
+    let mut counting = Counting::start(config.row_count, &mut crew.tasks, address, &plan.names);
+    let mut commands = console.begin(&counting, &mut core).await;
     while core.outcome().is_none() {
         for command in commands {
             crew.carry_out(command, &plan, clock, reporter).await;
@@ -139,6 +140,11 @@ pub(super) async fn drive(
                 let snapshot = watch.snapshot(&core, &console, clock.elapsed_ms());
                 console.said(said, &snapshot, core.view().stage)
             }
+            counted = counting.counted() => {
+                watch.counted(counted, reporter);
+                commands = console.counted(&mut counting, &mut core).await;
+                continue;
+            }
             ended = crew.tasks.join_next() => died(ended).into_iter().collect(),
             _ = ticks.tick() => vec![Event::Tick(clock.elapsed_ms())],
         };
@@ -148,11 +154,18 @@ pub(super) async fn drive(
             .collect();
         watch.look(&core, &mut console, reporter);
     }
+    drop(counting);
     let outcome = core.outcome().cloned().unwrap_or(Outcome::Stopped);
     watch.finish(&core, &console, &outcome, reporter);
     drop((deliveries, results, wish_queue, console));
     crew.disband(reporter).await;
     Ok(outcome)
+}
+
+fn ticks() -> tokio::time::Interval {
+    let mut ticks = tokio::time::interval(limits::TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    ticks
 }
 
 /// Opens all connections, takes the position, and follows the binary log from there.
@@ -210,6 +223,7 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         introduced_keys: !plan.introduced_keys.is_empty(),
         lag_max_ms: millis(config.throttle.lag_max),
         lock_held_max_ms: millis(config.cut_over.lock_held_max),
+        pause_max_ms: millis(config.cut_over.pause_max),
         rules: Rules::default(),
     }
 }
@@ -221,6 +235,7 @@ fn source(run: &Run<'_>, address: &Address) -> Source {
         server_uuid: server.uuid,
         server_started: server.started,
         lock_holder: run.main_id,
+        losses_max: run.config.dump_failures_max.unwrap_or(limits::RECONNECTS),
         seed: unlike_others(),
         names: plan.names.clone(),
         key: plan.key.columns.clone(),
@@ -456,6 +471,7 @@ fn died(ended: Option<Result<(), tokio::task::JoinError>>) -> Option<Event> {
 
 /// What people see of a run; decides nothing.
 struct Watch {
+    counting_rows: bool,
     clock: Clock,
     rows_estimate: u64,
     position: Position,
@@ -468,8 +484,9 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(plan: &Plan, clock: Clock, position: Position) -> Self {
+    fn new(plan: &Plan, clock: Clock, position: Position, count: RowCount) -> Self {
         Self {
+            counting_rows: count == RowCount::Before,
             clock,
             rows_estimate: plan.original.rows_estimate,
             position,
@@ -479,6 +496,18 @@ impl Watch {
             copy_done: false,
             cut_over_ms: 0,
             shown_ms: 0,
+        }
+    }
+
+    /// Progress by the count; without one the estimate has to do.
+    fn counted(&mut self, counted: Result<u64, Fault>, reporter: &Reporter) {
+        self.counting_rows = false;
+        match counted {
+            Ok(rows) => {
+                reporter.info(format!("counted rows={rows}"));
+                self.rows_estimate = rows;
+            }
+            Err(fault) => reporter.warn(format!("progress goes by the estimate: {fault}")),
         }
     }
 
@@ -573,6 +602,7 @@ impl Watch {
             .then(|| (total - copied).saturating_mul(1_000) / rate);
         let state = match (view.throttled, view.stage) {
             (Some(reason), _) => format!("throttled, {reason}"),
+            (None, _) if self.counting_rows => "counting rows".into(),
             (None, stage) if console.is_postponing(stage) => "postponing cut-over".into(),
             (None, _) => "migrating".into(),
         };

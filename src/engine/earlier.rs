@@ -8,7 +8,7 @@
 
 use crate::limits;
 use crate::mysql::classify::{Fault, FaultKind};
-use crate::mysql::session::{Answer, Session};
+use crate::mysql::session::{Answer, MARKS, Session};
 use crate::report::Reporter;
 
 /// Ends the connections of earlier runs whose marks begin with `table`. Returns whether the server
@@ -23,9 +23,7 @@ pub(super) async fn end(
     reporter: &Reporter,
 ) -> Result<bool, Fault> {
     let marked = format!(
-        "SELECT /* tableshift */ PROCESSLIST_ID, ATTR_VALUE='{token}' FROM \
-         performance_schema.session_connect_attrs WHERE ATTR_NAME='tableshift_run' AND LEFT(ATTR_VALUE, \
-         {})='{table}'",
+        "SELECT /* tableshift */ DISTINCT id, mark='{token}' FROM {MARKS} WHERE LEFT(mark, {})='{table}'",
         table.len()
     );
     let polls = limits::STATEMENT_TIMEOUT.as_millis() / limits::BARRIER_PAUSE.as_millis();

@@ -6,15 +6,18 @@ mod clean;
 pub mod clerk;
 pub mod clock;
 mod console;
+mod count;
 mod drive;
 mod duplicates;
 mod earlier;
 mod keeper;
 mod locker;
 mod prepare;
+mod renewal;
 mod throttle;
 pub mod workers;
 
+use std::io::IsTerminal;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -24,12 +27,12 @@ use crate::config::Config;
 use crate::control::Wish;
 use crate::control::desk::Facts;
 use crate::control::hooks::{self, Runner, Told};
-use crate::control::signals::Signals;
+use crate::control::signals::{Reactions, Signals};
 use crate::control::socket::{self, Sockets};
 use crate::core::event::{Failure, Outcome};
 use crate::error::{Report, ended, exit, not_started, refused};
 use crate::limits;
-use crate::mysql::session::{Address, Session, Setup, mark_of_table};
+use crate::mysql::session::{Account, Address, Session, Setup, mark_of_table};
 use crate::plan::names::Names;
 use crate::plan::{Plan, Refusal, Zone};
 use crate::report::{Level, Reporter};
@@ -55,7 +58,8 @@ impl From<crate::mysql::classify::Fault> for Early {
 /// Only for what the system refuses to us (threads, signals); everything about the migration ends
 /// in an exit code with its report.
 pub fn run(config: Config) -> anyhow::Result<u8> {
-    let (reporter, thread) = Reporter::start(config.level).context("starting the reporter")?;
+    let (reporter, thread) =
+        Reporter::start_as(config.level, config.format).context("starting the reporter")?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         // The tool waits for the server; one thread decodes the stream while the other works.
         .worker_threads(2)
@@ -87,22 +91,27 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
         config.base_name.as_deref(),
         stamp.as_deref(),
     );
+    let (account, renewal) = Account::renewable(&config.user, &config.password);
+    let table = mark_of_table(&names.advisory_lock());
+    let token = format!("{table}{:016x}", unlike_others());
     let address = Address {
-        host: config.host.clone(),
-        port: config.port,
-        user: config.user.clone(),
-        password: config.password.clone(),
-        token: format!(
-            "{}{:016x}",
-            mark_of_table(&names.advisory_lock()),
-            unlike_others()
-        ),
-        server_uuid: None,
-        lock: None,
-        roster: None,
+        tls: config.tls.clone(),
+        connect_timeout: config.connect_timeout.unwrap_or(limits::CONNECT_TIMEOUT),
+        ..Address::new(&config.host, config.port, account, token)
     };
     let (wishes, wish_queue) = mpsc::channel(8);
-    tokio::spawn(signals.watch(wishes.clone()));
+    let asker = reporter.clone();
+    let reactions = Reactions {
+        terminal: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
+        ask: move || {
+            asker.warn(
+                "press Ctrl-C again within 5 s to stop; the original table stays as it is, the copy so \
+                 far is given up",
+            );
+        },
+        renew: renewal::on_hang_up(Arc::clone(&config), renewal, reporter.clone()),
+    };
+    tokio::spawn(signals.watch(wishes.clone(), reactions));
     let mut hooks = hooks(&config, &names, &reporter);
     let ended = match begin(&config, &names, &address, &mut hooks, &reporter).await {
         Ok((prepared, _)) if !config.execute => dry_run(prepared, &reporter).await,

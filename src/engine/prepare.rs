@@ -50,6 +50,9 @@ pub(super) async fn prepare(
         )])
     })?;
     let mut session = Session::open(address, usual("main", PLAIN_MODE.into())).await?;
+    if config.setup_instruments && inspect::switch_instruments_on(&mut session).await? {
+        reporter.info("switched the instrument wait/lock/metadata/sql/mdl on");
+    }
     advisory_lock(&mut session, names).await?;
     let table = mark_of_table(&names.advisory_lock());
     let marks_shown = earlier::end(&mut session, &table, &address.token, reporter).await?;

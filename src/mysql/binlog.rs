@@ -52,6 +52,8 @@ pub struct Source {
     pub server_started: i64,
     /// The connection that holds the run's advisory lock: with the server it would be gone.
     pub lock_holder: u32,
+    /// Losses of the dump in a row, without an event between, that end the run.
+    pub losses_max: u32,
     /// What server ids are made of.
     pub seed: u64,
     /// The tables.
@@ -150,7 +152,7 @@ impl Follower {
             };
             let moved = *self.place.read() != before;
             losses = if moved { 0 } else { losses + 1 };
-            if losses >= limits::RECONNECTS {
+            if losses >= self.source.losses_max {
                 return Some(Failure::new(
                     format!(
                         "the binary log could not be followed beyond {}: {why}",
@@ -168,13 +170,8 @@ impl Follower {
 
     async fn connect(&mut self) -> Result<BinlogStream, Stopped> {
         let lost = |error: mysql_async::Error| Ok(End::Lost(error.to_string()));
-        #[cfg(feature = "faults")]
-        crate::faults::at("stream", "connect").await.map_err(lost)?;
-        let connecting = Conn::new(self.source.address.options());
-        let mut conn = match tokio::time::timeout(limits::CONNECT_TIMEOUT, connecting).await {
-            Ok(conn) => conn.map_err(lost)?,
-            Err(_) => return Err(Ok(End::Lost("no connection in time".into()))),
-        };
+        let connected = self.source.address.connect("stream").await;
+        let mut conn = connected.map_err(|fault| Ok(End::Lost(fault.to_string())))?;
         if let Some(id) = self.dump_id.replace(conn.id())
             && let Err(fault) = fence(&self.source.address, id).await
         {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::tls;
 use crate::core::event::{About, Failure};
 
 /// What an error means for what to do next.
@@ -101,7 +102,19 @@ impl Fault {
     }
 
     fn advice(&self) -> &'static str {
+        if self.statement == tls::STEP {
+            return tls::advice(&self.message);
+        }
         match self.code {
+            Some(UNKNOWN_PLUGIN) => {
+                "check user and password: for accounts that don't exist the server makes a plugin up; \
+                 sha256_password isn't supported (ALTER USER … IDENTIFIED WITH caching_sha2_password)"
+            }
+            Some(1045 | 1698) => {
+                "check user and password; an account that needs TLS (SHOW CREATE USER) needs --ssl or \
+                 --ssl-mode, with REQUIRE X509 also --ssl-cert and --ssl-key"
+            }
+            Some(3159) => "the server takes TLS only: add --ssl, or --ssl-mode=required",
             Some(1048) => {
                 "a NULL doesn't fit the altered column: UPDATE the rows first, or allow NULL"
             }
@@ -149,10 +162,22 @@ impl Fault {
     }
 }
 
+/// The number by which MySQL's own clients tell that they don't know an authentication plugin.
+const UNKNOWN_PLUGIN: u16 = 1251;
+
 /// Classifies a driver error.
 #[must_use]
 pub fn classify(error: &mysql_async::Error, statement: &'static str) -> Fault {
+    if let Some(message) = tls::failure(error) {
+        return Fault::unexpected(tls::STEP, message);
+    }
     match error {
+        mysql_async::Error::Driver(mysql_async::DriverError::UnknownAuthPlugin { name }) => Fault {
+            kind: FaultKind::Definite,
+            code: Some(UNKNOWN_PLUGIN),
+            statement,
+            message: format!("the server asks for a login by {name}"),
+        },
         mysql_async::Error::Server(server) => {
             let kind = match server.code {
                 3572 => FaultKind::Held,

@@ -82,11 +82,34 @@ fn is_utc(zone: &str, of_system: &str) -> bool {
     }
 }
 
+/// Switches the recording of metadata locks on, if it is off; tells whether it was.
+///
+/// # Errors
+/// When the server can't be asked, or the account may not change it.
+pub async fn switch_instruments_on(session: &mut Session) -> Result<bool, Fault> {
+    let answer = session
+        .say("read the server's instruments", INSTRUMENT)
+        .await?;
+    if text(&answer, 0, 0) == "YES" {
+        return Ok(false);
+    }
+    let set = "UPDATE /* tableshift */ performance_schema.setup_instruments SET ENABLED='YES' WHERE \
+               NAME='wait/lock/metadata/sql/mdl'";
+    let name = "switch the metadata lock instrument on (it needs UPDATE on \
+                performance_schema.setup_instruments)";
+    session.say(name, set).await?;
+    Ok(true)
+}
+
+const INSTRUMENT: &str = "SELECT /* tableshift */ ENABLED FROM performance_schema.setup_instruments WHERE \
+                          NAME='wait/lock/metadata/sql/mdl'";
+
 /// Whether metadata locks are recorded. Without the privilege to look, the privilege check speaks.
 async fn instrumented(session: &mut Session) -> Result<bool, Fault> {
-    let question = "SELECT /* tableshift */ ENABLED FROM performance_schema.setup_instruments WHERE \
-                    NAME='wait/lock/metadata/sql/mdl'";
-    match session.say("read the server's instruments", question).await {
+    match session
+        .say("read the server's instruments", INSTRUMENT)
+        .await
+    {
         Ok(answer) if text(&answer, 0, 0) != "YES" => return Ok(false),
         Ok(_) => {}
         Err(fault) if fault.code == Some(1142) => return Ok(true),

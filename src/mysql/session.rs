@@ -7,75 +7,13 @@
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, OptsBuilder, Row, Value};
-use tokio::sync::mpsc;
+use mysql_async::{Conn, Row, Value};
 
+pub use super::address::{Account, Address, Joined, MARKS, mark_of_table};
 use super::classify::{Fault, FaultKind, classify};
 use crate::limits;
 use crate::plan::Zone;
 use crate::sql::{Statement, text_literal};
-
-/// How to reach the server.
-#[derive(Clone)]
-pub struct Address {
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Account.
-    pub user: String,
-    /// Its password; shown nowhere.
-    pub password: String,
-    /// Marks this run's connections and statements.
-    pub token: String,
-    /// The server that every connection must lead to, once it is known: behind a proxy or a floating
-    /// address the next connection may be to another one.
-    pub server_uuid: Option<String>,
-    /// The advisory lock and the connection that must hold it, once it is held. A run that has lost it
-    /// must not come back: the run that has it now has ended all connections of this one, and relies on
-    /// that nobody of it writes to the tables, which have the same names.
-    pub lock: Option<(String, u32)>,
-    /// Who wants to know of connections before they write.
-    pub roster: Option<mpsc::Sender<Joined>>,
-}
-
-/// The id of a connection that belongs to this run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Joined(pub u32);
-
-impl Address {
-    /// Connection options for this server.
-    #[must_use]
-    pub fn options(&self) -> OptsBuilder {
-        OptsBuilder::default()
-            .ip_or_hostname(self.host.clone())
-            .tcp_port(self.port)
-            .user(Some(self.user.clone()))
-            .pass(Some(self.password.clone()))
-            // The driver would otherwise switch to a local socket of the same path as the
-            // server's, which behind a tunnel is another server.
-            .prefer_socket(false)
-            .tcp_keepalive(Some(Duration::from_secs(60)))
-            .max_allowed_packet(Some(1 << 30))
-            .wait_timeout(Some(28_800))
-            .connect_attribute("program_name", "tableshift")
-            .connect_attribute("tableshift_run", &self.token)
-    }
-}
-
-/// What the marks of all runs on one table begin with, so that a later run can tell what an earlier
-/// one has left on the server. `lock` is the name of the table's advisory lock, which the server
-/// compares without letter case: so does this.
-#[must_use]
-pub fn mark_of_table(lock: &str) -> String {
-    let digest = lock
-        .to_lowercase()
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-    format!("tableshift-{digest:016x}-")
-}
 
 /// Settings of a session beside the common ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +81,7 @@ impl Session {
     }
 
     async fn connect(&mut self) -> Result<(), Fault> {
-        let conn = connection(&self.address, self.setup.role).await?;
+        let conn = self.address.connect(self.setup.role).await?;
         self.id = conn.id();
         self.conn = Some(conn);
         self.same_server().await?;
@@ -309,33 +247,6 @@ impl Session {
     }
 }
 
-/// A new connection, within the time it may take.
-async fn connection(
-    address: &Address,
-    #[cfg_attr(
-        not(feature = "faults"),
-        expect(unused_variables, reason = "only fault tests ask for it")
-    )]
-    role: &'static str,
-) -> Result<Conn, Fault> {
-    let connecting = async {
-        #[cfg(feature = "faults")]
-        let due = crate::faults::before(role, "connect").await?;
-        let conn = Conn::new(address.options()).await?;
-        #[cfg(feature = "faults")]
-        due.after().await?;
-        Ok(conn)
-    };
-    match tokio::time::timeout(limits::CONNECT_TIMEOUT, connecting).await {
-        Ok(Ok(conn)) => Ok(conn),
-        Ok(Err(error)) => Err(classify(&error, "connect")),
-        Err(_) => Err(Fault::timed_out(
-            "connect",
-            limits::CONNECT_TIMEOUT.as_secs(),
-        )),
-    }
-}
-
 /// Sends a statement and reads its answer: the place where fault tests step in.
 async fn ask(
     conn: &mut Conn,
@@ -392,14 +303,10 @@ fn records(info: &str) -> Option<u64> {
 /// # Errors
 /// When the server can't be asked, or doesn't end the connection in time.
 pub async fn fence(address: &Address, id: u32) -> Result<(), Fault> {
-    let mut conn = connection(address, "fence").await?;
+    let mut conn = address.connect("fence").await?;
     let alive = Statement {
         name: "look for an earlier connection",
-        text: format!(
-            "SELECT COUNT(*) FROM performance_schema.session_connect_attrs WHERE \
-             PROCESSLIST_ID={id} AND ATTR_NAME='tableshift_run' AND ATTR_VALUE='{}'",
-            address.token
-        ),
+        text: address.count_of(id),
     };
     let kill = Statement {
         name: "end a connection",

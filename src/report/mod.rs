@@ -5,6 +5,7 @@
 
 pub mod bar;
 pub mod hint;
+pub mod json;
 pub mod line;
 pub mod time;
 
@@ -40,6 +41,16 @@ impl Level {
     }
 }
 
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Time, level and text, as gh-ost writes them.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
 enum Message {
     Log(Level, String),
     /// A line for stdout, as scripts expect it.
@@ -73,13 +84,21 @@ impl Reporter {
     /// # Errors
     /// When the system can't start a thread.
     pub fn start(level: Level) -> std::io::Result<(Self, ReportThread)> {
+        Self::start_as(level, Format::Text)
+    }
+
+    /// Starts the writer, with log lines of this form.
+    ///
+    /// # Errors
+    /// When the system can't start a thread.
+    pub fn start_as(level: Level, format: Format) -> std::io::Result<(Self, ReportThread)> {
         // Messages are few (steps, warnings) and must not be lost, hence no bound; snapshots come
         // several times a second and only the latest counts.
         let (messages, message_queue) = unbounded();
         let (snapshots, snapshot_queue) = bounded(1);
         let thread = std::thread::Builder::new()
             .name("report".into())
-            .spawn(move || Writer::new().run(&message_queue, &snapshot_queue))?;
+            .spawn(move || Writer::new(format).run(&message_queue, &snapshot_queue))?;
         Ok((
             Self {
                 level,
@@ -120,6 +139,7 @@ impl Reporter {
 }
 
 struct Writer {
+    format: Format,
     bar: Option<bar::Bar>,
     /// Status lines go to stdout, unless the bar shows the same to the same eyes.
     status_lines: bool,
@@ -127,10 +147,11 @@ struct Writer {
 }
 
 impl Writer {
-    fn new() -> Self {
+    fn new(format: Format) -> Self {
         let bar = std::io::stderr().is_terminal().then(bar::Bar::new);
         let status_lines = bar.is_none() || !std::io::stdout().is_terminal();
         Self {
+            format,
             bar,
             status_lines,
             last_status_ms: None,
@@ -162,7 +183,7 @@ impl Writer {
     fn message(&mut self, message: Message) {
         let write = || match &message {
             Message::Log(level, text) => {
-                let line = format!("{} {:5} {text}\n", now(), level.name());
+                let line = self.log_line(*level, text);
                 let _ = std::io::stderr().lock().write_all(line.as_bytes());
             }
             Message::Out(text) => {
@@ -174,6 +195,18 @@ impl Writer {
         match &self.bar {
             Some(bar) => bar.suspend(write),
             None => write(),
+        }
+    }
+
+    fn log_line(&self, level: Level, text: &str) -> String {
+        let now = now();
+        match self.format {
+            Format::Text => format!("{now} {:5} {text}\n", level.name()),
+            Format::Json => {
+                let time = format!("{}Z", now.replace(' ', "T"));
+                let level = level.name().to_ascii_lowercase();
+                json::object(&time, &level, text) + "\n"
+            }
         }
     }
 

@@ -163,6 +163,7 @@ fn settings() -> Settings {
         introduced_keys: false,
         lag_max_ms: 1_000,
         lock_held_max_ms: 1_000,
+        pause_max_ms: 30_000,
         rules: Rules::default(),
     }
 }

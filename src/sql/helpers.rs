@@ -77,6 +77,18 @@ pub fn add_checks(names: &Names, checks: &[Check]) -> Statement {
     alter_ghost(names, &adds.join(", "))
 }
 
+/// Counts the original's rows.
+#[must_use]
+pub fn count_rows(names: &Names) -> Statement {
+    Statement::new(
+        "count the rows",
+        format!(
+            "SELECT /* tableshift */ COUNT(*) FROM {}",
+            qualified(&names.schema, &names.original)
+        ),
+    )
+}
+
 /// Drops one of the helper tables.
 #[must_use]
 pub fn drop_table(schema: &str, table: &str) -> Statement {

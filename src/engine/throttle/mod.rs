@@ -151,19 +151,11 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::mysql::session::Account;
     use crate::report::Level;
 
     fn collectors(settings: watch::Receiver<Throttle>, wishes: mpsc::Sender<Wish>) -> Collectors {
-        let address = Address {
-            host: "127.0.0.1".into(),
-            port: 1,
-            user: String::new(),
-            password: String::new(),
-            token: String::new(),
-            server_uuid: None,
-            lock: None,
-            roster: None,
-        };
+        let address = Address::new("127.0.0.1", 1, Account::fixed("", ""), String::new());
         Collectors {
             settings,
             silent: watch::channel(false).1,
