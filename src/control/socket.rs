@@ -21,6 +21,8 @@ use crate::plan::Refusal;
 const LINE_BYTES_MAX: u64 = 64 << 10;
 /// Time for a line to come and its answer to be taken: whoever is slower is not typing.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Time for the last answers when the run is over.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// Connections at a time; others wait in the system's queue.
 const CONNECTIONS_MAX: usize = 32;
 /// A unix socket's path has at most so many bytes (unix(7)).
@@ -161,6 +163,9 @@ impl Sockets {
             }
         }
         drop(file);
+        // Answers on their way (to the command that ends the run, for one) are still given.
+        let rest = async { while served.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(LAST_ANSWERS, rest).await;
     }
 }
 
