@@ -258,13 +258,29 @@ async fn postponed(
 ) -> (Child, PathBuf) {
     let hold = file(name);
     let path = hold.to_string_lossy().into_owned();
-    let flags = [DROP_FIRST[0], "--postpone-cut-over-flag-file", &path];
+    // Two of them run at a time, so each has its own socket.
+    let socket = format!("--serve-socket-file={path}.sock");
+    let flags = [
+        DROP_FIRST[0],
+        &socket,
+        "--postpone-cut-over-flag-file",
+        &path,
+    ];
     let mut tool = command(server, schema, ALTER, &flags);
     if let Some(faults) = faults {
         tool.env("TABLESHIFT_FAULTS", faults);
     }
-    let child = tool.spawn().expect("the program");
-    wait_until(PATIENCE, "the run is under way", async || hold.exists()).await;
+    let mut child = tool.spawn().expect("the program");
+    let mut ended = None;
+    wait_until(PATIENCE, "the run is under way", async || {
+        ended = child.try_wait().expect("its state");
+        ended.is_some() || hold.exists()
+    })
+    .await;
+    if ended.is_some() {
+        let output = end(child).await;
+        panic!("{}", String::from_utf8_lossy(&output.stderr));
+    }
     (child, hold)
 }
 
