@@ -481,3 +481,32 @@ async fn the_socket_answers_while_a_statement_hangs() {
     assert_done(&child.wait_with_output().expect("its end"));
     assert_eq!(tables(&mut conn).await, ["_t_del", "t"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chunk_that_is_tried_again_is_told_to_its_hook() {
+    let mut conn = schema(shared(), "retried", 100).await;
+    let folder = folder("retried");
+    hook(
+        &folder,
+        "gh-ost-on-batch-copy-retry",
+        &format!(
+            "echo \"$GH_OST_LAST_BATCH_COPY_ERROR\" >> {}/errors",
+            folder.display()
+        ),
+    );
+    let output = support::tableshift_command(shared(), "retried", "t", support::running::ALTER)
+        .args(["--execute", "--serve-socket-file"])
+        .arg(folder.join("socket"))
+        .arg("--hooks-path")
+        .arg(&folder)
+        .env("TABLESHIFT_FAULTS", "copy chunk@worker:error=1213")
+        .output()
+        .expect("the program");
+    assert_done(&output);
+    assert_eq!(tables(&mut conn).await, ["_t_del", "t"]);
+    let errors = std::fs::read_to_string(folder.join("errors")).expect("what the hook was told");
+    assert!(
+        errors.contains("could not copy chunk") && errors.contains("1213"),
+        "{errors}"
+    );
+}

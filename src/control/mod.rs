@@ -47,6 +47,8 @@ pub enum Wish {
     Throttle(Source, Option<String>),
     /// What the flag files say has changed.
     Files(files::Flags),
+    /// No wish, but news for hooks: a chunk failed with this error and is tried again.
+    CopyRetried(String),
     /// Stop; tells why.
     Stop(String),
 }

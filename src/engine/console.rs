@@ -34,6 +34,8 @@ pub(super) struct Console {
     requests: mpsc::Receiver<Request>,
     hooks: Option<Runner>,
     ran: (mpsc::Sender<Ran>, mpsc::Receiver<Ran>),
+    /// Hooks being run.
+    running: JoinSet<()>,
     progress: watch::Sender<Snapshot>,
     reporter: Reporter,
     told: Stages,
@@ -105,6 +107,7 @@ impl Console {
             requests: request_queue,
             hooks: parts.hooks,
             ran: mpsc::channel(QUEUE),
+            running: JoinSet::new(),
             progress: parts.progress,
             reporter: reporter.clone(),
             told: Stages::default(),
@@ -217,6 +220,12 @@ impl Console {
         let acts = match wish {
             Wish::Throttle(source, reason) => self.desk.signal(source, reason),
             Wish::Files(flags) => self.desk.files(flags),
+            Wish::CopyRetried(error) => {
+                if let Some(hooks) = self.hooks.clone() {
+                    self.run_hooks(hooks, vec![hooks::Event::BatchCopyRetry(error)]);
+                }
+                Vec::new()
+            }
             Wish::Stop(why) => vec![Act::Stop(why)],
         };
         self.carry_out(acts)
@@ -330,10 +339,10 @@ impl Console {
         self.run_hooks(hooks, due);
     }
 
-    fn run_hooks(&self, hooks: Runner, due: Vec<hooks::Event>) {
+    fn run_hooks(&mut self, hooks: Runner, due: Vec<hooks::Event>) {
         let ran = self.ran.0.clone();
         // One after the other, in the order of what happened.
-        tokio::spawn(async move {
+        self.running.spawn(async move {
             for event in due {
                 let result = hooks.run(&event).await;
                 if ran.send((event, result)).await.is_err() {
@@ -341,6 +350,13 @@ impl Console {
                 }
             }
         });
+    }
+
+    /// Lets hooks that are being run come to their end; each has its time limit.
+    pub(super) async fn finish(mut self) {
+        // Nobody asks for their results any more, and nothing follows from them.
+        self.ran.1.close();
+        while self.running.join_next().await.is_some() {}
     }
 
     fn hook_ended(&mut self, event: hooks::Event, result: Result<(), String>) -> Vec<Event> {

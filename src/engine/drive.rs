@@ -91,7 +91,7 @@ pub(super) async fn drive(
     (wishes, mut wish_queue): Wishes,
 ) -> Result<Outcome, Fault> {
     let (done, mut results) = mpsc::channel(64);
-    let (mut crew, mut deliveries, position) = begin(&run, done).await?;
+    let (mut crew, mut deliveries, position) = begin(&run, (done, wishes.clone())).await?;
     let plan = Arc::clone(&run.plan);
     let Run {
         config,
@@ -157,7 +157,8 @@ pub(super) async fn drive(
     drop(counting);
     let outcome = core.outcome().cloned().unwrap_or(Outcome::Stopped);
     watch.finish(&core, &console, &outcome, reporter);
-    drop((deliveries, results, wish_queue, console));
+    drop((deliveries, results, wish_queue));
+    console.finish().await;
     crew.disband(reporter).await;
     Ok(outcome)
 }
@@ -171,7 +172,7 @@ fn ticks() -> tokio::time::Interval {
 /// Opens all connections, takes the position, and follows the binary log from there.
 async fn begin(
     run: &Run<'_>,
-    done: mpsc::Sender<Done>,
+    tell: (mpsc::Sender<Done>, mpsc::Sender<Wish>),
 ) -> Result<(Crew, mpsc::Receiver<Delivery>, Position), Fault> {
     let (roster, joined) = mpsc::channel(limits::ROSTER_QUEUE);
     let mut address = run.address.clone();
@@ -181,7 +182,7 @@ async fn begin(
         roster: Some(roster),
         ..address.clone()
     };
-    let mut crew = assemble(run, &members, done).await?;
+    let mut crew = assemble(run, &members, tell).await?;
     step("connected").await;
     let mut barrier = open(&members, "barrier", &run.plan).await?;
     let position = inspect::position(&mut barrier).await?;
@@ -247,7 +248,7 @@ fn source(run: &Run<'_>, address: &Address) -> Source {
 async fn assemble(
     run: &Run<'_>,
     address: &Address,
-    done: mpsc::Sender<Done>,
+    (done, news): (mpsc::Sender<Done>, mpsc::Sender<Wish>),
 ) -> Result<Crew, Fault> {
     let Run {
         config,
@@ -261,7 +262,7 @@ async fn assemble(
     let count = config.copy_workers + config.refresh_workers;
     for number in (0..count).chain([SCOUT]) {
         let session = open(address, "worker", plan).await?;
-        let worker = Worker::new(number, session, Arc::clone(&sql), *clock);
+        let worker = Worker::new(number, session, Arc::clone(&sql), *clock, news.clone());
         let (jobs, job_queue) = mpsc::channel(1);
         tasks.spawn(worker.run(job_queue, done.clone()));
         workers.push(jobs);

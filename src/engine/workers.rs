@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::clock::Clock;
+use crate::control::Wish;
 use crate::core::chunk::{COMMON_UNKNOWN, Chunk, ChunkEnd};
 use crate::core::copy::{CopyAnswer, CopyJob, CopyStep, Locking};
 use crate::core::event::{Command, Event, Scan, Side};
@@ -29,13 +30,21 @@ pub struct Worker {
     session: Session,
     sql: Arc<Sql>,
     clock: Clock,
+    news: mpsc::Sender<Wish>,
 }
 
 impl Worker {
     /// A worker with its connection.
     #[must_use]
-    pub fn new(number: usize, session: Session, sql: Arc<Sql>, clock: Clock) -> Self {
+    pub fn new(
+        number: usize,
+        session: Session,
+        sql: Arc<Sql>,
+        clock: Clock,
+        news: mpsc::Sender<Wish>,
+    ) -> Self {
         Self {
+            news,
             number,
             session,
             sql,
@@ -120,6 +129,10 @@ impl Worker {
     async fn recover(&mut self, fault: &Fault, tries: u32) -> Result<(), Fault> {
         if tries > limits::LOCK_RETRIES {
             return Err(fault.clone());
+        }
+        if fault.statement == "copy chunk" {
+            // Hooks may be told; when the loop is busy they needn't.
+            let _ = self.news.try_send(Wish::CopyRetried(fault.to_string()));
         }
         match fault.kind {
             FaultKind::Held | FaultKind::TooLarge | FaultKind::Definite => Err(fault.clone()),
