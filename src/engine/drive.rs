@@ -158,8 +158,7 @@ pub(super) async fn drive(
     let outcome = core.outcome().cloned().unwrap_or(Outcome::Stopped);
     watch.finish(&core, &console, &outcome, reporter);
     drop((deliveries, results, wish_queue));
-    console.finish().await;
-    crew.disband(reporter).await;
+    crew.disband(console, reporter).await;
     Ok(outcome)
 }
 
@@ -441,7 +440,8 @@ impl Crew {
     }
 
     /// Lets everybody finish the statement they are at, and end.
-    async fn disband(self, reporter: &Reporter) {
+    async fn disband(self, console: Console, reporter: &Reporter) {
+        console.finish().await;
         let Self {
             workers,
             scout,
