@@ -15,6 +15,7 @@ use crate::control::{Hold, Wish};
 use crate::core::event::{Command, Event, Failure};
 use crate::core::{Core, Stage};
 use crate::report::Reporter;
+use crate::report::hint;
 use crate::report::line::Snapshot;
 
 /// What a hook was run for, and what came of it.
@@ -192,6 +193,13 @@ impl Console {
         let next = "see what the hook said, then run the command again";
         let ran = hooks.run(event).await;
         ran.map_err(|wrong| Event::Broken(Failure::new(wrong, next)))
+    }
+
+    /// The hint block as it is now, without its last line end.
+    pub(super) fn hint(&self) -> String {
+        hint::block(&self.desk.hint())
+            .trim_end_matches('\n')
+            .to_owned()
     }
 
     /// Only hooks hold the cut-over back, which nobody calls postponed.

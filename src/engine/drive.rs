@@ -482,7 +482,11 @@ struct Watch {
     copy_done: bool,
     cut_over_ms: u64,
     shown_ms: u64,
+    next_hint_ms: u64,
 }
+
+/// Time between two hint blocks, gh-ost's.
+const HINT_EVERY_MS: u64 = 600_000;
 
 impl Watch {
     fn new(plan: &Plan, clock: Clock, position: Position, count: RowCount) -> Self {
@@ -497,6 +501,7 @@ impl Watch {
             copy_done: false,
             cut_over_ms: 0,
             shown_ms: 0,
+            next_hint_ms: 0,
         }
     }
 
@@ -549,6 +554,10 @@ impl Watch {
             self.shown_ms = now;
             let snapshot = self.snapshot(core, console, now);
             console.progressed(view.stage, &snapshot);
+            if now >= self.next_hint_ms {
+                self.next_hint_ms = now + HINT_EVERY_MS;
+                reporter.hint(console.hint());
+            }
             reporter.snapshot(snapshot);
         }
     }

@@ -55,6 +55,8 @@ enum Message {
     Log(Level, String),
     /// A line for stdout, as scripts expect it.
     Out(String),
+    /// The hint block, where status lines are printed.
+    Hint(String),
 }
 
 /// The handle that everybody reports through.
@@ -132,6 +134,11 @@ impl Reporter {
         let _ = self.messages.send(Message::Out(text.into()));
     }
 
+    /// The hint block, for stdout, unless the bar stands there.
+    pub fn hint(&self, text: impl Into<String>) {
+        let _ = self.messages.send(Message::Hint(text.into()));
+    }
+
     /// The state at this moment; may be left out when the writer is busy.
     pub fn snapshot(&self, snapshot: Snapshot) {
         let _ = self.snapshots.try_send(snapshot);
@@ -186,7 +193,8 @@ impl Writer {
                 let line = self.log_line(*level, text);
                 let _ = std::io::stderr().lock().write_all(line.as_bytes());
             }
-            Message::Out(text) => {
+            Message::Hint(_) if !self.status_lines => {}
+            Message::Out(text) | Message::Hint(text) => {
                 let mut out = std::io::stdout().lock();
                 let _ = out.write_all(format!("{text}\n").as_bytes());
                 let _ = out.flush();
