@@ -175,6 +175,46 @@ pub const POINTS: [(&str, &[&str]); 12] = [
     ("test", &[]),
 ];
 
+/// Points of connections that are there only when flags ask for them, by role.
+pub const WHEN_ASKED_FOR: [(&str, &[&str]); 6] = [
+    ("main", &["switch the metadata lock instrument on"]),
+    (
+        "load",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "read the load",
+        ],
+    ),
+    (
+        "throttle query",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "run the throttle query",
+        ],
+    ),
+    (
+        "replica",
+        &["connect", "set the session up", "read the heartbeat"],
+    ),
+    (
+        "replicas",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "look for replicas",
+        ],
+    ),
+    (
+        "count",
+        &["connect", "set the session up", "count the rows"],
+    ),
+];
+
 /// How often a held point looks whether it may go on.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -310,10 +350,11 @@ impl Due {
 /// The error that was ordered.
 ///
 /// # Panics
-/// When the point isn't in [`POINTS`].
+/// When the point is neither in [`POINTS`] nor in [`WHEN_ASKED_FOR`].
 pub async fn before(role: &str, name: &str) -> Result<Due, Error> {
     let listed = POINTS
         .iter()
+        .chain(&WHEN_ASKED_FOR)
         .any(|(of, names)| *of == role && (names.contains(&name) || role == "test"));
     assert!(listed, "the fault point {name:?} of {role:?} is not listed");
     let mut due = Vec::new();

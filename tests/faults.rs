@@ -20,7 +20,7 @@ mod support;
 use std::path::Path;
 
 use course::{Course, End, run};
-use tableshift::faults::POINTS;
+use tableshift::faults::{POINTS, WHEN_ASKED_FOR};
 
 /// What brings a run to a point that it doesn't pass by itself.
 fn way_to(role: &str, name: &str) -> &'static str {
@@ -288,10 +288,12 @@ async fn a_catalogue_that_can_t_be_read_leaves_the_outcome_unknown() {
 #[test]
 fn the_list_has_every_statement() {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let text: String = ["sql", "mysql", "engine"]
+    let text: String = ["sql", "mysql", "engine", "engine/throttle"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(sources.join(folder)).expect("a folder"))
-        .map(|entry| std::fs::read_to_string(entry.expect("a file").path()).expect("a source"))
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.is_file())
+        .map(|path| std::fs::read_to_string(path).expect("a source"))
         .map(|text| {
             text.split("#[cfg(test)]\nmod tests")
                 .next()
@@ -301,6 +303,7 @@ fn the_list_has_every_statement() {
         .collect();
     let listed: Vec<&str> = POINTS
         .iter()
+        .chain(&WHEN_ASKED_FOR)
         .flat_map(|(_, names)| *names)
         .copied()
         .collect();
@@ -327,4 +330,49 @@ fn the_list_has_every_statement() {
         found >= 60,
         "only {found} names found: the sources look otherwise now"
     );
+}
+
+/// Connections that are there only when flags ask for them: none of them is needed for the table, so
+/// trouble there never costs more than a pause.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_only_look_can_be_lost_at_any_moment() {
+    use support::running::{ALTER, assert_done, schema};
+    use support::{server::Server, tableshift_command};
+
+    let server = Server::start(&[]);
+    let replica = format!(
+        "--throttle-control-replicas={}:{}",
+        server.host, server.port
+    );
+    let hits = std::env::temp_dir().join(format!("tableshift-{}.asked.hits", std::process::id()));
+    let looking = WHEN_ASKED_FOR.iter().filter(|(role, _)| *role != "main");
+    let points = looking.flat_map(|(role, names)| names.iter().map(move |name| (role, name)));
+    for (number, (role, name)) in points.enumerate() {
+        for kind in ["error=1213", "lost-after"] {
+            let name_of_schema = format!("asked_{number}_{}", kind.replace(['-', '='], "_"));
+            let mut conn = schema(&server, &name_of_schema, 50).await;
+            let _ = std::fs::remove_file(&hits);
+            let output = tableshift_command(&server, &name_of_schema, "t", ALTER)
+                .args([
+                    "--execute",
+                    "--max-load=Threads_running=100000",
+                    "--discover-replicas",
+                ])
+                .args(["--throttle-query=SELECT 0", "--exact-rowcount", &replica])
+                .env("TABLESHIFT_FAULTS", format!("{name}@{role}:{kind}"))
+                .env("TABLESHIFT_FAULTS_HITS", &hits)
+                .output()
+                .expect("the program");
+            assert_done(&output);
+            assert!(hits.exists(), "{name}@{role}:{kind} was not reached");
+            let rows: Option<(u64, u64)> = mysql_async::prelude::Queryable::query_first(
+                &mut conn,
+                "SELECT COUNT(*), SUM(v) FROM t WHERE note = ''",
+            )
+            .await
+            .expect("rows");
+            assert_eq!(rows, Some((50, 7 * 25 * 51)));
+        }
+    }
+    let _ = std::fs::remove_file(&hits);
 }

@@ -95,8 +95,7 @@ pub async fn switch_instruments_on(session: &mut Session) -> Result<bool, Fault>
     }
     let set = "UPDATE /* tableshift */ performance_schema.setup_instruments SET ENABLED='YES' WHERE \
                NAME='wait/lock/metadata/sql/mdl'";
-    let name = "switch the metadata lock instrument on (it needs UPDATE on \
-                performance_schema.setup_instruments)";
+    let name = "switch the metadata lock instrument on";
     session.say(name, set).await?;
     Ok(true)
 }

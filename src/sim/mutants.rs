@@ -124,10 +124,10 @@ fn a_lost_answer_taken_for_a_failure() {
         fault_kinds: &[Fault::Locker],
         ..plain()
     };
-    says(
-        &setup.without(Rule::LostAnswerIsRead),
-        "but the tables are swapped",
-    );
+    // It ends as if nothing had happened, or waits at the gate for a table that is gone.
+    let story = caught(&setup.without(Rule::LostAnswerIsRead));
+    let known = ["but the tables are swapped", "pinned"];
+    assert!(known.iter().any(|why| story.why.contains(why)), "{story}");
 }
 
 #[test]
