@@ -236,6 +236,8 @@ pub enum KillPolicy {
 pub struct Control {
     /// The unix socket.
     pub socket: PathBuf,
+    /// Nobody asked for this path: another one will do when it is taken.
+    pub socket_by_default: bool,
     /// Remove a socket file that is there already.
     pub drop_socket_first: bool,
     /// Address and port to listen on.

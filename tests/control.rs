@@ -514,3 +514,40 @@ async fn a_chunk_that_is_tried_again_is_told_to_its_hook() {
         "{errors}"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_table_of_another_server_gets_a_socket_of_its_own() {
+    let other = Server::start(&[]);
+    let mut here = schema(shared(), "one_of_many", 20).await;
+    let mut there = schema(&other, "one_of_many", 20).await;
+    let hold = folder("one_of_many").join("hold");
+    let start = |server: &Server, hold: &Path| {
+        support::tableshift_command(server, "one_of_many", "t", support::running::ALTER)
+            .args(["--execute", "--postpone-cut-over-flag-file"])
+            .arg(hold)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("the program")
+    };
+    let first = start(shared(), &hold);
+    wait_until(PATIENCE, "the first is under way", async || hold.exists()).await;
+    let second = start(&other, &hold.with_extension("second"));
+    let second_hold = hold.with_extension("second");
+    wait_until(PATIENCE, "the second is under way", async || {
+        second_hold.exists()
+    })
+    .await;
+    std::fs::remove_file(&second_hold).expect("its file");
+    let output = second.wait_with_output().expect("its end");
+    assert_done(&output);
+    assert_code(
+        &output,
+        0,
+        &["is in use by another run; this one listens on"],
+    );
+    std::fs::remove_file(&hold).expect("its file");
+    assert_done(&first.wait_with_output().expect("its end"));
+    assert_eq!(tables(&mut here).await, ["_t_del", "t"]);
+    assert_eq!(tables(&mut there).await, ["_t_del", "t"]);
+}

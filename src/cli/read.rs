@@ -479,6 +479,7 @@ impl<'a> Given<'a> {
         let tcp = self.whole("serve-tcp-port").filter(|port| *port > 0);
         Control {
             socket,
+            socket_by_default: self.optional("serve-socket-file").is_none(),
             drop_socket_first: self.is_on("initially-drop-socket-file"),
             tcp: tcp.map(|number| (self.text("serve-tcp-host"), port(Some(number)))),
             named_cut_over: self.is_on("force-named-cut-over"),

@@ -102,6 +102,12 @@ impl Desk {
         }
     }
 
+    /// The unix socket is here, and not where the configuration says.
+    #[must_use]
+    pub fn serving_on(self, socket: PathBuf) -> Self {
+        Self { socket, ..self }
+    }
+
     /// Most rows of a chunk.
     #[must_use]
     pub fn chunk_rows(&self) -> u64 {

@@ -57,7 +57,17 @@ impl Drop for SocketFile {
 /// # Errors
 /// What can't be opened, and what to do about it.
 pub async fn open(control: &Control) -> Result<Sockets, Refusal> {
-    let path = &control.socket;
+    match open_at(control, &control.socket).await {
+        // The same table of another server, say: nobody has asked for this very path.
+        Err(_) if control.socket_by_default => {
+            let own = format!("{}.sock", std::process::id());
+            open_at(control, &control.socket.with_extension(own)).await
+        }
+        other => other,
+    }
+}
+
+async fn open_at(control: &Control, path: &Path) -> Result<Sockets, Refusal> {
     if path.as_os_str().len() > PATH_BYTES_MAX {
         return Err(Refusal::new(
             format!(
@@ -75,7 +85,7 @@ pub async fn open(control: &Control) -> Result<Sockets, Refusal> {
         )
     };
     let unix = private(path).map_err(cannot)?;
-    let file = SocketFile(path.clone());
+    let file = SocketFile(path.to_owned());
     let tcp = match &control.tcp {
         Some((host, port)) => Some(TcpListener::bind((host.as_str(), *port)).await.map_err(
             |error| {
@@ -134,6 +144,12 @@ fn private(path: &Path) -> io::Result<UnixListener> {
 }
 
 impl Sockets {
+    /// Where the unix socket is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.file.0
+    }
+
     /// Passes on what is typed, until nobody listens.
     pub async fn serve(self, requests: mpsc::Sender<Request>, hooks: Option<Runner>) {
         let Self { unix, file, tcp } = self;

@@ -94,11 +94,20 @@ impl Console {
             ));
         }
         let (requests, request_queue) = mpsc::channel(QUEUE);
+        let mut desk = parts.desk;
         if let Some(sockets) = parts.sockets {
+            if sockets.path() != config.control.socket {
+                reporter.warn(format!(
+                    "{} is in use by another run; this one listens on {}",
+                    config.control.socket.display(),
+                    sockets.path().display()
+                ));
+            }
+            desk = desk.serving_on(sockets.path().to_owned());
             tasks.spawn(sockets.serve(requests, parts.hooks.clone()));
         }
         let mut console = Self {
-            desk: parts.desk,
+            desk,
             files: watch::channel(watched).0,
             throttle: watch::channel(config.throttle.clone()).0,
             silent: parts.silent,

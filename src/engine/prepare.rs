@@ -261,8 +261,10 @@ async fn make_tables(
                 .await?;
         }
     }
-    let now = session.say("read the time", "SELECT NOW(6)").await?;
-    let now = now.text(0, 0).unwrap_or_default();
+    let now = session
+        .say("read the time", "SELECT NOW(6), UTC_TIMESTAMP(6)")
+        .await?;
+    let moment = |column| now.text(0, column).unwrap_or_default();
     session.run(&helpers::create_changelog(names)).await?;
     session.run(&helpers::create_ghost(names)).await?;
     let checks = name_checks(session, facts, &original, alter, names).await?;
@@ -299,7 +301,8 @@ async fn make_tables(
     let given = plan::Given {
         wishes,
         checks: &checks,
-        now: &now,
+        now: &moment(0),
+        now_utc: &moment(1),
     };
     let plan =
         plan::make(facts, original, ghost, alter, names.clone(), given).map_err(Early::Refused)?;

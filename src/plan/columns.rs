@@ -263,6 +263,18 @@ fn uses_clock(column: &Column, default: &str) -> bool {
         && CLOCKS.iter().any(|clock| text.contains(clock))
 }
 
+/// A TIMESTAMP is written in the session's zone: in sessions that run in UTC, its moment as well.
+pub(super) fn moments_in_utc(map: &mut ColumnMap, ghost: &Table, utc: &str) {
+    for constant in &mut map.constant {
+        let column = ghost.column(&constant.name);
+        if let Some(column) = column.filter(|column| column.data_type == "timestamp")
+            && let Some(literal) = by_clock(column, column.default.as_deref().unwrap_or(""), utc)
+        {
+            constant.literal = literal;
+        }
+    }
+}
+
 /// `CURRENT_TIMESTAMP(n)` as a default is the one moment of the migration.
 fn by_clock(column: &Column, default: &str, now: &str) -> Option<String> {
     let default = default.to_ascii_uppercase();

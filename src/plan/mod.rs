@@ -159,8 +159,10 @@ pub struct Given<'a> {
     pub wishes: &'a Wishes,
     /// Names of the CHECK constraints.
     pub checks: &'a CheckNames,
-    /// The moment that stands for the migration's time in defaults.
+    /// The moment that stands for the migration's time in defaults, in the server's zone.
     pub now: &'a str,
+    /// The same moment in UTC.
+    pub now_utc: &'a str,
 }
 
 /// Makes the plan from both tables' catalogues. `now` is the moment that stands for the
@@ -180,8 +182,9 @@ pub fn make(
         wishes,
         checks,
         now,
+        now_utc,
     } = given;
-    let columns = columns::map_columns(&original, &ghost, alter, (wishes.renames, now))?;
+    let mut columns = columns::map_columns(&original, &ghost, alter, (wishes.renames, now))?;
     let mut refusals = Vec::new();
     if !ghost.engine.eq_ignore_ascii_case("InnoDB") {
         refusals.push(Refusal::new(
@@ -207,6 +210,9 @@ pub fn make(
             Zone::Server
         }
     };
+    if zone == Zone::Utc {
+        columns::moments_in_utc(&mut columns, &ghost, now_utc);
+    }
     let server_mode = &facts.server.sql_mode;
     let division = wishes.misfits == Misfits::Refused
         && server_mode.contains("ERROR_FOR_DIVISION_BY_ZERO")

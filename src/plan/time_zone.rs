@@ -1,8 +1,9 @@
 //! The time zone in which rows are read and written.
 //!
-//! In a zone with daylight saving two moments have the same text, so a TIMESTAMP in the key finds its
-//! row in UTC only. The sessions that copy, refresh and verify may run in UTC on any server as long
-//! as nothing that they write or compare depends on their zone; what does is listed here.
+//! In a zone with daylight saving two moments have the same text. So a TIMESTAMP in the key finds its row
+//! in UTC only, and INSERT … SELECT in such a zone moves a TIMESTAMP of the repeated hour, because it goes
+//! by way of the text (`tests/zones.rs`, 9.7.4). The sessions that copy, refresh and verify run in UTC on
+//! any server as long as nothing that they write or compare depends on their zone; what does is listed here.
 
 use super::columns::{ColumnMap, SharedColumn};
 use super::constraints::checks_of;
@@ -22,21 +23,61 @@ pub(super) fn zone(
     map: &ColumnMap,
     key: &SharedKey,
 ) -> Result<Zone, Refusal> {
-    let walked = |kind| key.columns.iter().find(|column| column.kind == kind);
-    let Some(column) = walked(KeyKind::Timestamp).filter(|_| !facts.server.time_zone_is_utc) else {
+    if facts.server.time_zone_is_utc {
         return Ok(Zone::Server);
+    }
+    let walked = key
+        .columns
+        .iter()
+        .find(|column| column.kind == KeyKind::Timestamp)
+        .map(|column| column.name.clone());
+    let copied = map.shared.iter().find(|shared| kept(shared));
+    let (name, why) = match (walked, copied) {
+        (Some(name), _) => (name, "in the key, so rows have to be read in UTC"),
+        (None, Some(shared)) if !has_fixed_offset(&facts.server.time_zone) => (
+            shared.from.name.clone(),
+            "of which the moments in a repeated hour can be copied in UTC only",
+        ),
+        (None, _) => return Ok(Zone::Server),
     };
+    let in_key = why.starts_with("in the key");
+    // A plain ALTER that converts goes by way of the server's zone as well.
+    if !in_key && map.shared.iter().any(converted) {
+        return Ok(Zone::Server);
+    }
     let Some(obstacle) = obstacle(original, ghost, map) else {
         return Ok(Zone::Utc);
     };
     Err(Refusal::new(
         format!(
-            "key column `{}` is a TIMESTAMP, so rows have to be read in UTC, but the server's time \
-             zone is {}, and {obstacle}",
-            column.name, facts.server.time_zone
+            "column `{name}` is a TIMESTAMP {why}, but the server's time zone is {}, and {obstacle}",
+            facts.server.time_zone
         ),
-        "this needs a server in UTC (SET GLOBAL time_zone='+00:00'), or another key",
+        "this needs a server in UTC (SET GLOBAL time_zone='+00:00'), or another key or ALTER",
     ))
+}
+
+/// A zone without daylight saving, such as `+05:30`.
+fn has_fixed_offset(zone: &str) -> bool {
+    zone.starts_with(['+', '-'])
+}
+
+/// A TIMESTAMP on both sides, of the same kind.
+fn kept(shared: &SharedColumn) -> bool {
+    shared.from.data_type == "timestamp" && !converted(shared) && shared.to.data_type == "timestamp"
+}
+
+/// Whether an expression may give another value in another zone: it mentions a TIMESTAMP, or a function
+/// that goes by the zone.
+fn depends(expression: &str, tables: [&Table; 2]) -> bool {
+    const BY_ZONE: [&str; 4] = ["unix_timestamp", "from_unixtime", "convert_tz", "time_zone"];
+    let text = expression.to_lowercase();
+    let mut stamps = tables
+        .into_iter()
+        .flat_map(|table| &table.columns)
+        .filter(|column| column.data_type == "timestamp");
+    BY_ZONE.iter().any(|word| text.contains(word))
+        || stamps.any(|column| text.contains(&format!("`{}`", column.name.to_lowercase())))
 }
 
 /// What may come out otherwise in UTC.
@@ -44,17 +85,24 @@ fn obstacle(original: &Table, ghost: &Table, map: &ColumnMap) -> Option<String> 
     let tables = [original, ghost];
     let columns = || tables.into_iter().flat_map(|table| &table.columns);
     let indexes = || tables.into_iter().flat_map(|table| &table.indexes);
-    if let Some(column) = columns().find(|column| column.generated()) {
-        return Some(format!("column `{}` is generated", column.name));
+    let generated = |column: &&Column| column.generated() && depends(&column.generation, tables);
+    if let Some(column) = columns().find(generated) {
+        return Some(format!("column `{}` is computed by it", column.name));
     }
     let functional = |index: &&super::inspection::Index| {
-        index.parts.iter().any(|part| part.expression.is_some())
+        let mut parts = index.parts.iter();
+        parts.any(|part| {
+            part.expression
+                .as_ref()
+                .is_some_and(|text| depends(text, tables))
+        })
     };
     if let Some(index) = indexes().find(functional) {
         return Some(format!("index `{}` has an expression", index.name));
     }
     // The original's rows have passed its own.
-    if let Some(check) = checks_of(&ghost.definition).first() {
+    let checks = checks_of(&ghost.definition);
+    if let Some(check) = checks.iter().find(|check| depends(&check.clause, tables)) {
         return Some(format!("check constraint `{}` may use it", check.name));
     }
     if let Some(column) = columns().find(|column| shown_by_zone(column)) {
@@ -73,11 +121,8 @@ fn obstacle(original: &Table, ghost: &Table, map: &ColumnMap) -> Option<String> 
     let mut added = ghost.columns.iter().filter(added);
     added
         .find(|column| {
-            column.data_type == "timestamp"
-                || column.extra.contains("DEFAULT_GENERATED")
-                || map.constant.iter().any(|constant| {
-                    constant.name == column.name && constant.literal.starts_with("TIMESTAMP")
-                })
+            let text = column.default.as_deref().unwrap_or_default();
+            column.extra.contains("DEFAULT_GENERATED") && depends(text, [original, original])
         })
         .map(|column| format!("the added column `{}` has a default by it", column.name))
 }
@@ -174,10 +219,11 @@ mod tests {
     #[test]
     fn what_depends_on_the_zone_speaks_against_utc() {
         type Change = fn(&mut Table);
-        let changes: [(&str, &str, Change); 9] = [
-            ("generated", "ADD v2 INT", |table| {
+        let changes: [(&str, &str, Change); 7] = [
+            ("computed by it", "ADD v2 INT", |table| {
                 let mut column = column("v2", "int");
                 column.extra = "VIRTUAL GENERATED".into();
+                column.generation = "to_days(`at`)".into();
                 table.columns.push(column);
             }),
             ("expression", "ENGINE=InnoDB", |table| {
@@ -187,7 +233,7 @@ mod tests {
                     parts: vec![IndexPart {
                         column: None,
                         prefix: false,
-                        expression: Some("year(at)".into()),
+                        expression: Some("year(`at`)".into()),
                     }],
                 });
             }),
@@ -204,25 +250,16 @@ mod tests {
             ("changes from", "MODIFY v TIMESTAMP", |table| {
                 table.columns[2] = column("v", "timestamp");
             }),
-            ("added column", "ADD v2 TIMESTAMP NULL", |table| {
-                let mut column = column("v2", "timestamp");
-                column.nullable = true;
-                table.columns.push(column);
-            }),
             (
                 "added column",
-                "ADD v2 DATETIME DEFAULT CURRENT_TIMESTAMP",
+                "ADD v2 INT DEFAULT (unix_timestamp('2020-01-01'))",
                 |table| {
-                    let mut column = column("v2", "datetime");
-                    column.default = Some("CURRENT_TIMESTAMP".into());
+                    let mut column = column("v2", "int");
+                    column.default = Some("unix_timestamp('2020-01-01')".into());
+                    column.extra = "DEFAULT_GENERATED".into();
                     table.columns.push(column);
                 },
             ),
-            ("added column", "ADD v2 INT DEFAULT (f())", |table| {
-                let mut column = column("v2", "int");
-                column.extra = "DEFAULT_GENERATED".into();
-                table.columns.push(column);
-            }),
         ];
         for (reason, alter, change) in changes {
             let mut ghost = table();
@@ -231,5 +268,46 @@ mod tests {
             assert!(refusal.what.contains(reason), "{reason}: {}", refusal.what);
             assert_eq!(found(&table(), &ghost, alter, true), Ok(Zone::Server));
         }
+    }
+
+    /// With another key, so that only the copied values matter.
+    fn beside_the_key() -> Table {
+        let mut table = table();
+        table.indexes[0].parts.truncate(1);
+        table
+    }
+
+    fn in_zone(zone_name: &str, ghost: &Table, alter: &str) -> Result<Zone, Refusal> {
+        let mut facts = Inspection::default();
+        facts.server.time_zone = zone_name.into();
+        let original = beside_the_key();
+        let alter = parse(alter).expect("a good ALTER");
+        let now = (Renames::Followed, "2026-01-01 00:00:00");
+        let map = map_columns(&original, ghost, &alter, now).expect("a map");
+        let key = choose(&original, ghost, &map, NullInKey::Refused).expect("a key");
+        zone(&facts, &original, ghost, &map, &key)
+    }
+
+    #[test]
+    fn a_copied_timestamp_needs_utc_where_an_hour_is_repeated() {
+        let same = beside_the_key();
+        assert_eq!(in_zone("Europe/Berlin", &same, "FORCE"), Ok(Zone::Utc));
+        assert_eq!(in_zone("SYSTEM", &same, "FORCE"), Ok(Zone::Utc));
+        assert_eq!(in_zone("+05:30", &same, "FORCE"), Ok(Zone::Server));
+        let mut converted = beside_the_key();
+        converted.columns[2] = column("v", "timestamp");
+        let alter = "MODIFY v TIMESTAMP";
+        assert_eq!(
+            in_zone("SYSTEM", &converted, alter),
+            Ok(Zone::Server),
+            "as ALTER does"
+        );
+        let mut computed = beside_the_key();
+        let mut day = column("day", "date");
+        day.extra = "STORED GENERATED".into();
+        day.generation = "cast(`at` as date)".into();
+        computed.columns.push(day);
+        let refusal = in_zone("SYSTEM", &computed, "ADD day DATE AS (DATE(at)) STORED");
+        assert!(refusal.is_err());
     }
 }
