@@ -252,10 +252,10 @@ mod tests {
             }),
             (
                 "added column",
-                "ADD v2 INT DEFAULT (unix_timestamp('2020-01-01'))",
+                "ADD v2 INT DEFAULT (from_unixtime(1))",
                 |table| {
                     let mut column = column("v2", "int");
-                    column.default = Some("unix_timestamp('2020-01-01')".into());
+                    column.default = Some("from_unixtime(1)".into());
                     column.extra = "DEFAULT_GENERATED".into();
                     table.columns.push(column);
                 },

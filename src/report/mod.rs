@@ -173,7 +173,13 @@ impl Writer {
                     Err(_) => break,
                 },
                 recv(snapshots) -> snapshot => match snapshot {
-                    Ok(snapshot) => self.show(&snapshot),
+                    Ok(snapshot) => {
+                        // What was said before is shown before.
+                        for message in messages.try_iter() {
+                            self.message(message);
+                        }
+                        self.show(&snapshot);
+                    }
                     Err(_) => break,
                 },
             }
