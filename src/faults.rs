@@ -45,6 +45,7 @@ pub const POINTS: [(&str, &[&str]); 12] = [
             "read the table's indexes",
             "look for triggers",
             "look for foreign keys",
+            "look for relatives",
             "look for check constraints",
             "look for programs of other schemas",
             "look for leftovers",
@@ -176,8 +177,13 @@ pub const POINTS: [(&str, &[&str]); 12] = [
 ];
 
 /// Points of connections that are there only when flags ask for them, by role.
-pub const WHEN_ASKED_FOR: [(&str, &[&str]); 6] = [
-    ("main", &["switch the metadata lock instrument on"]),
+pub const WHEN_ASKED_FOR: [(&str, &[&str]); 8] = [
+    (
+        "main",
+        &["switch the metadata lock instrument on", "look for zeros"],
+    ),
+    ("locker", &["look for zeros"]),
+    ("barrier", &["look for NULL in the key"]),
     (
         "load",
         &[

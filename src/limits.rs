@@ -105,6 +105,9 @@ pub const LONG_STATEMENT_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
 pub const BINLOG_HEARTBEAT: Duration = Duration::from_secs(1);
 /// Silence on the binlog connection after which it counts as lost: several heartbeats.
 pub const BINLOG_SILENCE: Duration = Duration::from_secs(10);
+/// Time without an event but the server's heartbeats after which the dump is asked for again: our own
+/// heartbeats should have come many times by then.
+pub const BINLOG_QUIET: Duration = Duration::from_secs(15);
 /// Longest wait of the start barrier for transactions that were open when the position was taken.
 pub const BARRIER_WAIT: Duration = Duration::from_secs(3_600);
 /// Pause between two looks of the start barrier.

@@ -110,7 +110,7 @@ async fn the_documented_privileges_suffice_and_missing_ones_are_named() {
     let mut conn = schema(shared(), "limited", 50).await;
     for statement in [
         "CREATE USER limited@'%' IDENTIFIED BY 'limited'",
-        "GRANT ALTER, CREATE, DELETE, DROP, INDEX, INSERT, SELECT, UPDATE ON limited.* TO limited@'%'",
+        "GRANT ALTER, CREATE, DELETE, DROP, INDEX, INSERT, SELECT, TRIGGER, UPDATE ON limited.* TO limited@'%'",
         "GRANT REPLICATION SLAVE ON *.* TO limited@'%'",
     ] {
         conn.query_drop(statement).await.expect("an account");

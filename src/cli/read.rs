@@ -359,6 +359,7 @@ impl<'a> Given<'a> {
 
     fn wishes(&self) -> Wishes {
         Wishes {
+            execute: self.is_on("execute"),
             drop_ghost_first: self.is_on("initially-drop-ghost-table"),
             drop_old_first: self.is_on("initially-drop-old-table"),
             misfits: if self.is_on("skip-strict-mode") {

@@ -323,7 +323,8 @@ async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locke
             zone: run.plan.zone,
             // The watchdog ends the wait earlier; this is for when it can't.
             lock_wait_seconds: u32::try_from(lock_held_max).unwrap_or(3),
-            idle_seconds: limits::LOCKER_IDLE_SECONDS,
+            // A frozen tool must not keep the tables locked for longer than was agreed to.
+            idle_seconds: u32::try_from(lock_held_max).unwrap_or(3) + 1,
         },
         control: Session::open(
             &unlocked,

@@ -326,6 +326,15 @@ impl Locker {
             let extra = holder.run(&sql.extra_keys(batch).map_err(bad_key)?).await?;
             different.extend(pick(batch, &extra));
         }
+        if let Some(statement) = sql.zeros_in_the_ghost(&self.plan)
+            && !self.holder()?.run(&statement).await?.rows.is_empty()
+        {
+            return Err(Fault::unexpected(
+                "cut over",
+                "a row has 0 in the column that gets AUTO_INCREMENT, which a plain ALTER would replace",
+            ));
+        }
+        let holder = self.holder()?;
         let original = holder.run(&sql.show_original()).await?;
         let definition = original.text(0, 1).unwrap_or_default();
         if without_counter(&definition) != without_counter(&self.plan.original.definition) {

@@ -246,21 +246,8 @@ async fn make_tables(
     alter: &Alter,
     (names, wishes): (&Names, &Wishes),
 ) -> Result<Plan, Early> {
-    // What exists under these names was either checked for or allowed to be dropped.
-    for table in [&names.changelog, &names.ghost, &names.old] {
-        if facts
-            .leftovers
-            .iter()
-            .any(|found| crate::plan::inspection::same_name(&found.name, table))
-        {
-            session
-                .run_for(
-                    &helpers::drop_table(&names.schema, table),
-                    limits::LONG_STATEMENT_TIMEOUT,
-                )
-                .await?;
-        }
-    }
+    drop_leftover(session, facts, names, &names.changelog).await?;
+    drop_leftover(session, facts, names, &names.ghost).await?;
     let now = session
         .say("read the time", "SELECT NOW(6), UTC_TIMESTAMP(6)")
         .await?;
@@ -312,7 +299,49 @@ async fn make_tables(
         return Err(Early::Refused(vec![refusal]));
     }
     no_duplicates(session, &plan).await?;
+    no_zeros(session, &plan).await?;
+    // The last thing, when nothing speaks against the migration any more: it may be somebody's only
+    // copy of what the table was.
+    if wishes.execute {
+        drop_leftover(session, facts, names, &names.old).await?;
+    }
     Ok(plan)
+}
+
+/// Drops what an earlier run has left under this name; that it may go was checked.
+async fn drop_leftover(
+    session: &mut Session,
+    facts: &Inspection,
+    names: &Names,
+    table: &str,
+) -> Result<(), Fault> {
+    let mut found = facts.leftovers.iter();
+    if found.any(|found| crate::plan::inspection::same_name(&found.name, table)) {
+        let statement = helpers::drop_table(&names.schema, table);
+        session
+            .run_for(&statement, limits::LONG_STATEMENT_TIMEOUT)
+            .await?;
+    }
+    Ok(())
+}
+
+/// A plain ALTER that makes a column count by itself gives numbers to its zeros; a copy can't give the
+/// same ones.
+async fn no_zeros(session: &mut Session, plan: &Plan) -> Result<(), Early> {
+    let Some(statement) = Sql::new(plan).zeros_that_would_be_numbered(plan) else {
+        return Ok(());
+    };
+    let answer = session
+        .run_for(&statement, limits::LONG_STATEMENT_TIMEOUT)
+        .await?;
+    if answer.rows.is_empty() {
+        return Ok(());
+    }
+    Err(Early::Refused(vec![Refusal::new(
+        "the ALTER adds AUTO_INCREMENT to a column that holds 0 or NULL, which a plain ALTER would \
+         replace by new numbers",
+        "give those rows values of their own first, or use a plain ALTER",
+    )]))
 }
 
 /// LIKE gave the ghost's CHECK constraints names of its own; they get those by which the ALTER and

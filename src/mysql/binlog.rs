@@ -70,6 +70,8 @@ pub struct Source {
 enum End {
     /// Lost; to be resumed.
     Lost(String),
+    /// The server says that there is nothing new, for so long that it is asked again.
+    Quiet,
     /// Nobody listens any more.
     Closed,
 }
@@ -147,6 +149,8 @@ impl Follower {
             };
             let why = match end {
                 Ok(End::Closed) => return None,
+                // Not a failure: an idle server has nothing to say while our own heartbeats rest.
+                Ok(End::Quiet) => continue,
                 Ok(End::Lost(why)) => why,
                 Err(failure) => return Some(failure),
             };
@@ -244,6 +248,7 @@ impl Follower {
     /// Reads one connection's events to its end.
     async fn session(&mut self, mut stream: BinlogStream) -> Stopped {
         let silence = limits::BINLOG_SILENCE;
+        let mut heard = tokio::time::Instant::now();
         loop {
             let next = tokio::time::timeout(silence, stream.next());
             let next = tokio::select! {
@@ -282,6 +287,13 @@ impl Follower {
                 return Ok(End::Lost(error.to_string()));
             }
             checksum(&event)?;
+            if event.header().event_type() != Ok(EventType::HEARTBEAT_EVENT) {
+                heard = tokio::time::Instant::now();
+            } else if heard.elapsed() > limits::BINLOG_QUIET {
+                // After RESET BINARY LOGS a dump waits for ever behind the end of the new file; asked
+                // again from there, the server says so.
+                return Ok(End::Quiet);
+            }
             self.count(&event)?;
             let table = self.map_of(&event, &stream)?;
             if let Some(end) = self.take(&event, table).await? {
@@ -341,7 +353,7 @@ impl Follower {
         if same(&name, &self.source.names.changelog) {
             let reader = KeyReader::new(map, &changelog_columns(), CHANGELOG_COLUMNS);
             return reader
-                .map(|reader| Some(Target::Changelog(reader)))
+                .map(|reader| Some(Target::Changelog(reader.after_only())))
                 .map_err(|error| Failure::new(format!("the changelog table: {error}"), REPORT));
         }
         Ok(None)

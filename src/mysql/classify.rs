@@ -189,6 +189,11 @@ pub fn classify(error: &mysql_async::Error, statement: &'static str) -> Fault {
                 _ => FaultKind::Definite,
             };
             let message = without_values(server.code, &server.message);
+            let message = if handles_rows(statement) && !names_only(server.code) {
+                without_quotes(&message)
+            } else {
+                message
+            };
             Fault {
                 kind,
                 code: Some(server.code),
@@ -218,6 +223,64 @@ pub fn classify(error: &mysql_async::Error, statement: &'static str) -> Fault {
     }
 }
 
+/// Statements in whose errors the server may quote values of rows.
+fn handles_rows(statement: &str) -> bool {
+    [
+        "copy chunk",
+        "refresh rows",
+        "delete rows",
+        "find rows passed over",
+        "compare chunk",
+        "find rows that differ",
+        "find rows too many",
+        "check rows again",
+        "look for duplicates",
+    ]
+    .contains(&statement)
+}
+
+/// Errors that quote names of columns, keys and constraints, beside what [`without_values`] has taken out.
+fn names_only(code: u16) -> bool {
+    matches!(
+        code,
+        1048 | 1062
+            | 1054
+            | 1114
+            | 1146
+            | 1197
+            | 1205
+            | 1213
+            | 1264
+            | 1265
+            | 1292
+            | 1364
+            | 1366
+            | 1406
+            | 1411
+            | 1525
+            | 1586
+            | 1690
+            | 3140
+            | 3141
+            | 3156
+            | 3572
+            | 3819
+    )
+}
+
+/// Whatever else a message quotes may be a value.
+fn without_quotes(message: &str) -> String {
+    let mut parts = message.split('\'');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    let mut quoted = true;
+    for part in parts {
+        text.push('\'');
+        text.push_str(if quoted { "…" } else { part });
+        quoted = !quoted;
+    }
+    text
+}
+
 /// Messages of these errors quote a value first; everything up to the end of that quote goes.
 fn without_values(code: u16, message: &str) -> String {
     if matches!(code, 1300 | 1526 | 1690 | 3854) {
@@ -241,6 +304,14 @@ fn without_values(code: u16, message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_unknown_error_quotes_is_taken_for_a_value() {
+        let message = "Data cannot be converted to a valid vector: 's3cr3t'";
+        let said = without_quotes(message);
+        assert_eq!(said, "Data cannot be converted to a valid vector: '…'");
+        assert!(handles_rows("copy chunk") && !handles_rows("alter the ghost table"));
+    }
 
     #[test]
     fn messages_lose_their_values() {

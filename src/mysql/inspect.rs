@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::classify::Fault;
+use super::classify::{Fault, FaultKind};
 use super::place::Position;
 use super::session::{Answer, Session};
 use crate::plan::inspection::{
@@ -16,11 +16,12 @@ use crate::sql::{qualified, text_literal};
 /// # Errors
 /// When a catalogue query fails.
 pub async fn inspect(session: &mut Session, names: &Names) -> Result<Inspection, Fault> {
-    let server = server(session, names).await?;
+    let server = server(session).await?;
     Ok(Inspection {
         original: table(session, &names.schema, &names.original).await?,
         triggers: triggers(session, names).await?,
         foreign_keys: foreign_keys(session, names).await?,
+        relatives: relatives(session, names).await?,
         reached_from: reached_from(session, names).await?,
         leftovers: leftovers(session, names).await?,
         check_names: check_names(session, names).await?,
@@ -33,7 +34,7 @@ fn text(answer: &Answer, row: usize, column: usize) -> String {
     answer.text(row, column).unwrap_or_default()
 }
 
-async fn server(session: &mut Session, names: &Names) -> Result<Server, Fault> {
+async fn server(session: &mut Session) -> Result<Server, Fault> {
     let facts = session
         .say(
             "read the server's settings",
@@ -69,7 +70,7 @@ async fn server(session: &mut Session, names: &Names) -> Result<Server, Fault> {
         max_allowed_packet: facts.number(0, 13).unwrap_or_default(),
         time_zone_is_utc: is_utc(&time_zone, &text(&facts, 0, 11)),
         time_zone,
-        binlog_filtered: filtered(session, names).await?,
+        binlog_filtered: filtered(session).await?,
     })
 }
 
@@ -142,16 +143,17 @@ async fn is_replica(session: &mut Session) -> Result<bool, Fault> {
 }
 
 /// `binlog_do_db` and `binlog_ignore_db` stand in the answer of SHOW BINARY LOG STATUS.
-async fn filtered(session: &mut Session, names: &Names) -> Result<bool, Fault> {
+async fn filtered(session: &mut Session) -> Result<bool, Fault> {
     let status = match binlog_status(session).await {
         Ok(status) => status,
         Err(fault) if fault.code == Some(1227) => return Ok(false),
         Err(fault) => return Err(fault),
     };
+    // A filter goes by the session's default schema for statements (DDL among them), by the table's for
+    // rows (manual, "Evaluation of Database-Level Replication and Binary Logging Options"): any may hide
+    // a change of this table.
     let list = |column| text(&status, 0, column);
-    let names_it = |list: &str| list.split(',').any(|schema| schema == names.schema);
-    let (only, without) = (list(2), list(3));
-    Ok(!only.is_empty() && !names_it(&only) || names_it(&without))
+    Ok(!list(2).is_empty() || !list(3).is_empty())
 }
 
 /// The statement was renamed in 8.2 and the old form is gone in 8.4 (manual, "SHOW BINARY LOG
@@ -358,6 +360,56 @@ pub async fn foreign_keys(session: &mut Session, names: &Names) -> Result<Vec<Fo
     Ok((0..answer.rows.len()).map(key).collect())
 }
 
+/// Tables that belong to the original by a foreign key, or that a trigger of it uses, although the account
+/// may not see them: the server takes metadata locks on them when rows of the original are about to be
+/// deleted. No row is.
+///
+/// # Errors
+/// When the server can't be asked.
+async fn relatives(session: &mut Session, names: &Names) -> Result<Vec<String>, Fault> {
+    let name = "look for relatives";
+    let table = qualified(&names.schema, &names.original);
+    let steps = [
+        "SET SESSION foreign_key_checks=1".to_owned(),
+        "START TRANSACTION".to_owned(),
+        format!("DELETE /* tableshift */ FROM {table} WHERE FALSE"),
+    ];
+    for step in &steps {
+        match session.say(name, step).await {
+            Ok(_) => {}
+            // The checks have their own words for a table that isn't there, can't be written or isn't ours.
+            Err(fault) if fault.kind == FaultKind::Definite => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    let found = session
+        .say(
+            name,
+            &format!(
+                "SELECT /* tableshift */ DISTINCT CONCAT(OBJECT_SCHEMA, '.', OBJECT_NAME) FROM \
+                 performance_schema.metadata_locks WHERE OBJECT_TYPE='TABLE' AND OBJECT_SCHEMA NOT IN \
+                 ('performance_schema', 'mysql', 'sys') AND NOT (OBJECT_SCHEMA={} AND OBJECT_NAME={}) AND \
+                 OWNER_THREAD_ID=(SELECT THREAD_ID FROM performance_schema.threads WHERE \
+                 PROCESSLIST_ID=CONNECTION_ID())",
+                text_literal(&names.schema),
+                text_literal(&names.original)
+            ),
+        )
+        .await;
+    session.say(name, "ROLLBACK").await?;
+    session
+        .say(name, "SET SESSION foreign_key_checks=0")
+        .await?;
+    match found {
+        Ok(found) => Ok((0..found.rows.len())
+            .map(|row| text(&found, row, 0))
+            .collect()),
+        // Without the privilege to look, the privilege check speaks.
+        Err(fault) if fault.kind == FaultKind::Definite => Ok(Vec::new()),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// What reaches the table from elsewhere has to name its schema.
 async fn reached_from(session: &mut Session, names: &Names) -> Result<Vec<String>, Fault> {
     let (schema, table) = (text_literal(&names.schema), text_literal(&names.original));
@@ -423,7 +475,7 @@ async fn leftovers(session: &mut Session, names: &Names) -> Result<Vec<Leftover>
 }
 
 /// What a migration needs on the schema, and globally.
-const ON_SCHEMA: [&str; 9] = [
+const ON_SCHEMA: [&str; 10] = [
     "ALTER",
     "CREATE",
     "DELETE",
@@ -432,6 +484,8 @@ const ON_SCHEMA: [&str; 9] = [
     "INSERT",
     "LOCK TABLES",
     "SELECT",
+    // Without it the table's triggers can't be seen.
+    "TRIGGER",
     "UPDATE",
 ];
 const GLOBAL: [&str; 2] = ["REPLICATION SLAVE", "REPLICATION CLIENT"];
@@ -584,7 +638,7 @@ mod tests {
         let lacking = lacking(&[
             "GRANT SELECT, REPLICATION CLIENT ON *.* TO `a`@`%`",
             "GRANT ALL PRIVILEGES ON `other`.* TO `a`@`%`",
-            "GRANT DELETE, INSERT, UPDATE, CREATE, DROP, ALTER, INDEX ON `shop_1`.* TO `a`@`%`",
+            "GRANT DELETE, INSERT, UPDATE, CREATE, DROP, ALTER, INDEX, TRIGGER ON `shop_1`.* TO `a`@`%`",
         ]);
         assert_eq!(
             lacking,

@@ -22,6 +22,8 @@ struct Layout {
 /// What is needed to read keys from the row events of one table.
 #[derive(Debug, Clone)]
 pub struct KeyReader {
+    /// What a row was before doesn't matter, so its image needn't have the whole key.
+    after_only: bool,
     layouts: Vec<Layout>,
     /// For each column of the table, its position in the key.
     places: Vec<Option<usize>>,
@@ -70,10 +72,20 @@ impl KeyReader {
             .map(|position| columns.iter().position(|column| column.ordinal == position))
             .collect();
         Ok(Self {
+            after_only: false,
             layouts,
             places,
             columns: columns.to_vec(),
         })
+    }
+
+    /// The same for rows of which only what they have become matters.
+    #[must_use]
+    pub fn after_only(self) -> Self {
+        Self {
+            after_only: true,
+            ..self
+        }
     }
 
     /// Calls `take` with the keys of every row of an event.
@@ -109,7 +121,11 @@ impl KeyReader {
                 None => None,
             };
             take(RowKeys {
-                before: whole(old.as_deref(), None)?,
+                before: if self.after_only {
+                    None
+                } else {
+                    whole(old.as_deref(), None)?
+                },
                 after: whole(new.as_deref(), old.as_deref())?,
             });
         }

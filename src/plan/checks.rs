@@ -15,7 +15,7 @@ const OLDEST: Version = Version {
 
 type Check = fn(&Inspection, &Alter, &Names, &Wishes) -> Vec<Refusal>;
 
-const CHECKS: [Check; 18] = [
+const CHECKS: [Check; 20] = [
     distinct_names,
     version,
     packet,
@@ -26,6 +26,8 @@ const CHECKS: [Check; 18] = [
     privileges,
     table_exists,
     engine,
+    names_as_the_server_has_them,
+    quoting,
     alter_clauses,
     rename_table,
     alter_names_this_table,
@@ -215,6 +217,48 @@ fn engine(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> 
     }
 }
 
+/// Helpers, locks and CHECK names are made from the name as given; with another spelling they would be
+/// those of another table.
+fn names_as_the_server_has_them(
+    facts: &Inspection,
+    _: &Alter,
+    names: &Names,
+    _: &Wishes,
+) -> Vec<Refusal> {
+    match &facts.original {
+        Some(table) if !table.name.is_empty() && table.name != names.original => {
+            vec![Refusal::new(
+                format!(
+                    "the table is called `{}` on the server, not `{}`",
+                    table.name, names.original
+                ),
+                format!("write --table={}", table.name),
+            )]
+        }
+        Some(_) | None => vec![],
+    }
+}
+
+/// The ALTER is read, here and by the session that runs it, with plain quotes and backslashes.
+fn quoting(facts: &Inspection, alter: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
+    let modes = ["NO_BACKSLASH_ESCAPES", "ANSI_QUOTES"];
+    let marks = ['\\', '"'];
+    modes
+        .iter()
+        .zip(marks)
+        .filter(|(mode, mark)| {
+            facts.server.sql_mode.contains(**mode) && alter.clauses.contains(*mark)
+        })
+        .map(|(mode, mark)| {
+            Refusal::new(
+                format!("the server's sql_mode has {mode}, and the ALTER contains {mark}"),
+                "write it so that it means the same in every mode: a string without backslashes, names in \
+                 back-quotes, strings in single quotes",
+            )
+        })
+        .collect()
+}
+
 fn alter_clauses(_: &Inspection, alter: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
     alter
         .refused
@@ -295,6 +339,26 @@ fn foreign_keys(facts: &Inspection, alter: &Alter, names: &Names, _: &Wishes) ->
             )
         })
         .collect();
+    let seen = |relative: &&String| {
+        let mut keys = facts.foreign_keys.iter();
+        keys.any(|key| same_name(&key.child, relative) || same_name(&key.parent, relative))
+    };
+    // With triggers on the table their own refusal is word enough.
+    let unseen: Vec<&str> = facts
+        .relatives
+        .iter()
+        .filter(|relative| !seen(relative) && facts.triggers.is_empty())
+        .map(String::as_str)
+        .collect();
+    if !unseen.is_empty() {
+        refusals.push(Refusal::new(
+            format!(
+                "changes of this table reach {}, by a foreign key or trigger that the account can't see",
+                unseen.join(", ")
+            ),
+            "look with an account that sees all schemas (SELECT ON *.*), and drop the foreign key first",
+        ));
+    }
     if alter.adds_foreign_key {
         refusals.push(Refusal::new(
             "the ALTER adds a foreign key",
@@ -338,6 +402,17 @@ fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> V
             "--initially-drop-old-table",
         ),
     ] {
+        let ghost_in_the_way = name == &names.ghost && allowed && !wishes.execute;
+        let there = facts
+            .leftovers
+            .iter()
+            .any(|leftover| same_name(&leftover.name, name));
+        if there && ghost_in_the_way {
+            refusals.push(Refusal::new(
+                format!("table `{}`.`{name}` already exists", names.schema),
+                "without --execute nothing is dropped: drop it for a trial, or add --execute",
+            ));
+        }
         if !allowed
             && facts
                 .leftovers
@@ -360,5 +435,35 @@ fn unique_key_at_all(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Ve
             "add a primary key first (an invisible AUTO_INCREMENT column will do)",
         )],
         Some(_) | None => vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::alter::parse;
+    use crate::plan::inspection::Table;
+
+    #[test]
+    fn a_name_in_another_spelling_is_told() {
+        let facts = Inspection {
+            original: Some(Table {
+                name: "orders".into(),
+                ..Table::default()
+            }),
+            ..Inspection::default()
+        };
+        let alter = parse("FORCE").expect("a good ALTER");
+        let check = |name: &str| {
+            let names = Names::new("shop", name, None, None);
+            names_as_the_server_has_them(&facts, &alter, &names, &Wishes::default())
+        };
+        assert!(check("orders").is_empty());
+        let refusals = check("ORDERS");
+        assert!(
+            refusals
+                .iter()
+                .any(|refusal| refusal.next == "write --table=orders")
+        );
     }
 }

@@ -40,6 +40,10 @@ pub struct Conversion {
     /// A division by zero ends the run: the ALTER makes the server compute something that it would
     /// refuse for that reason.
     pub division_by_zero_fails: bool,
+    /// Fractions of a second are cut and not rounded, as the server's sql_mode has it.
+    pub truncates_fractions: bool,
+    /// `--allow-zero-in-date`, or no strict mode.
+    pub zero_dates_allowed: bool,
 }
 
 impl Conversion {
@@ -61,6 +65,8 @@ impl Conversion {
                 OldDates::Refused
             },
             division_by_zero_fails,
+            truncates_fractions: false,
+            zero_dates_allowed: lenient,
         }
     }
 
@@ -84,7 +90,12 @@ impl Conversion {
         } else {
             ""
         };
-        format!("{strict}NO_AUTO_VALUE_ON_ZERO{dates}{division}")
+        let fractions = if self.truncates_fractions {
+            ",TIME_TRUNCATE_FRACTIONAL"
+        } else {
+            ""
+        };
+        format!("{strict}NO_AUTO_VALUE_ON_ZERO{dates}{division}{fractions}")
     }
 }
 

@@ -224,6 +224,9 @@ pub struct Inspection {
     pub triggers: Vec<String>,
     /// Foreign keys from and to the original.
     pub foreign_keys: Vec<ForeignKey>,
+    /// Tables that the server locks when rows of the original change: relatives by foreign keys, and tables
+    /// that its triggers use, those included that the account can't see.
+    pub relatives: Vec<String>,
     /// Views, triggers and routines of other schemas that mention the table: through them a statement
     /// that names neither table nor schema can change it.
     pub reached_from: Vec<String>,

@@ -47,6 +47,8 @@ impl Refusal {
 /// The operator's wishes that the checks ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wishes {
+    /// `--execute`: without it nothing is dropped.
+    pub execute: bool,
     /// `--initially-drop-ghost-table`.
     pub drop_ghost_first: bool,
     /// `--initially-drop-old-table`.
@@ -217,7 +219,9 @@ pub fn make(
     let division = wishes.misfits == Misfits::Refused
         && server_mode.contains("ERROR_FOR_DIVISION_BY_ZERO")
         && conversion::computes_anew(&original, &ghost);
-    let conversion = Conversion::new(wishes, &columns.shared, division);
+    let mut conversion = Conversion::new(wishes, &columns.shared, division);
+    conversion.truncates_fractions = server_mode.contains("TIME_TRUNCATE_FRACTIONAL");
+    refusals.extend(zero_defaults(conversion, server_mode, &columns, &ghost));
     let unverified = match conversion.misfits {
         Misfits::Refused => Vec::new(),
         Misfits::Adjusted => may_be_adjusted(&columns),
@@ -325,6 +329,45 @@ fn null_into_timestamp(conversion: Conversion, columns: &ColumnMap) -> Vec<Refus
                     shared.from.name
                 ),
                 "leave --skip-strict-mode out, or give rows with NULL a time first",
+            )
+        })
+        .collect()
+}
+
+/// Defaults that a plain ALTER refuses in the server's mode: the ghost gets its shape in one that lets the
+/// original's own through.
+fn zero_defaults(
+    conversion: Conversion,
+    server_mode: &str,
+    columns: &ColumnMap,
+    ghost: &Table,
+) -> Vec<Refusal> {
+    let refused = server_mode.contains("NO_ZERO_DATE") || server_mode.contains("NO_ZERO_IN_DATE");
+    if !refused || conversion.zero_dates_allowed {
+        return Vec::new();
+    }
+    let unchanged = |column: &Column| {
+        columns.original_of(&column.name).is_some_and(|shared| {
+            shared.from.default == column.default && shared.from.column_type == column.column_type
+        })
+    };
+    let zero = |column: &&Column| {
+        let default = column.default.as_deref().unwrap_or_default();
+        let date = default.split(' ').next().unwrap_or_default();
+        temporal(&column.data_type) && (date.contains("-00") || date.starts_with("0000-"))
+    };
+    ghost
+        .columns
+        .iter()
+        .filter(zero)
+        .filter(|column| !unchanged(column))
+        .map(|column| {
+            Refusal::new(
+                format!(
+                    "the default of column `{}` is a zero date, which the server's sql_mode refuses",
+                    column.name
+                ),
+                "give it another default, or --allow-zero-in-date",
             )
         })
         .collect()

@@ -145,6 +145,45 @@ impl Sql {
         ))
     }
 
+    /// Looks for a row that AUTO_INCREMENT would number in a column that gets it by the ALTER; nothing to
+    /// look for when none does.
+    #[must_use]
+    pub fn zeros_that_would_be_numbered(&self, plan: &crate::plan::Plan) -> Option<Statement> {
+        let gains = |shared: &&super::SharedColumn| {
+            shared.to.auto_increment() && !shared.from.auto_increment()
+        };
+        let shared = plan.columns.shared.iter().find(gains)?;
+        let column = format!(
+            "{}.{}",
+            self.original.table,
+            super::quoted(&shared.from.name)
+        );
+        Some(Statement::new(
+            "look for zeros",
+            format!(
+                "SELECT /* tableshift */ 1 FROM {} WHERE {column} = 0 OR {column} IS NULL LIMIT 1",
+                self.original.table
+            ),
+        ))
+    }
+
+    /// The same in the ghost, where the column is the beginning of an index: what has come during the run.
+    #[must_use]
+    pub fn zeros_in_the_ghost(&self, plan: &crate::plan::Plan) -> Option<Statement> {
+        let gains = |shared: &&super::SharedColumn| {
+            shared.to.auto_increment() && !shared.from.auto_increment()
+        };
+        let shared = plan.columns.shared.iter().find(gains)?;
+        Some(Statement::new(
+            "look for zeros",
+            format!(
+                "SELECT /* tableshift */ 1 FROM {table} WHERE {table}.{} = 0 LIMIT 1",
+                super::quoted(&shared.to.name),
+                table = self.ghost.table,
+            ),
+        ))
+    }
+
     /// Counts duplicates under a unique key that the ALTER introduces.
     #[must_use]
     pub fn count_duplicates(&self, terms: &[Term<'_>]) -> Option<Statement> {
