@@ -9,6 +9,7 @@ mod checks;
 pub mod columns;
 pub mod constraints;
 pub mod conversion;
+pub mod gtid;
 pub mod inspection;
 pub mod key;
 pub mod names;
