@@ -13,6 +13,7 @@ pub mod gtid;
 pub mod inspection;
 pub mod key;
 pub mod names;
+pub mod privileges;
 pub mod shown;
 pub mod statement;
 mod time_zone;
