@@ -17,6 +17,7 @@ pub mod privileges;
 pub mod shown;
 pub mod statement;
 mod time_zone;
+pub mod topology;
 pub mod unique_key;
 
 use alter::Alter;
