@@ -127,6 +127,10 @@ pub struct Topology {
     pub gtid: bool,
     /// What is done on a replica.
     pub on_replica: OnReplica,
+    /// The primary may have another primary as its source.
+    pub co_primaries: bool,
+    /// The server may be fed by something that SHOW REPLICA STATUS doesn't show.
+    pub unseen_replication: bool,
 }
 
 /// What is done when the server is a replica.

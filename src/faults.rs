@@ -24,7 +24,7 @@ use mysql_async::{Error, IoError, ServerError};
 
 /// Every point, by the role of the connection it stands on. A statement that isn't here is a panic,
 /// so none can be forgotten; the test walks the whole list.
-pub const POINTS: [(&str, &[&str]); 12] = [
+pub const POINTS: [(&str, &[&str]); 13] = [
     (
         "main",
         &[
@@ -37,6 +37,7 @@ pub const POINTS: [(&str, &[&str]); 12] = [
             "read the server's settings",
             "read the server's instruments",
             "read a status variable",
+            "read the replication settings",
             "read the replication status",
             "read the binary log's position",
             "read the table's catalogue",
@@ -167,6 +168,26 @@ pub const POINTS: [(&str, &[&str]); 12] = [
             "connect",
             "look for an earlier connection",
             "end a connection",
+        ],
+    ),
+    // A replica that is followed, servers above it, and replication itself (tests/replica.rs).
+    (
+        "topology",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "read the server's settings",
+            "read the server's instruments",
+            "read a status variable",
+            "read the replication settings",
+            "read the replication status",
+            "read the binary log's position",
+            "read the account",
+            "read the account's privileges",
+            "look for the first marker",
+            "stop replication",
+            "start replication",
         ],
     ),
     ("stream", &["connect", "event"]),

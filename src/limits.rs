@@ -108,6 +108,25 @@ pub const BINLOG_SILENCE: Duration = Duration::from_secs(10);
 /// Time without an event but the server's heartbeats after which the dump is asked for again: our own
 /// heartbeats should have come many times by then.
 pub const BINLOG_QUIET: Duration = Duration::from_secs(15);
+/// Attempts to follow a replica's log again that may fail in a row (with [`RECONNECT_PAUSE`] between): a
+/// replica that is restarted recovers for minutes, and nothing is lost meanwhile.
+pub const REPLICA_RECONNECTS: u32 = 300;
+/// Longest wait at the start for the replica to show the first row written on the primary: longer than
+/// anybody lets a replica lag unnoticed.
+pub const REPLICA_WAIT: Duration = Duration::from_secs(3_600);
+/// Pause between two looks at a replica.
+pub const REPLICA_PAUSE: Duration = Duration::from_millis(50);
+/// Time that passes between two words about a wait.
+pub const WAIT_TOLD: Duration = Duration::from_secs(5);
+/// Lag of a followed replica from which on it is told.
+pub const REPLICA_LAG_TOLD: Duration = Duration::from_secs(10);
+/// Servers between the one that is followed and the primary: chains are seldom longer than three.
+pub const CHAIN_MAX: usize = 8;
+/// Longest wait for a replica's applier to stop: the transaction that it is at comes to its end first.
+pub const REPLICA_STOP_WAIT: Duration = Duration::from_secs(300);
+/// Times that replication is told to stop or to start: one answer may be lost, and once the statement may
+/// have another name.
+pub const REPLICATION_TRIES: u32 = 4;
 /// Longest wait of the start barrier for transactions that were open when the position was taken.
 pub const BARRIER_WAIT: Duration = Duration::from_secs(3_600);
 /// Pause between two looks of the start barrier.
@@ -162,6 +181,8 @@ const _: () = assert!(
         + RECONNECTS as u64 * (RECONNECT_PAUSE.as_secs() + CONNECT_TIMEOUT.as_secs())
         < LIVENESS.as_secs()
 );
+const _: () =
+    assert!(REPLICA_STOP_WAIT.as_secs() + STATEMENT_TIMEOUT.as_secs() < LIVENESS.as_secs());
 // Keys in conflict wait for events behind them in the stream: they must never fill the set. A key
 // is 3072 bytes at most (InnoDB's limit).
 const _: () = assert!(CUT_OVER_DIRTY_MAX * (3_072 + DIRTY_KEY_OVERHEAD) < DIRTY_BYTES_MAX);

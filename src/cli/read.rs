@@ -428,6 +428,8 @@ impl<'a> Given<'a> {
                 .map(|user| (user, self.text("master-password"))),
             gtid: self.is_on("gtid"),
             on_replica,
+            co_primaries: self.is_on("allow-master-master"),
+            unseen_replication: self.is_on("tungsten"),
         }
     }
 

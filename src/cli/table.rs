@@ -249,11 +249,11 @@ pub const GROUPS: [Group; 10] = [
                 ),
                 "the primary may always be named",
             ),
-            nothing(
-                switch("allow-master-master", "The primary may have a co-primary"),
-                "only the server that is written to counts",
+            switch("allow-master-master", "The primary may have a co-primary"),
+            switch(
+                "tungsten",
+                "The server is fed by replication it doesn't show",
             ),
-            not_yet(switch("tungsten", "Replication by Tungsten")),
             nothing(
                 switch(
                     "aliyun-rds",
@@ -274,10 +274,10 @@ pub const GROUPS: [Group; 10] = [
                 switch("assume-rbr", "Don't change the binary log's format"),
                 "the format is checked and never changed",
             ),
-            not_yet(switch(
-                "switch-to-rbr",
-                "Set binlog_format=ROW on the replica",
-            )),
+            nothing(
+                switch("switch-to-rbr", "Set binlog_format=ROW on the replica"),
+                "the format is checked and never changed; another than ROW is refused with what to run",
+            ),
             switch("test-on-replica", "Rehearse on a replica; both tables stay"),
             switch(
                 "test-on-replica-skip-replica-stop",

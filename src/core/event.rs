@@ -54,6 +54,9 @@ pub enum Event {
     MarkerSeen(Marker),
     /// The stream delivered a heartbeat, so many milliseconds after it was written.
     HeartbeatSeen(u64),
+    /// The stream has nothing to deliver, because the replica that is followed applies nothing; but it is
+    /// there.
+    StreamAlive,
     /// A refresh is over.
     Refreshed(RefreshOutcome),
     /// A chunk was compared: its number, rows, differing keys, and the time in milliseconds.

@@ -179,6 +179,13 @@ fn a_marker_that_never_comes_back_ends_the_run() {
 }
 
 #[test]
+fn a_replica_that_applies_nothing_for_hours_is_waited_for() {
+    let mut core = gate(Vec::new());
+    core.step(Event::HeartbeatSeen(60_000));
+    goes_on(core, &[Event::StreamAlive]);
+}
+
+#[test]
 fn a_silent_stream_ends_the_run() {
     let mut core = gate(Vec::new());
     core.step(Event::Postponed(true));

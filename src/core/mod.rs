@@ -241,6 +241,7 @@ impl Core {
                 self.verification.marker_seen(marker);
                 self.marker_seen_in_attempt(marker, commands);
             }
+            Event::StreamAlive => self.liveness.delivered += 1,
             Event::HeartbeatSeen(age_ms) => {
                 self.liveness.delivered += 1;
                 self.liveness.heartbeats += 1;

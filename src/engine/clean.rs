@@ -1,6 +1,6 @@
 //! Clean-up: what stays on the server at the end of a run, and what goes.
 
-use crate::config::Config;
+use crate::config::{Config, OnReplica};
 use crate::core::event::Outcome;
 use crate::limits;
 use crate::mysql::classify::{Fault, FaultKind};
@@ -19,6 +19,10 @@ pub(super) async fn clean(
     reporter: &Reporter,
 ) -> bool {
     match outcome {
+        // Nothing was renamed; both tables stay for comparison.
+        Outcome::Completed if matches!(config.topology.on_replica, OnReplica::Test { .. }) => {
+            drop(session, names, &names.changelog, reporter).await
+        }
         Outcome::Completed => {
             let mut kept = drop(session, names, &names.changelog, reporter).await;
             if config.drop_old {

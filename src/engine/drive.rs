@@ -6,12 +6,15 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::behind::Behind;
 use super::clerk::{self, Clerk};
 use super::clock::{Clock, unlike_others};
 use super::console::{Console, Parts};
 use super::count::Counting;
 use super::locker::{Locker, Timeline};
+use super::rehearsal::Rehearsal;
 use super::throttle::Collectors;
+use super::topology::{self, Route};
 use super::workers::{Done, Worker};
 use super::{barrier, keeper, open, prepare, step, usual};
 use crate::config::{Config, RowCount, Throttle};
@@ -23,9 +26,9 @@ use crate::core::event::{Command, Event, Failure, Marker, Outcome};
 use crate::core::rules::Rules;
 use crate::core::{Core, Counters, Settings, Stage};
 use crate::limits;
-use crate::mysql::binlog::{self, Delivery, Source};
+use crate::mysql::binlog::{self, Anchor, Delivery, ReplicaLog, Source};
 use crate::mysql::classify::Fault;
-use crate::mysql::inspect;
+use crate::mysql::inspect::{self, Counted};
 use crate::mysql::place::Position;
 use crate::mysql::session::{Address, Session, Setup};
 use crate::plan::Plan;
@@ -62,8 +65,8 @@ pub(super) struct Run<'a> {
     pub plan: Arc<Plan>,
     /// What the server is.
     pub server: Server,
-    /// How to reach it.
-    pub address: &'a Address,
+    /// Where the run works.
+    pub route: &'a Route,
     /// The connection that holds the advisory lock.
     pub main_id: u32,
     /// The run's clock.
@@ -91,25 +94,22 @@ pub(super) async fn drive(
     (wishes, mut wish_queue): Wishes,
 ) -> Result<Outcome, Fault> {
     let (done, mut results) = mpsc::channel(64);
-    let (mut crew, mut deliveries, position) = begin(&run, (done, wishes.clone())).await?;
+    let begun = tokio::select! {
+        begun = begin(&run, (done, wishes.clone()), surface.hooks.clone()) => begun?,
+        // A replica may have to be waited for; nothing was copied yet.
+        () = stopped(&mut wish_queue, run.reporter) => return Ok(Outcome::Stopped),
+    };
+    let (mut crew, mut deliveries, position) = begun;
     let plan = Arc::clone(&run.plan);
     let Run {
         config,
-        address,
+        route,
         clock,
         reporter,
         ..
     } = run;
     let settings = settings(config, &plan);
-    let parts = Parts {
-        desk: Desk::new(config, surface.facts, settings.chunk_rows_max),
-        sockets: surface.sockets,
-        hooks: surface.hooks,
-        progress: surface.progress,
-        silent: crew.silent.clone(),
-        clock,
-        chunk_rows_cap: rows_by_bytes(&plan),
-    };
+    let parts = parts(&run, surface, &crew, settings.chunk_rows_max);
     let (mut console, already) =
         Console::open(parts, config, wishes.clone(), &mut crew.tasks, reporter);
     crew.collect(&run, console.throttle(), wishes);
@@ -118,9 +118,10 @@ pub(super) async fn drive(
     for event in already {
         core.step(event);
     }
-    let mut watch = Watch::new(&plan, clock, position, config.row_count);
+    let mut watch = Watch::new(&run, position);
     let mut ticks = ticks();
-    let mut counting = Counting::start(config.row_count, &mut crew.tasks, address, &plan.names);
+    let written = &route.written;
+    let mut counting = Counting::start(config.row_count, &mut crew.tasks, written, &plan.names);
     let mut commands = console.begin(&counting, &mut core).await;
     while core.outcome().is_none() {
         for command in commands {
@@ -133,7 +134,7 @@ pub(super) async fn drive(
                 event => event.into_iter().collect(),
             },
             delivery = deliveries.recv(), if core.wants_changes() => {
-                watch.delivered(delivery, &address.token).into_iter().collect()
+                watch.delivered(delivery, &route.written.token).into_iter().collect()
             }
             wish = wish_queue.recv() => wish.map(|wish| console.wished(wish)).unwrap_or_default(),
             said = console.next() => {
@@ -162,6 +163,18 @@ pub(super) async fn drive(
     Ok(outcome)
 }
 
+fn parts(run: &Run<'_>, surface: Surface, crew: &Crew, chunk_rows_max: u64) -> Parts {
+    Parts {
+        desk: Desk::new(run.config, surface.facts, chunk_rows_max),
+        sockets: surface.sockets,
+        hooks: surface.hooks,
+        progress: surface.progress,
+        silent: crew.silent.clone(),
+        clock: run.clock,
+        chunk_rows_cap: rows_by_bytes(&run.plan),
+    }
+}
+
 fn ticks() -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(limits::TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
@@ -172,19 +185,20 @@ fn ticks() -> tokio::time::Interval {
 async fn begin(
     run: &Run<'_>,
     tell: (mpsc::Sender<Done>, mpsc::Sender<Wish>),
+    hooks: Option<Runner>,
 ) -> Result<(Crew, mpsc::Receiver<Delivery>, Position), Fault> {
     let (roster, joined) = mpsc::channel(limits::ROSTER_QUEUE);
-    let mut address = run.address.clone();
+    let mut address = run.route.written.clone();
     address.server_uuid = Some(run.server.uuid.clone());
     address.lock = Some((run.plan.names.advisory_lock(), run.main_id));
     let members = Address {
         roster: Some(roster),
         ..address.clone()
     };
-    let mut crew = assemble(run, &members, tell).await?;
+    let mut crew = assemble(run, &members, tell, hooks).await?;
     step("connected").await;
     let mut barrier = open(&members, "barrier", &run.plan).await?;
-    let position = inspect::position(&mut barrier).await?;
+    let position = position(run, &mut barrier, &crew.markers).await?;
     run.reporter
         .info(format!("following the binary log from {position}"));
     // What is altered from here on is in the log; what was altered before must not have been.
@@ -201,6 +215,54 @@ async fn begin(
 /// Rows of this table that a chunk may have for their size.
 fn rows_by_bytes(plan: &Plan) -> u64 {
     (limits::CHUNK_BYTES_MAX / plan.original.row_bytes.max(1)).max(1)
+}
+
+/// The position from which the log is followed.
+///
+/// A replica's is taken before the start barrier looks at the primary's locks. What stood in the
+/// replica's log then had been logged on the primary before, so its writer is either done or among those
+/// that the barrier finds. The other way round, a transaction could be logged on both between the look and
+/// the position, and be in neither.
+async fn position(
+    run: &Run<'_>,
+    barrier: &mut Session,
+    markers: &mpsc::Sender<Marker>,
+) -> Result<Position, Fault> {
+    let counted = if run.config.topology.gtid {
+        Counted::ByGtids
+    } else {
+        Counted::InFiles
+    };
+    let Some(followed) = &run.route.followed else {
+        return inspect::position(barrier, counted).await;
+    };
+    let mut replica = Session::open(&followed.address, usual("topology", String::new())).await?;
+    // The clerk's end would be told by its own result.
+    let _ = markers.send(topology::FIRST_MARKER).await;
+    topology::arrived(
+        &mut replica,
+        &run.plan.names,
+        &followed.address.token,
+        run.clock,
+        run.reporter,
+    )
+    .await?;
+    inspect::position(&mut replica, counted).await
+}
+
+/// Returns when the operator wants to stop. Other wishes have no meaning before the loop; what files say
+/// is looked at again when it begins.
+async fn stopped(wishes: &mut mpsc::Receiver<Wish>, reporter: &Reporter) {
+    loop {
+        match wishes.recv().await {
+            Some(Wish::Stop(why)) => {
+                reporter.info(why);
+                return;
+            }
+            Some(Wish::Throttle(..) | Wish::Files(_) | Wish::CopyRetried(_)) => {}
+            None => return std::future::pending().await,
+        }
+    }
 }
 
 fn settings(config: &Config, plan: &Plan) -> Settings {
@@ -229,13 +291,26 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
 }
 
 fn source(run: &Run<'_>, address: &Address) -> Source {
-    let (plan, server) = (&run.plan, run.server.clone());
+    let plan = &run.plan;
+    let mut losses_max = limits::RECONNECTS;
+    let (address, server, anchor) = match &run.route.followed {
+        None => (address, &run.server, Anchor::Lock(run.main_id)),
+        Some(followed) => {
+            losses_max = limits::REPLICA_RECONNECTS;
+            let log = if followed.server.flushes_log {
+                ReplicaLog::Flushed
+            } else {
+                ReplicaLog::Unflushed
+            };
+            (&followed.address, &followed.server, Anchor::Replica(log))
+        }
+    };
     Source {
         address: address.clone(),
-        server_uuid: server.uuid,
+        server_uuid: server.uuid.clone(),
         server_started: server.started,
-        lock_holder: run.main_id,
-        losses_max: run.config.dump_failures_max.unwrap_or(limits::RECONNECTS),
+        anchor,
+        losses_max: run.config.dump_failures_max.unwrap_or(losses_max),
         seed: unlike_others(),
         names: plan.names.clone(),
         key: plan.key.columns.clone(),
@@ -248,6 +323,7 @@ async fn assemble(
     run: &Run<'_>,
     address: &Address,
     (done, news): (mpsc::Sender<Done>, mpsc::Sender<Wish>),
+    hooks: Option<Runner>,
 ) -> Result<Crew, Fault> {
     let Run {
         config,
@@ -286,7 +362,7 @@ async fn assemble(
         silent: resting,
     };
     tasks.spawn(clerk.run(marker_queue, done.clone()));
-    let locker = locker(run, address, sql).await?;
+    let locker = locker(run, address, sql, hooks).await?;
     let (locks, lock_queue) = mpsc::channel(4);
     tasks.spawn(locker.run(lock_queue, done.clone()));
     let idle = (0..count).collect();
@@ -305,7 +381,12 @@ async fn assemble(
     })
 }
 
-async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locker, Fault> {
+async fn locker(
+    run: &Run<'_>,
+    address: &Address,
+    sql: Arc<Sql>,
+    hooks: Option<Runner>,
+) -> Result<Locker, Fault> {
     let mode = run.plan.conversion.sql_mode();
     let lock_held_max = run.config.cut_over.lock_held_max.as_secs();
     // It looks at the lock at every attempt; and what became of a RENAME must be found out even if
@@ -341,6 +422,7 @@ async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locke
         analyzed: false,
         clock: run.clock,
         timeline: Timeline::default(),
+        rehearsal: Rehearsal::new(run.config, &unlocked, hooks, run.reporter),
     })
 }
 
@@ -357,7 +439,7 @@ impl Crew {
             silent: self.silent.subscribe(),
             address: Address {
                 server_uuid: Some(run.server.uuid.clone()),
-                ..run.address.clone()
+                ..run.route.written.clone()
             },
             names: run.plan.names.clone(),
             heartbeat: run.config.heartbeat,
@@ -484,17 +566,21 @@ struct Watch {
     cut_over_ms: u64,
     shown_ms: u64,
     next_hint_ms: u64,
+    /// The replica that is followed, if it is one.
+    behind: Option<Behind>,
 }
 
 /// Time between two hint blocks, gh-ost's.
 const HINT_EVERY_MS: u64 = 600_000;
 
 impl Watch {
-    fn new(plan: &Plan, clock: Clock, position: Position, count: RowCount) -> Self {
+    fn new(run: &Run<'_>, position: Position) -> Self {
+        let clock = run.clock;
+        let lag_max = run.config.throttle.lag_max;
         Self {
-            counting_rows: count == RowCount::Before,
+            counting_rows: run.config.row_count == RowCount::Before,
             clock,
-            rows_estimate: plan.original.rows_estimate,
+            rows_estimate: run.plan.original.rows_estimate,
             position,
             stage: Stage::Barrier,
             stage_since_ms: clock.elapsed_ms(),
@@ -503,6 +589,7 @@ impl Watch {
             cut_over_ms: 0,
             shown_ms: 0,
             next_hint_ms: 0,
+            behind: run.route.followed.as_ref().map(|_| Behind::new(lag_max)),
         }
     }
 
@@ -533,6 +620,7 @@ impl Watch {
                 self.position = position;
                 None
             }
+            Some(Delivery::Alive) => Some(Event::StreamAlive),
             Some(Delivery::Broken(failure)) => Some(Event::Broken(failure)),
             None => Some(Event::Broken(Failure::new(
                 "the stream of changes ended",
@@ -553,6 +641,10 @@ impl Watch {
         }
         if now >= self.shown_ms + 100 {
             self.shown_ms = now;
+            // While a pause was asked for, no heartbeat may be written.
+            if let (Some(behind), None) = (&mut self.behind, view.throttled) {
+                behind.tell(view.lag_ms, reporter);
+            }
             let snapshot = self.snapshot(core, console, now);
             console.progressed(view.stage, &snapshot);
             if now >= self.next_hint_ms {
@@ -615,7 +707,11 @@ impl Watch {
             (Some(reason), _) => format!("throttled, {reason}"),
             (None, _) if self.counting_rows => "counting rows".into(),
             (None, stage) if console.is_postponing(stage) => "postponing cut-over".into(),
-            (None, _) => "migrating".into(),
+            (None, stage) => self
+                .behind
+                .as_ref()
+                .and_then(|behind| behind.waited_for(stage, view.lag_ms))
+                .unwrap_or_else(|| "migrating".into()),
         };
         Snapshot {
             rows_copied: copied,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
+use super::rehearsal::Rehearsal;
 use super::workers::{Done, bad_key, pick};
 use crate::core::event::{Command, Event, Ownership};
 use crate::limits;
@@ -45,6 +46,8 @@ pub(super) struct Locker {
     pub(super) clock: Clock,
     /// When the steps of the present attempt were done.
     pub(super) timeline: Timeline,
+    /// Nothing is swapped, but replication is stopped before the last refresh.
+    pub(super) rehearsal: Option<Rehearsal>,
 }
 
 /// Moments of one attempt, in milliseconds since the start of the run; told at its end, because the
@@ -69,6 +72,7 @@ impl Locker {
         }
         // The lock goes with its connection, whatever happened before.
         self.release().await;
+        self.resume_replication().await;
     }
 
     async fn work(&mut self, job: Command) -> Event {
@@ -77,10 +81,12 @@ impl Locker {
                 Ok(true) => Event::Locked,
                 Ok(false) => {
                     self.release().await;
+                    self.resume_replication().await;
                     Event::NotLocked
                 }
                 Err(fault) => {
                     self.release().await;
+                    self.resume_replication().await;
                     self.not_locked(&fault)
                 }
             },
@@ -94,6 +100,7 @@ impl Locker {
                     }
                     Err(fault) => {
                         self.release().await;
+                        self.resume_replication().await;
                         match fault.kind {
                             FaultKind::Lost | FaultKind::TimedOut | FaultKind::Conflict => {
                                 self.reporter
@@ -107,9 +114,11 @@ impl Locker {
                     }
                 }
             }
+            Command::Rename if self.rehearsal.is_some() => self.leave_both().await,
             Command::Rename => self.rename().await,
             Command::Unlock => {
                 self.release().await;
+                self.resume_replication().await;
                 Event::Unlocked
             }
             Command::ReadOwnership => Event::OwnershipRead(self.read_ownership().await),
@@ -143,6 +152,9 @@ impl Locker {
         self.still_alone().await?;
         if self.blocked_for_long(wait_ms).await? {
             return Ok(false);
+        }
+        if let Some(rehearsal) = &mut self.rehearsal {
+            rehearsal.stop_replication().await?;
         }
         self.analyze_once().await?;
         self.carry_auto_increment_early().await?;
@@ -461,6 +473,22 @@ impl Locker {
         self.holder
             .as_mut()
             .ok_or_else(|| Fault::lost("use the locking connection"))
+    }
+
+    /// The end of a rehearsal: everything is refreshed, nothing changes any more, and both tables stay.
+    async fn leave_both(&mut self) -> Event {
+        if let Some(rehearsal) = &mut self.rehearsal {
+            rehearsal.complete();
+        }
+        self.release().await;
+        Event::Renamed
+    }
+
+    /// After an attempt in vain the replica goes on until the next one.
+    async fn resume_replication(&mut self) {
+        if let Some(rehearsal) = &mut self.rehearsal {
+            rehearsal.start_replication().await;
+        }
     }
 
     /// Sends the rename; its answer, or the lack of one, decides.

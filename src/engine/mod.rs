@@ -2,6 +2,7 @@
 //! operator to [`crate::core::Core`], and cleans up. Holds no migration state of its own.
 
 pub mod barrier;
+mod behind;
 mod clean;
 pub mod clerk;
 pub mod clock;
@@ -13,8 +14,10 @@ mod earlier;
 mod keeper;
 mod locker;
 mod prepare;
+mod rehearsal;
 mod renewal;
 mod throttle;
+mod topology;
 pub mod workers;
 
 use std::io::IsTerminal;
@@ -23,7 +26,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::sync::{mpsc, watch};
 
-use crate::config::Config;
+use crate::config::{Config, OnReplica};
 use crate::control::Wish;
 use crate::control::desk::Facts;
 use crate::control::hooks::{self, Runner, Told};
@@ -33,6 +36,7 @@ use crate::core::event::{Failure, Outcome};
 use crate::error::{Report, ended, exit, not_started, refused};
 use crate::limits;
 use crate::mysql::session::{Account, Address, Session, Setup, mark_of_table};
+use crate::plan::inspection::Server;
 use crate::plan::names::Names;
 use crate::plan::{Plan, Refusal, Zone};
 use crate::report::{Level, Reporter};
@@ -116,16 +120,19 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
     let ended = match begin(&config, &names, &address, &mut hooks, &reporter).await {
         Ok((prepared, _)) if !config.execute => dry_run(prepared, &reporter).await,
         Ok((prepared, sockets)) => {
+            let rehearsed = matches!(config.topology.on_replica, OnReplica::Test { .. });
             let run = Started {
                 config: Arc::clone(&config),
                 prepared,
                 sockets,
                 hooks: hooks.clone(),
-                address,
                 clock,
             };
             let key = run.prepared.plan.key.columns.clone();
             let (outcome, kept) = migrate(run, &reporter, (wishes, wish_queue)).await;
+            if rehearsed && outcome == Outcome::Completed {
+                reporter.warn(rehearsal::left(&names));
+            }
             ended(&outcome, &names, &key, kept)
         }
         Err(early) => early_report(&early),
@@ -192,12 +199,13 @@ async fn begin(
     reporter: &Reporter,
 ) -> Result<(Prepared, Option<Sockets>), Early> {
     hooks.must(&hooks::Event::Startup).await?;
-    let mut prepared = prepare::prepare(config, names, address, reporter).await?;
-    let server = &prepared.server;
-    let host = format!("{}:{}", server.hostname, server.port);
-    let version = server.version_text.split(' ').next().unwrap_or_default();
-    hooks.told.facts.applier = (host, version.to_owned());
-    hooks.told.facts.inspector = hooks.told.facts.applier.clone();
+    let route = topology::find(config, names, address, reporter).await?;
+    let mut prepared = prepare::prepare(config, names, route, reporter).await?;
+    hooks.told.facts.applier = told_of(&prepared.server);
+    hooks.told.facts.inspector = match &prepared.route.followed {
+        Some(followed) => told_of(&followed.server),
+        None => hooks.told.facts.applier.clone(),
+    };
     let told = hooks.told.clone();
     hooks.runner = hooks.runner.take().map(|runner| runner.telling(told));
     let ready = async {
@@ -218,6 +226,15 @@ async fn begin(
             Err(early)
         }
     }
+}
+
+/// A server as hooks and operators are told of it: where it is, and its version.
+fn told_of(server: &Server) -> (String, String) {
+    let version = server.version_text.split(' ').next().unwrap_or_default();
+    (
+        format!("{}:{}", server.hostname, server.port),
+        version.to_owned(),
+    )
 }
 
 /// The last hooks: a success that a hook doesn't take for one is told, but nothing about the tables
@@ -277,7 +294,6 @@ struct Started {
     prepared: Prepared,
     sockets: Option<Sockets>,
     hooks: Hooked,
-    address: Address,
     clock: Clock,
 }
 
@@ -291,13 +307,13 @@ async fn migrate(
         prepared,
         sockets,
         hooks,
-        address,
         clock,
     } = started;
     let Prepared {
         plan,
         server,
         mut session,
+        route,
     } = prepared;
     let (names, named) = (plan.names.clone(), Arc::clone(&plan));
     step("prepared").await;
@@ -305,7 +321,7 @@ async fn migrate(
         config: &config,
         plan,
         server,
-        address: &address,
+        route: &route,
         main_id: session.id(),
         clock,
         reporter,

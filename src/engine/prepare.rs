@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::topology::Route;
 use super::{Early, clean, duplicates, earlier, usual};
 use crate::config::Config;
 use crate::limits;
 use crate::mysql::classify::Fault;
 use crate::mysql::inspect;
-use crate::mysql::session::{Address, Session, mark_of_table};
+use crate::mysql::session::{Session, mark_of_table};
 use crate::plan::alter::{self, Alter};
 use crate::plan::constraints::{Check, CheckNames, Taken, checks_of};
 use crate::plan::conversion::Misfits;
@@ -26,6 +27,8 @@ pub(super) struct Prepared {
     pub server: Server,
     /// Holds the advisory lock; also cleans up at the end.
     pub session: Session,
+    /// Where the run works.
+    pub route: Route,
 }
 
 /// Checks everything and makes the helper tables. Whatever speaks against the migration leaves
@@ -33,9 +36,10 @@ pub(super) struct Prepared {
 pub(super) async fn prepare(
     config: &Config,
     names: &Names,
-    address: &Address,
+    route: Route,
     reporter: &Reporter,
 ) -> Result<Prepared, Early> {
+    let address = &route.written;
     // The server leaves out what is meant for a newer one; a copy of that rule could differ.
     if config.alter.contains("/*!") || config.alter.contains("/*M!") {
         return Err(Early::Refused(vec![Refusal::new(
@@ -56,7 +60,7 @@ pub(super) async fn prepare(
     advisory_lock(&mut session, names).await?;
     let table = mark_of_table(&names.advisory_lock());
     let marks_shown = earlier::end(&mut session, &table, &address.token, reporter).await?;
-    let facts = inspect::inspect(&mut session, names).await?;
+    let facts = inspect::inspect(&mut session, names, route.setting).await?;
     session.pin(&facts.server.uuid);
     let original = plan::check(&facts, &alter, names, &config.wishes).map_err(Early::Refused)?;
     if !marks_shown {
@@ -65,6 +69,13 @@ pub(super) async fn prepare(
             "connect to the server itself and not through a proxy; or set \
              performance_schema_session_connect_attrs_size to 512 or more and restart the server",
         )]));
+    }
+    if !facts.privileges.sees_every_schema {
+        reporter.warn(format!(
+            "foreign keys of other schemas that refer to this table can't be seen by the account (GRANT \
+             REFERENCES ON *.* TO {} shows them); after the swap they would refer to the old table",
+            facts.privileges.account
+        ));
     }
     reporter.info(format!(
         "migrating table=`{}`.`{}` server={}:{} version={} rows={} (estimate)",
@@ -90,6 +101,7 @@ pub(super) async fn prepare(
                 plan: Arc::new(plan),
                 server: facts.server,
                 session,
+                route,
             })
         }
         Err(early) => {

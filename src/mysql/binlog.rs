@@ -13,9 +13,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use mysql_async::binlog::EventType;
-use mysql_async::binlog::events::{Event, EventData, RowsEventData, TableMapEvent};
+use mysql_async::binlog::events::{
+    Event, EventData, GtidEvent, RowsEventData, TableMapEvent, TransactionPayloadEvent,
+};
 use mysql_async::prelude::Queryable;
 use mysql_async::{BinlogStream, BinlogStreamRequest, Conn};
+use mysql_common::packets::{GnoInterval, Sid, Tag};
 use tokio::sync::mpsc;
 
 use super::keys::KeyReader;
@@ -23,6 +26,7 @@ use super::place::{FILE_START, Place, Position};
 use super::session::{Address, Joined, fence};
 use crate::core::event::Failure;
 use crate::limits;
+use crate::plan::gtid::{Gtid, GtidSet, Origin};
 use crate::plan::key::{Key, KeyColumn};
 use crate::plan::names::Names;
 use crate::plan::statement::{Meaning, Reach, judge};
@@ -36,6 +40,8 @@ pub enum Delivery {
     Changelog(u64, String),
     /// How far the stream has read.
     Position(Position),
+    /// The replica has nothing to tell, but is there.
+    Alive,
     /// Row events no longer tell the whole story.
     Broken(Failure),
 }
@@ -47,11 +53,10 @@ pub struct Source {
     pub address: Address,
     /// `@@server_uuid`: another server's log is another history.
     pub server_uuid: String,
-    /// When the server started, in seconds since 1970: a restart ends the run, because a server that
-    /// doesn't flush at every commit may have lost one side of it.
+    /// When the server started, in seconds since 1970.
     pub server_started: i64,
-    /// The connection that holds the run's advisory lock: with the server it would be gone.
-    pub lock_holder: u32,
+    /// How the log hangs together with the server that is written to.
+    pub anchor: Anchor,
     /// Losses of the dump in a row, without an event between, that end the run.
     pub losses_max: u32,
     /// What server ids are made of.
@@ -64,6 +69,27 @@ pub struct Source {
     pub columns: usize,
     /// Programs of other schemas reach the table.
     pub reached_from_elsewhere: bool,
+}
+
+/// How the log that is followed hangs together with the server that is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anchor {
+    /// It is that server's own, and this connection to it holds the run's advisory lock: with the server
+    /// it would be gone. A restart ends the run, because a server that doesn't flush at every commit
+    /// may have lost one side of it.
+    Lock(u32),
+    /// It is a replica's. What that server loses by a restart it gets again from its source, and logs
+    /// it again.
+    Replica(ReplicaLog),
+}
+
+/// What a restart of a replica means for its log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReplicaLog {
+    /// Nothing: an event is sent when it is on disk (`sync_binlog=1`).
+    Flushed,
+    /// Its end may be lost, with changes that are in the tables all the same.
+    Unflushed,
 }
 
 /// Why a connection's events ended.
@@ -194,9 +220,24 @@ impl Follower {
         self.writer = None;
         self.place.connected();
         let resume = self.place.resume();
-        let request = BinlogStreamRequest::new(id)
-            .with_filename(resume.file.as_bytes())
-            .with_pos(resume.offset);
+        let request = match &resume.gtids {
+            Some(gtids) => {
+                let sids = sids(gtids).ok_or_else(|| {
+                    Err(Failure::new(
+                        format!("the set of GTIDs can't be asked for: {gtids}"),
+                        REPORT,
+                    ))
+                })?;
+                // From the beginning of the first file; the server passes over what is in the set.
+                BinlogStreamRequest::new(id)
+                    .with_gtid()
+                    .with_pos(FILE_START)
+                    .with_gtid_set(sids)
+            }
+            None => BinlogStreamRequest::new(id)
+                .with_filename(resume.file.as_bytes())
+                .with_pos(resume.offset),
+        };
         conn.get_binlog_stream(request).await.map_err(lost)
     }
 
@@ -223,14 +264,23 @@ impl Follower {
         }
         // Two clocks are read, so a second of difference means nothing; a server that was back within it
         // has lost the lock.
-        if started.abs_diff(self.source.server_started) > 1
-            || holder != Some(self.source.lock_holder)
-        {
-            return Err(Err(Failure::new(
-                "the server was restarted while the table was migrated, or ended the connection that \
-                 keeps other runs away from the table",
-                "see why (a crash, wait_timeout, a proxy), then run the command again",
-            )));
+        let restarted = started.abs_diff(self.source.server_started) > 1;
+        match self.source.anchor {
+            Anchor::Lock(id) if restarted || holder != Some(id) => {
+                return Err(Err(Failure::new(
+                    "the server was restarted while the table was migrated, or ended the connection that \
+                     keeps other runs away from the table",
+                    "see why (a crash, wait_timeout, a proxy), then run the command again",
+                )));
+            }
+            Anchor::Replica(ReplicaLog::Unflushed) if restarted => {
+                return Err(Err(Failure::new(
+                    "the replica was restarted while the table was migrated, and its binary log may have \
+                     lost its end (sync_binlog isn't 1)",
+                    "SET GLOBAL sync_binlog=1 there, then run the command again",
+                )));
+            }
+            Anchor::Lock(_) | Anchor::Replica(_) => {}
         }
         let replicas: Vec<mysql_async::Row> = match conn.query("SHOW REPLICAS").await {
             // The statement has this name since 8.0.22 (manual, "SHOW REPLICAS Statement").
@@ -310,7 +360,16 @@ impl Follower {
         if header.log_pos() == 0 || made_up {
             return Ok(());
         }
-        self.place.event(header.event_size(), header.log_pos())
+        let (size, end) = (header.event_size(), header.log_pos());
+        let between = matches!(
+            header.event_type(),
+            Ok(EventType::GTID_EVENT | EventType::GTID_TAGGED_LOG_EVENT | EventType::ROTATE_EVENT)
+        );
+        if between {
+            self.place.event_between(size, end)
+        } else {
+            self.place.event(size, end)
+        }
     }
 
     /// For row events: makes sure that the table's reader exists, and returns its id.
@@ -371,6 +430,7 @@ impl Follower {
                 self.writer = Some(query.thread_id());
                 self.statement(&query.query(), &query.schema()).await
             }
+            EventData::GtidEvent(begins) => Ok(self.begins(gtid_of(&begins)).await),
             EventData::ExecuteLoadQueryEvent(query) => {
                 self.statement(&query.query(), &query.schema()).await
             }
@@ -381,17 +441,10 @@ impl Follower {
                     .turn_to(&rotate.name(), rotate.position().max(FILE_START));
                 Ok(None)
             }
-            EventData::TransactionPayloadEvent(payload) => {
-                // The library passes over a payload that it can't decompress.
-                let readable = payload
-                    .decompressed()
-                    .and_then(|mut inner| inner.has_data_left());
-                if !matches!(readable, Ok(true)) {
-                    return Err(Failure::new(
-                        "a compressed transaction can't be read",
-                        REPORT,
-                    ));
-                }
+            EventData::TransactionPayloadEvent(payload) => readable(&payload).map(|()| None),
+            // Of a primary more is expected than that: the clerk's own heartbeats.
+            EventData::HeartbeatEvent => {
+                self.alive();
                 Ok(None)
             }
             EventData::IncidentEvent(_) => Err(Failure::new(
@@ -418,14 +471,29 @@ impl Follower {
             | EventData::UserVarEvent(_)
             | EventData::FormatDescriptionEvent(_)
             | EventData::TableMapEvent(_)
-            | EventData::HeartbeatEvent
             | EventData::IgnorableEvent(_)
             | EventData::RowsQueryEvent(_)
-            | EventData::GtidEvent(_)
             | EventData::AnonymousGtidEvent(_)
             | EventData::PreviousGtidsEvent(_)
             | EventData::TransactionContextEvent(_)
             | EventData::ViewChangeEvent(_) => Ok(None),
+        }
+    }
+
+    /// A transaction begins: what is still to be delivered belongs to the one that is over by now.
+    async fn begins(&mut self, gtid: Gtid) -> Option<End> {
+        if !self.flush().await {
+            return Some(End::Closed);
+        }
+        self.place.begins(gtid);
+        None
+    }
+
+    /// The server has nothing to tell.
+    fn alive(&self) {
+        if matches!(self.source.anchor, Anchor::Replica(_)) {
+            // A receiver that is busy knows anyway.
+            let _ = self.out.try_send(Delivery::Alive);
         }
     }
 
@@ -456,7 +524,13 @@ impl Follower {
     }
 
     /// The writer of the present transaction, if it isn't a connection of this run.
+    ///
+    /// In a replica's log this isn't told: the statements that begin transactions have the ids of the
+    /// applier's threads, or of whatever statement those have applied before (seen on 9.7.4).
     fn stranger(&mut self) -> Option<u32> {
+        if matches!(self.source.anchor, Anchor::Replica(_)) {
+            return None;
+        }
         let writer = self.writer.unwrap_or_default();
         if !self.ours.contains(&writer) {
             // Ours gave its id before it wrote, so it is here by now.
@@ -490,8 +564,8 @@ impl Follower {
 
     /// The end of a transaction: everything it changed is delivered, and a resume begins here.
     async fn commit(&mut self) -> Result<Option<End>, Failure> {
-        self.place.committed();
         let more = self.keys.is_empty() || self.flush().await;
+        self.place.committed();
         // Positions are for people; when the receiver is busy they can be left out.
         if self.out.capacity() > limits::STREAM_QUEUE / 2 {
             let _ = self
@@ -533,6 +607,47 @@ impl Follower {
 const REPORT: &str =
     "run the command again; if it happens again, report it with the server's version";
 const CHANGELOG_COLUMNS: usize = 4;
+
+/// The library passes over a payload that it can't decompress.
+fn readable(payload: &TransactionPayloadEvent<'_>) -> Result<(), Failure> {
+    let inner = payload
+        .decompressed()
+        .and_then(|mut inner| inner.has_data_left());
+    if matches!(inner, Ok(true)) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "a compressed transaction can't be read",
+        REPORT,
+    ))
+}
+
+fn gtid_of(begins: &GtidEvent) -> Gtid {
+    let tag = begins.tag().map(|tag| tag.as_str().to_owned());
+    Gtid {
+        origin: Origin {
+            uuid: begins.sid(),
+            tag: tag.unwrap_or_default(),
+        },
+        number: begins.gno(),
+    }
+}
+
+/// The set as a dump takes it.
+fn sids(set: &GtidSet) -> Option<Vec<Sid<'static>>> {
+    set.ranges()
+        .map(|(origin, ranges)| {
+            let mut sid = Sid::new(origin.uuid);
+            if !origin.tag.is_empty() {
+                sid = sid.with_tag(Tag::new(origin.tag.clone()).ok()?);
+            }
+            // The end of an interval is the number behind its last one.
+            Some(ranges.iter().fold(sid, |sid, (first, last)| {
+                sid.with_interval(GnoInterval::new(*first, last.saturating_add(1)))
+            }))
+        })
+        .collect()
+}
 
 /// A server id that none of these is. High ids are rarely given to replicas.
 fn server_id_for(seed: u64, attempt: u64, taken: &[u32]) -> u32 {

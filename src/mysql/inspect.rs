@@ -1,23 +1,37 @@
 //! Looking at the server and the tables: catalogue in, plain data out.
 
-use std::collections::BTreeSet;
+use std::collections::HashMap;
 
 use super::classify::{Fault, FaultKind};
 use super::place::Position;
 use super::session::{Answer, Session};
+use crate::plan::gtid::GtidSet;
 use crate::plan::inspection::{
-    Column, ForeignKey, Index, IndexPart, Inspection, Leftover, Privileges, Server, Table, Version,
+    Channel, Column, ForeignKey, Index, IndexPart, Inspection, Leftover, Log, Privileges, Server,
+    Setting, Site, Table, Version,
 };
 use crate::plan::names::Names;
+use crate::plan::privileges::{Duties, Grants, SchemaNames, missing};
 use crate::sql::{qualified, text_literal};
 
 /// Looks at everything that the checks ask for.
 ///
 /// # Errors
 /// When a catalogue query fails.
-pub async fn inspect(session: &mut Session, names: &Names) -> Result<Inspection, Fault> {
+pub async fn inspect(
+    session: &mut Session,
+    names: &Names,
+    setting: Setting,
+) -> Result<Inspection, Fault> {
     let server = server(session).await?;
+    let duties = Duties {
+        writes: true,
+        follows: setting.log == Log::Own,
+        past_read_only: setting.site == Site::Replica && server.read_only,
+        stops_replication: setting.stops_replication,
+    };
     Ok(Inspection {
+        setting,
         original: table(session, &names.schema, &names.original).await?,
         triggers: triggers(session, names).await?,
         foreign_keys: foreign_keys(session, names).await?,
@@ -25,7 +39,7 @@ pub async fn inspect(session: &mut Session, names: &Names) -> Result<Inspection,
         reached_from: reached_from(session, names).await?,
         leftovers: leftovers(session, names).await?,
         check_names: check_names(session, names).await?,
-        privileges: privileges(session, names).await?,
+        privileges: privileges(session, names, duties).await?,
         server,
     })
 }
@@ -34,7 +48,11 @@ fn text(answer: &Answer, row: usize, column: usize) -> String {
     answer.text(row, column).unwrap_or_default()
 }
 
-async fn server(session: &mut Session) -> Result<Server, Fault> {
+/// Looks at the server alone.
+///
+/// # Errors
+/// When it can't be asked.
+pub async fn server(session: &mut Session) -> Result<Server, Fault> {
     let facts = session
         .say(
             "read the server's settings",
@@ -49,6 +67,7 @@ async fn server(session: &mut Session) -> Result<Server, Fault> {
     let version_text = format!("{} {}", text(&facts, 0, 0), text(&facts, 0, 1));
     let time_zone = text(&facts, 0, 10);
     let performance_schema = facts.number(0, 12) == Some(1);
+    let replication = replication(session).await?;
     let metadata_locks_visible = performance_schema && instrumented(session).await?;
     Ok(Server {
         version: Version::parse(&text(&facts, 0, 0)),
@@ -63,7 +82,13 @@ async fn server(session: &mut Session) -> Result<Server, Fault> {
         log_bin: facts.number(0, 5) == Some(1),
         binlog_format: text(&facts, 0, 6),
         read_only: facts.number(0, 7) != Some(0),
-        is_replica: is_replica(session).await?,
+        super_read_only: replication.is_on("super_read_only"),
+        sources: sources(session).await?,
+        logs_updates: replication.is_on("log_replica_updates"),
+        keeps_order: replication.is_on("replica_preserve_commit_order")
+            || replication.number("replica_parallel_workers") <= 1,
+        flushes_log: replication.number("sync_binlog") == 1,
+        gtid_mode: replication.text("gtid_mode"),
         lower_case_table_names: facts.number(0, 8).map_or(0, |value| u8::from(value > 0)),
         metadata_locks_visible,
         sql_mode: text(&facts, 0, 9),
@@ -125,8 +150,44 @@ async fn instrumented(session: &mut Session) -> Result<bool, Fault> {
     Ok(lost.number(0, 1) == Some(0))
 }
 
-/// Needs REPLICATION CLIENT; when that is missing the privilege check says so.
-async fn is_replica(session: &mut Session) -> Result<bool, Fault> {
+/// Global variables, under their present names.
+struct Variables(HashMap<String, String>);
+
+impl Variables {
+    fn text(&self, name: &str) -> String {
+        self.0.get(name).cloned().unwrap_or_default()
+    }
+
+    fn is_on(&self, name: &str) -> bool {
+        self.text(name).eq_ignore_ascii_case("ON")
+    }
+
+    fn number(&self, name: &str) -> u64 {
+        self.text(name).parse().unwrap_or_default()
+    }
+}
+
+/// Settings of replication; until 8.0.26 some had other names (manual, "Replication Options").
+async fn replication(session: &mut Session) -> Result<Variables, Fault> {
+    let answer = session
+        .say(
+            "read the replication settings",
+            "SELECT /* tableshift */ REPLACE(VARIABLE_NAME, 'slave', 'replica'), VARIABLE_VALUE FROM \
+             performance_schema.global_variables WHERE VARIABLE_NAME IN ('super_read_only', \
+             'log_replica_updates', 'log_slave_updates', 'replica_preserve_commit_order', \
+             'slave_preserve_commit_order', 'replica_parallel_workers', 'slave_parallel_workers', \
+             'sync_binlog', 'gtid_mode')",
+        )
+        .await?;
+    let pair = |row: usize| (text(&answer, row, 0), text(&answer, row, 1));
+    Ok(Variables((0..answer.rows.len()).map(pair).collect()))
+}
+
+/// What feeds the server. Needs REPLICATION CLIENT; when that is missing the privilege check says so.
+///
+/// # Errors
+/// When it can't be asked.
+pub async fn sources(session: &mut Session) -> Result<Vec<Channel>, Fault> {
     let name = "read the replication status";
     let mut status = session.say(name, "SHOW REPLICA STATUS").await;
     // The statement has this name since 8.0.22 (manual, "SHOW REPLICA STATUS Statement").
@@ -135,10 +196,40 @@ async fn is_replica(session: &mut Session) -> Result<bool, Fault> {
     {
         status = session.say(name, "SHOW SLAVE STATUS").await;
     }
-    match status {
-        Ok(answer) => Ok(!answer.rows.is_empty()),
-        Err(fault) if fault.code == Some(1227) => Ok(false),
-        Err(fault) => Err(fault),
+    let answer = match status {
+        Ok(answer) => answer,
+        Err(fault) if fault.code == Some(1227) => return Ok(Vec::new()),
+        Err(fault) => return Err(fault),
+    };
+    Ok((0..answer.rows.len())
+        .map(|row| channel(&answer, row))
+        .collect())
+}
+
+fn channel(answer: &Answer, row: usize) -> Channel {
+    let value = |name: &str| -> String {
+        let older = name
+            .replace("Source", "Master")
+            .replace("Replica_", "Slave_");
+        let column = answer
+            .columns
+            .iter()
+            .position(|column| *column == name || *column == older);
+        column.map(|at| text(answer, row, at)).unwrap_or_default()
+    };
+    let filters = answer
+        .columns
+        .iter()
+        .filter(|column| column.starts_with("Replicate_"))
+        .map(|column| (column.clone(), value(column)))
+        .filter(|(_, value)| !value.is_empty());
+    Channel {
+        filters: filters.collect(),
+        name: value("Channel_Name"),
+        host: value("Source_Host"),
+        port: value("Source_Port").parse().unwrap_or_default(),
+        source_uuid: value("Source_UUID"),
+        applies: value("Replica_SQL_Running") == "Yes",
     }
 }
 
@@ -172,14 +263,35 @@ async fn binlog_status(session: &mut Session) -> Result<Answer, Fault> {
     }
 }
 
+/// How places in the binary log are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// By file and offset.
+    InFiles,
+    /// By GTIDs.
+    ByGtids,
+}
+
 /// Where the binary log ends now.
 ///
 /// # Errors
 /// When the server doesn't say.
-pub async fn position(session: &mut Session) -> Result<Position, Fault> {
+pub async fn position(session: &mut Session, counted: Counted) -> Result<Position, Fault> {
     let status = binlog_status(session).await?;
+    let name = "read the binary log's position";
     match (status.text(0, 0), status.number(0, 1)) {
-        (Some(file), Some(offset)) => Ok(Position { file, offset }),
+        (Some(file), Some(offset)) => Ok(Position {
+            gtids: match counted {
+                Counted::InFiles => None,
+                // A transaction is in it only when it is committed, so none is left out that is still
+                // on its way; those that the file has beyond the set are delivered.
+                Counted::ByGtids => Some(
+                    GtidSet::parse(&text(&status, 0, 4))
+                        .ok_or_else(|| Fault::unexpected(name, "a set of GTIDs that is none"))?,
+                ),
+            },
+            ..Position::of_file(file, offset)
+        }),
         _ => Err(Fault::unexpected(
             "read the binary log's position",
             "the server has no binary log",
@@ -474,25 +586,20 @@ async fn leftovers(session: &mut Session, names: &Names) -> Result<Vec<Leftover>
     Ok((0..answer.rows.len()).map(leftover).collect())
 }
 
-/// What a migration needs on the schema, and globally.
-const ON_SCHEMA: [&str; 10] = [
-    "ALTER",
-    "CREATE",
-    "DELETE",
-    "DROP",
-    "INDEX",
-    "INSERT",
-    "LOCK TABLES",
-    "SELECT",
-    // Without it the table's triggers can't be seen.
-    "TRIGGER",
-    "UPDATE",
-];
-const GLOBAL: [&str; 2] = ["REPLICATION SLAVE", "REPLICATION CLIENT"];
-
-async fn privileges(session: &mut Session, names: &Names) -> Result<Privileges, Fault> {
+/// What the account lacks for these duties.
+///
+/// # Errors
+/// When the server doesn't say.
+pub async fn privileges(
+    session: &mut Session,
+    names: &Names,
+    duties: Duties,
+) -> Result<Privileges, Fault> {
     let account = session
-        .say("read the account", "SELECT CURRENT_USER(), CURRENT_ROLE()")
+        .say(
+            "read the account",
+            "SELECT CURRENT_USER(), CURRENT_ROLE(), @@global.partial_revokes",
+        )
         .await?;
     let (user, host) = account
         .text(0, 0)
@@ -503,160 +610,42 @@ async fn privileges(session: &mut Session, names: &Names) -> Result<Privileges, 
         })
         .unwrap_or_default();
     let roles = account.text(0, 1).filter(|roles| roles != "NONE");
-    let query = match roles {
+    let query = match &roles {
         Some(roles) => format!("SHOW GRANTS FOR CURRENT_USER() USING {roles}"),
         None => "SHOW GRANTS".to_owned(),
     };
-    let grants = session.say("read the account's privileges", &query).await?;
-    let lines: Vec<String> = (0..grants.rows.len())
-        .map(|row| text(&grants, row, 0))
+    let answer = session.say("read the account's privileges", &query).await?;
+    let lines: Vec<String> = (0..answer.rows.len())
+        .map(|row| text(&answer, row, 0))
         .collect();
+    let meant = if account.number(0, 2) == Some(1) {
+        SchemaNames::Literal
+    } else {
+        SchemaNames::Patterns
+    };
+    let grants = Grants::read(&lines, &[&names.schema, "performance_schema"], meant);
+    let active = roles.unwrap_or_default();
     Ok(Privileges {
         account: format!("{}@{}", text_literal(&user), text_literal(&host)),
-        missing: missing(&lines, names),
+        missing: missing(&grants, names, duties),
+        sees_every_schema: grants.sees_every_schema(),
+        idle_roles: grants
+            .roles
+            .iter()
+            .flat_map(|roles| roles.split(','))
+            .filter(|role| !active.contains(*role))
+            .map(str::to_owned)
+            .collect(),
     })
-}
-
-/// Privileges that no line of SHOW GRANTS gives.
-fn missing(lines: &[String], names: &Names) -> Vec<String> {
-    let mut global: BTreeSet<String> = BTreeSet::new();
-    let mut on_schema: BTreeSet<String> = BTreeSet::new();
-    let mut on_instruments: BTreeSet<String> = BTreeSet::new();
-    for line in lines {
-        let Some((given, rest)) = line
-            .strip_prefix("GRANT ")
-            .and_then(|line| line.split_once(" ON "))
-        else {
-            continue;
-        };
-        let Some((level, _)) = rest.split_once(" TO ") else {
-            continue;
-        };
-        let given = given
-            .split(',')
-            .map(|privilege| privilege.trim().to_ascii_uppercase());
-        if level == "*.*" {
-            global.extend(given);
-        } else if let Some(pattern) = schema_level(level) {
-            if like(&pattern, "performance_schema") {
-                on_instruments.extend(given.clone());
-            }
-            if like(&pattern, &names.schema) {
-                on_schema.extend(given);
-            }
-        }
-    }
-    let everything = |set: &BTreeSet<String>| set.contains("ALL PRIVILEGES");
-    let mut missing = Vec::new();
-    let lacking: Vec<&str> = ON_SCHEMA
-        .into_iter()
-        .filter(|privilege| {
-            !everything(&global)
-                && !everything(&on_schema)
-                && !global.contains(*privilege)
-                && !on_schema.contains(*privilege)
-        })
-        .collect();
-    if !lacking.is_empty() {
-        missing.push(format!(
-            "{} ON {}.*",
-            lacking.join(", "),
-            crate::sql::quoted(&names.schema)
-        ));
-    }
-    let lacking: Vec<&str> = GLOBAL
-        .into_iter()
-        .filter(|privilege| !everything(&global) && !global.contains(*privilege))
-        .collect();
-    if !lacking.is_empty() {
-        missing.push(format!("{} ON *.*", lacking.join(", ")));
-    }
-    let sees = |set: &BTreeSet<String>| everything(set) || set.contains("SELECT");
-    if !sees(&global) && !sees(&on_instruments) {
-        missing.push("SELECT ON performance_schema.*".into());
-    }
-    missing
-}
-
-/// The schema pattern of a level like `` `shop`.* ``; table levels don't count here.
-fn schema_level(level: &str) -> Option<String> {
-    let schema = level.strip_suffix(".*")?;
-    Some(schema.trim_matches('`').replace("``", "`"))
-}
-
-/// Schema names in grants are LIKE patterns (manual, "GRANT Statement").
-fn like(pattern: &str, text: &str) -> bool {
-    let mut pattern = pattern.chars();
-    let Some(first) = pattern.next() else {
-        return text.is_empty();
-    };
-    let rest = pattern.as_str();
-    match first {
-        '%' => (0..=text.len()).any(|start| text.get(start..).is_some_and(|tail| like(rest, tail))),
-        '\\' => match rest.chars().next() {
-            Some(escaped) => text
-                .strip_prefix(escaped)
-                .is_some_and(|tail| like(rest.get(escaped.len_utf8()..).unwrap_or_default(), tail)),
-            None => text == "\\",
-        },
-        '_' => text
-            .chars()
-            .next()
-            .is_some_and(|c| like(rest, text.get(c.len_utf8()..).unwrap_or_default())),
-        plain => text
-            .strip_prefix(plain)
-            .is_some_and(|tail| like(rest, tail)),
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn lacking(lines: &[&str]) -> Vec<String> {
-        let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
-        missing(&lines, &Names::new("shop_1", "t", None, None))
-    }
-
     #[test]
     fn winter_in_london_is_no_utc() {
         assert!(is_utc("SYSTEM", "UTC") && is_utc("GMT", "CET"));
         assert!(!is_utc("SYSTEM", "GMT") && !is_utc("Europe/Berlin", "UTC"));
-    }
-
-    #[test]
-    fn privileges_add_up_over_levels_and_patterns() {
-        assert!(lacking(&["GRANT ALL PRIVILEGES ON *.* TO `a`@`%`"]).is_empty());
-        assert!(
-            lacking(&[
-                "GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO `a`@`%`",
-                "GRANT ALL PRIVILEGES ON `shop\\_%`.* TO `a`@`%`",
-                "GRANT SELECT ON `performance_schema`.* TO `a`@`%`",
-            ])
-            .is_empty()
-        );
-        let lacking = lacking(&[
-            "GRANT SELECT, REPLICATION CLIENT ON *.* TO `a`@`%`",
-            "GRANT ALL PRIVILEGES ON `other`.* TO `a`@`%`",
-            "GRANT DELETE, INSERT, UPDATE, CREATE, DROP, ALTER, INDEX, TRIGGER ON `shop_1`.* TO `a`@`%`",
-        ]);
-        assert_eq!(
-            lacking,
-            ["LOCK TABLES ON `shop_1`.*", "REPLICATION SLAVE ON *.*"]
-        );
-    }
-
-    #[test]
-    fn schema_patterns_match_as_the_server_does() {
-        for (pattern, text, expected) in [
-            ("shop", "shop", true),
-            ("shop", "shops", false),
-            ("sh%", "shop", true),
-            ("s_op", "shop", true),
-            ("s\\_op", "shop", false),
-            ("%", "", true),
-        ] {
-            assert_eq!(like(pattern, text), expected, "{pattern} {text}");
-        }
     }
 }

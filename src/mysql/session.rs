@@ -39,6 +39,8 @@ pub struct Answer {
     pub affected: u64,
     /// `Records: n` of the info text of INSERT … SELECT.
     pub records: Option<u64>,
+    /// Names of the columns.
+    pub columns: Vec<String>,
 }
 
 impl Answer {
@@ -267,6 +269,10 @@ async fn ask(
 
 async fn fetch(conn: &mut Conn, text: &str) -> Result<Answer, mysql_async::Error> {
     let rows: Vec<Row> = conn.query(text).await?;
+    let columns = rows.first().map(|row| {
+        let names = row.columns_ref().iter();
+        names.map(|column| column.name_str().into_owned()).collect()
+    });
     let rows = rows
         .into_iter()
         .map(|row| row.unwrap().into_iter().map(as_text).collect())
@@ -275,6 +281,7 @@ async fn fetch(conn: &mut Conn, text: &str) -> Result<Answer, mysql_async::Error
         rows,
         affected: conn.affected_rows(),
         records: records(&conn.info()),
+        columns: columns.unwrap_or_default(),
     })
 }
 

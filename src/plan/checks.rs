@@ -1,9 +1,9 @@
 //! The checks before the first write: one function each, all refusals shown together.
 
 use super::alter::Alter;
-use super::inspection::{Inspection, Version, same_name};
+use super::inspection::{Inspection, Log, Version, same_name};
 use super::names::Names;
-use super::{Refusal, Wishes, constraints};
+use super::{Refusal, Wishes, constraints, topology};
 
 /// Oldest MySQL: 8.0.19 has the VALUES statement (manual, "VALUES Statement"), SKIP LOCKED
 /// (8.0.1) and RENAME under LOCK TABLES (8.0.13).
@@ -119,66 +119,35 @@ fn metadata_locks(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<R
 }
 
 fn binlog(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
-    let server = &facts.server;
-    let mut refusals = Vec::new();
-    if !server.log_bin {
-        refusals.push(Refusal::new(
-            "the server writes no binary log (log_bin=OFF)",
-            "start it with --log-bin; changes made during the migration are read from there",
-        ));
-    }
-    if !server.binlog_format.eq_ignore_ascii_case("ROW") {
-        refusals.push(Refusal::new(
-            format!("binlog_format is {}", server.binlog_format),
-            "SET GLOBAL binlog_format='ROW' and let the application's sessions reconnect",
-        ));
+    let formats = match facts.setting.log {
+        Log::Own => topology::ROWS,
+        // The replica logs as rows what it gets, whatever it got; but READ COMMITTED, in which we write,
+        // is refused under STATEMENT (1665).
+        Log::Replica => topology::ROWS_OR_MIXED,
+    };
+    let mut refusals = topology::logs(&facts.server, formats);
+    if facts.setting.gtid && facts.setting.log == Log::Own {
+        refusals.extend(topology::has_gtids(&facts.server));
     }
     refusals
 }
 
-fn stream_filter(facts: &Inspection, _: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {
+fn stream_filter(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
     if !facts.server.binlog_filtered {
         return vec![];
     }
     vec![Refusal::new(
-        format!(
-            "binlog_do_db or binlog_ignore_db hides changes of schema `{}`",
-            names.schema
-        ),
-        "remove the filter for this schema; what is not logged can't be followed",
+        "the server runs with binlog_do_db or binlog_ignore_db, which may hide changes",
+        "remove the filters; what is not logged can't be followed",
     )]
 }
 
 fn role(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
-    if facts.server.is_replica {
-        refusals.push(Refusal::new(
-            format!("{} is a replica of another server", facts.server.hostname),
-            "connect to the primary; running against a replica is not supported by this version",
-        ));
-    } else if facts.server.read_only {
-        refusals.push(Refusal::new(
-            format!("{} is read-only", facts.server.hostname),
-            "connect to the primary, or SET GLOBAL read_only=OFF if this is it",
-        ));
-    }
-    refusals
+    topology::may_be_written(&facts.server, facts.setting.site)
 }
 
 fn privileges(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
-    if facts.privileges.missing.is_empty() {
-        return vec![];
-    }
-    let grants: Vec<String> = facts
-        .privileges
-        .missing
-        .iter()
-        .map(|missing| format!("GRANT {missing} TO {};", facts.privileges.account))
-        .collect();
-    vec![Refusal::new(
-        format!("the account {} lacks privileges", facts.privileges.account),
-        grants.join(" "),
-    )]
+    topology::may_do(&facts.server, &facts.privileges)
 }
 
 fn table_exists(facts: &Inspection, _: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {

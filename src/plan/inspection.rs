@@ -177,8 +177,18 @@ pub struct Server {
     pub binlog_format: String,
     /// `@@read_only` or `@@super_read_only`.
     pub read_only: bool,
-    /// Is fed by another server.
-    pub is_replica: bool,
+    /// `@@super_read_only`.
+    pub super_read_only: bool,
+    /// What feeds it: one channel for each source.
+    pub sources: Vec<Channel>,
+    /// `@@log_replica_updates`: what comes from the source stands in its own log.
+    pub logs_updates: bool,
+    /// Its applier commits in the source's order.
+    pub keeps_order: bool,
+    /// Its binary log is on disk before anybody reads it.
+    pub flushes_log: bool,
+    /// `@@gtid_mode`.
+    pub gtid_mode: String,
     /// Table names are compared without letter case.
     pub lower_case_table_names: u8,
     /// `@@performance_schema` and its metadata lock instrument are on.
@@ -195,6 +205,45 @@ pub struct Server {
     pub binlog_filtered: bool,
 }
 
+/// One channel of SHOW REPLICA STATUS.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Channel {
+    /// Its name; empty for the only one.
+    pub name: String,
+    /// Where the source is.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The source's `@@server_uuid`; empty as long as it was never reached.
+    pub source_uuid: String,
+    /// Changes are being applied.
+    pub applies: bool,
+    /// Filters of the channel that are set: name as in the answer, and value.
+    pub filters: Vec<(String, String)>,
+}
+
+/// Where a run writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Site {
+    /// On the primary.
+    #[default]
+    Primary,
+    /// On a primary that has another primary as its source.
+    CoPrimary,
+    /// On a replica, and nowhere else.
+    Replica,
+}
+
+/// Whose binary log is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Log {
+    /// That of the server that is written to.
+    #[default]
+    Own,
+    /// A replica's.
+    Replica,
+}
+
 /// What the account may do, as far as a migration needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Privileges {
@@ -202,6 +251,23 @@ pub struct Privileges {
     pub account: String,
     /// Needed and missing, each as `PRIVILEGE ON level`, ready for a GRANT.
     pub missing: Vec<String>,
+    /// Roles that the account has but doesn't use, ready for SET DEFAULT ROLE.
+    pub idle_roles: Vec<String>,
+    /// It sees the tables of every schema, and so every foreign key.
+    pub sees_every_schema: bool,
+}
+
+/// What a run asks of the servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Setting {
+    /// Where it writes.
+    pub site: Site,
+    /// Whose log it follows.
+    pub log: Log,
+    /// It follows by GTIDs.
+    pub gtid: bool,
+    /// It stops replication at the end.
+    pub stops_replication: bool,
 }
 
 /// A table that bears a helper's name.
@@ -236,4 +302,6 @@ pub struct Inspection {
     pub check_names: Vec<String>,
     /// What the account lacks.
     pub privileges: Privileges,
+    /// What the run asks of the server.
+    pub setting: Setting,
 }

@@ -9,12 +9,15 @@ mod checks;
 pub mod columns;
 pub mod constraints;
 pub mod conversion;
+pub mod gtid;
 pub mod inspection;
 pub mod key;
 pub mod names;
+pub mod privileges;
 pub mod shown;
 pub mod statement;
 mod time_zone;
+pub mod topology;
 pub mod unique_key;
 
 use alter::Alter;
