@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::control::window::Window;
 use crate::plan::Wishes;
 use crate::report::{Format, Level};
 
@@ -209,8 +210,8 @@ pub struct CutOver {
     pub pause_max: Duration,
     /// File that holds the cut-over back while it exists.
     pub postpone_file: Option<PathBuf>,
-    /// The only time of day at which it may happen, as given: `02:00-04:00 Europe/Berlin`.
-    pub window: Option<String>,
+    /// The only times at which it may begin.
+    pub window: Option<Window>,
     /// Time of attempts in vain after which blockers are ended.
     pub force_after: Option<Duration>,
     /// Which blockers.

@@ -68,10 +68,7 @@ pub struct Group {
 /// Flags that are read already but not carried out yet: refused like [`Effect::NotYet`].
 pub(super) const PENDING: &[&str] = &[
     "assume-master-host",
-    "cut-over-window",
-    "force-cut-over-after",
     "gtid",
-    "kill-blockers",
     "migrate-on-replica",
     "test-on-replica",
     "master-user",

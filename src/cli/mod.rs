@@ -374,6 +374,7 @@ mod tests {
             ),
             (&["--max-load=foo"], "Error parsing load condition: foo"),
             (&["--force-cut-over-after=60"], "--force-cut-over-after"),
+            (&["--cut-over-window=2-4 UTC"], "--cut-over-window: \"2-4\""),
             (&["--concurrent-rowcount=false", "--execute=2"], "--execute"),
         ] {
             let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();

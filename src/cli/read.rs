@@ -16,6 +16,7 @@ use crate::config::{
 use crate::control::http::Target;
 use crate::mysql::address::PASSWORD_BYTES_MAX;
 use crate::mysql::tls;
+use crate::control::window::Window;
 use crate::plan::conversion::Misfits;
 use crate::plan::{NullInKey, Renames, Wishes, alter};
 use crate::report::{Format, Level};
@@ -461,7 +462,7 @@ impl<'a> Given<'a> {
             lock_held_max: self.seconds("cut-over-lock-timeout-seconds"),
             pause_max: self.seconds("exponential-backoff-max-interval"),
             postpone_file: self.file("postpone-cut-over-flag-file"),
-            window: self.optional("cut-over-window"),
+            window: self.window(),
             force_after: Self::if_any(self.seconds("force-cut-over-after")),
             kill: match self.text("kill-blockers").as_str() {
                 "idle" => KillPolicy::Idle,
@@ -470,6 +471,13 @@ impl<'a> Given<'a> {
                 _ => KillPolicy::Nobody,
             },
         }
+    }
+
+    fn window(&self) -> Option<Window> {
+        let parsed = Window::parse(&self.optional("cut-over-window")?);
+        parsed
+            .map_err(|wrong| self.problem(format!("--cut-over-window: {wrong}")))
+            .ok()
     }
 
     fn control(&self, database: &str, table: &str) -> Control {

@@ -613,7 +613,8 @@ pub const GROUPS: [Group; 10] = [
                     "",
                     "Cut over only then: 02:00-04:00 [Zone/City]",
                 ),
-                "Local times of the zone, or of this host without one; may span midnight.",
+                "Local times of the zone, or of this host without one; may span midnight. Several with commas, \
+                 days in front: Mon-Fri 23:00-04:00,Sun 00:00-24:00 Europe/Berlin.",
             ),
             more(
                 whole(

@@ -146,7 +146,7 @@ pub(super) async fn drive(
                 continue;
             }
             ended = crew.tasks.join_next() => died(ended).into_iter().collect(),
-            _ = ticks.tick() => vec![Event::Tick(clock.elapsed_ms())],
+            _ = ticks.tick() => console.tick(clock.elapsed_ms()),
         };
         commands = events
             .into_iter()
