@@ -9,6 +9,8 @@ use crate::report::{Format, Level};
 
 /// The environment variable with the password.
 pub const PASSWORD_VARIABLE: &str = "TABLESHIFT_PASSWORD";
+use crate::plan::blockers::KillPolicy;
+use crate::report::Level;
 
 /// A checked command line.
 #[derive(Clone)]
@@ -216,20 +218,6 @@ pub struct CutOver {
     pub force_after: Option<Duration>,
     /// Which blockers.
     pub kill: KillPolicy,
-}
-
-/// Which blockers of the cut-over may be ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum KillPolicy {
-    /// None.
-    #[default]
-    Nobody,
-    /// Transactions that do nothing.
-    Idle,
-    /// Running queries as well.
-    Queries,
-    /// Every transaction.
-    All,
 }
 
 /// How the run is commanded.

@@ -122,6 +122,8 @@ pub const POINTS: [(&str, &[&str]); 12] = [
             "set the session up",
             "ask which server this is",
             "look for blockers",
+            "weigh a transaction",
+            "end a blocker",
             "look at the advisory lock",
             "analyze the ghost table",
             "read the definition",

@@ -78,6 +78,21 @@ pub const READER_LOOKS: u32 = 50;
 /// First pause between cut-over attempts; doubles up to
 /// `--exponential-backoff-max-interval`.
 pub const CUT_OVER_PAUSE_FIRST: Duration = Duration::from_millis(500);
+/// Longest pause between cut-over attempts.
+pub const CUT_OVER_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// Rounds of a run in which blockers are ended (`--force-cut-over-after`): whoever comes back that often
+/// needs a person.
+pub const KILL_ROUNDS_MAX: u32 = 10;
+/// Changed rows up to which a transaction may be ended. The server rolls back some 10 000 rows in well
+/// under a second; a rollback of millions holds the table longer than the transaction itself would.
+pub const KILL_ROWS_MAX: u64 = 10_000;
+/// Time to wait until those who were ended have gone: their rollbacks are small.
+pub const KILL_WAIT: Duration = Duration::from_secs(5);
+/// Pause between two attempts after which they don't count as in vain one after the other: far more than
+/// the longest back-off, so the cut-over was postponed.
+pub const VAIN_GAP_MAX: Duration = Duration::from_secs(600);
+/// Characters of a statement's first word that a message shows; the longest of SQL has ten.
+pub const STATEMENT_KIND_CHARS_MAX: usize = 12;
 /// Seconds the server lets the locking connection idle: a frozen tool frees the table by itself.
 pub const LOCKER_IDLE_SECONDS: u32 = 20;
 
@@ -152,6 +167,7 @@ pub const KEY_VALUE_CHARS_MAX: usize = 200;
 
 const _: () = assert!(CHUNK_ROWS_MIN < CHUNK_ROWS_START && CHUNK_ROWS_START < CHUNK_ROWS_MAX);
 const _: () = assert!(1 << (HALVINGS - 4) > CHUNK_ROWS_MAX);
+const _: () = assert!(CUT_OVER_PAUSE_MAX.as_secs() * 2 < VAIN_GAP_MAX.as_secs());
 const _: () = assert!(CUT_OVER_DIRTY_MAX < CUT_OVER_DIRTY_LOCKED_MAX);
 const _: () = assert!(BINLOG_HEARTBEAT.as_secs() * 3 < BINLOG_SILENCE.as_secs());
 const _: () = assert!(

@@ -10,13 +10,14 @@ use clap::parser::ValueSource;
 use super::flags::{self, Effect, Flag, Kind};
 use super::option_file::OptionFile;
 use crate::config::{
-    Conf, Config, Control, CutOver, Hooks, KillPolicy, OnReplica, PASSWORD_VARIABLE, RowCount,
-    Threshold, Throttle, Tls, TlsMode, Topology, default_socket,
+    Conf, Config, Control, CutOver, Hooks, OnReplica, PASSWORD_VARIABLE, RowCount, Threshold,
+    Throttle, Tls, TlsMode, Topology, default_socket,
 };
 use crate::control::http::Target;
+use crate::control::window::Window;
 use crate::mysql::address::PASSWORD_BYTES_MAX;
 use crate::mysql::tls;
-use crate::control::window::Window;
+use crate::plan::blockers::KillPolicy;
 use crate::plan::conversion::Misfits;
 use crate::plan::{NullInKey, Renames, Wishes, alter};
 use crate::report::{Format, Level};

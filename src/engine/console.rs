@@ -4,8 +4,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::clock::Clock;
-use super::count::Counting;
 use super::clock::now_seconds;
+use super::count::Counting;
 use crate::config::{Config, Throttle};
 use crate::control::desk::{Act, Desk};
 use crate::control::files::{self, Files};

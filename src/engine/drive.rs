@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::blockers::Memory;
 use super::clerk::{self, Clerk};
 use super::clock::{Clock, unlike_others};
 use super::console::{Console, Parts};
@@ -340,6 +341,9 @@ async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locke
         analyzed: false,
         clock: run.clock,
         timeline: Timeline::default(),
+        force_after: run.config.cut_over.force_after,
+        kill: run.config.cut_over.kill,
+        memory: Memory::default(),
     })
 }
 

@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::blockers::Memory;
 use super::clock::Clock;
 use super::workers::{Done, bad_key, pick};
 use crate::core::event::{Command, Event, Ownership};
 use crate::limits;
 use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::session::{Address, Answer, Session, Setup, fence};
+use crate::plan::blockers::KillPolicy;
 use crate::plan::key::Key;
 use crate::plan::{Plan, Zone};
 use crate::report::Reporter;
-use crate::sql::cutover::{blockers, counter, ownership, readers, used_lock, without_counter};
+use crate::sql::cutover::{counter, ownership, readers, used_lock, without_counter};
 use crate::sql::{Sql, Statement, shown};
 
 /// Keys refreshed by one statement under the lock.
@@ -45,6 +47,12 @@ pub(super) struct Locker {
     pub(super) clock: Clock,
     /// When the steps of the present attempt were done.
     pub(super) timeline: Timeline,
+    /// Time of attempts in vain after which blockers are ended.
+    pub(super) force_after: Option<Duration>,
+    /// Which blockers.
+    pub(super) kill: KillPolicy,
+    /// What is known of blockers.
+    pub(super) memory: Memory,
 }
 
 /// Moments of one attempt, in milliseconds since the start of the run; told at its end, because the
@@ -76,6 +84,7 @@ impl Locker {
             Command::Lock { wait_ms } => match self.lock(wait_ms).await {
                 Ok(true) => Event::Locked,
                 Ok(false) => {
+                    self.memory.vain.again(self.clock.elapsed_ms());
                     self.release().await;
                     Event::NotLocked
                 }
@@ -189,7 +198,7 @@ impl Locker {
     }
 
     /// Runs a statement that only looks; a lost connection is made anew for the next attempt.
-    async fn looked(&mut self, statement: &Statement) -> Result<Answer, Fault> {
+    pub(super) async fn looked(&mut self, statement: &Statement) -> Result<Answer, Fault> {
         let answer = self.control.run(statement).await;
         if let Err(fault) = &answer
             && matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut)
@@ -197,52 +206,6 @@ impl Locker {
             self.control.reopen().await?;
         }
         answer
-    }
-
-    /// Names sessions that have held a metadata lock for longer than the lock may wait, and
-    /// prepared XA transactions: LOCK TABLES would wait for them in vain, and everybody for it.
-    async fn blocked_for_long(&mut self, wait_ms: u64) -> Result<bool, Fault> {
-        let answer = self.looked(&blockers(&self.plan.names)).await?;
-        let names = &self.plan.names;
-        let mut found = false;
-        for row in 0..answer.rows.len() {
-            let text = |column| answer.text(row, column).unwrap_or_default();
-            let seconds = answer.number(row, 3).unwrap_or_default();
-            if answer.number(row, 6) == Some(1) {
-                found = true;
-                self.reporter.warn(format!(
-                    "cut-over waits: connection {} ({}@{}) holds the backup lock (LOCK INSTANCE FOR \
-                     BACKUP)",
-                    text(0),
-                    text(1),
-                    text(2),
-                ));
-                continue;
-            }
-            match answer.number(row, 0) {
-                None => {
-                    found = true;
-                    self.reporter.warn(format!(
-                        "cut-over waits: a prepared XA transaction holds `{}` (see XA RECOVER; \
-                         only XA COMMIT or XA ROLLBACK ends it)",
-                        names.original
-                    ));
-                }
-                Some(id) if seconds * 1_000 > wait_ms + 1_000 => {
-                    found = true;
-                    self.reporter.warn(format!(
-                        "cut-over waits: connection {id} ({}@{}, {}) has used `{}` for {seconds} s: {}",
-                        text(1),
-                        text(2),
-                        text(5),
-                        names.original,
-                        statement_kind(&text(4)),
-                    ));
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(found)
     }
 
     /// A transaction that has only read the table and goes on to write to it while our LOCK is pending
@@ -557,14 +520,6 @@ fn owner(found: &[String], plan: &Plan) -> Ownership {
     }
 }
 
-/// The first word of a statement: enough to know what it is, without its values.
-fn statement_kind(text: &str) -> String {
-    match text.split_whitespace().next() {
-        Some(word) => format!("{} …", word.to_ascii_uppercase()),
-        None => "idle in a transaction".into(),
-    }
-}
-
 /// Ends the wait for the lock after its time; `KILL QUERY` leaves the connection usable and does
 /// nothing when the lock has been granted meanwhile (measured on 9.7.4).
 async fn watch(address: Address, id: u32, wait_ms: u64, cancelled: oneshot::Receiver<()>) {
@@ -586,18 +541,4 @@ async fn watch(address: Address, id: u32, wait_ms: u64, cancelled: oneshot::Rece
     let _ = session
         .say("limit the wait", &format!("KILL QUERY {id}"))
         .await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_name_the_kind_of_statement_only() {
-        assert_eq!(
-            statement_kind("select * from t where a = 'secret'"),
-            "SELECT …"
-        );
-        assert_eq!(statement_kind(""), "idle in a transaction");
-    }
 }

@@ -2,6 +2,7 @@
 //! operator to [`crate::core::Core`], and cleans up. Holds no migration state of its own.
 
 pub mod barrier;
+mod blockers;
 mod clean;
 pub mod clerk;
 pub mod clock;

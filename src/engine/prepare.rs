@@ -11,7 +11,7 @@ use crate::mysql::session::{Address, Session, mark_of_table};
 use crate::plan::alter::{self, Alter};
 use crate::plan::constraints::{Check, CheckNames, Taken, checks_of};
 use crate::plan::conversion::Misfits;
-use crate::plan::inspection::{Inspection, Server, Table};
+use crate::plan::inspection::{Inspection, Needs, Server, Table};
 use crate::plan::names::Names;
 use crate::plan::{self, Plan, Refusal, Wishes, unique_key};
 use crate::report::Reporter;
@@ -56,7 +56,11 @@ pub(super) async fn prepare(
     advisory_lock(&mut session, names).await?;
     let table = mark_of_table(&names.advisory_lock());
     let marks_shown = earlier::end(&mut session, &table, &address.token, reporter).await?;
-    let facts = inspect::inspect(&mut session, names).await?;
+    let needs = Needs {
+        kills: config.cut_over.force_after.is_some(),
+        triggers: false,
+    };
+    let facts = inspect::inspect(&mut session, names, needs).await?;
     session.pin(&facts.server.uuid);
     let original = plan::check(&facts, &alter, names, &config.wishes).map_err(Early::Refused)?;
     if !marks_shown {

@@ -6,7 +6,8 @@ use super::classify::Fault;
 use super::place::Position;
 use super::session::{Answer, Session};
 use crate::plan::inspection::{
-    Column, ForeignKey, Index, IndexPart, Inspection, Leftover, Privileges, Server, Table, Version,
+    Column, ForeignKey, Index, IndexPart, Inspection, Leftover, Needs, Privileges, Server, Table,
+    Version,
 };
 use crate::plan::names::Names;
 use crate::sql::{qualified, text_literal};
@@ -15,7 +16,11 @@ use crate::sql::{qualified, text_literal};
 ///
 /// # Errors
 /// When a catalogue query fails.
-pub async fn inspect(session: &mut Session, names: &Names) -> Result<Inspection, Fault> {
+pub async fn inspect(
+    session: &mut Session,
+    names: &Names,
+    needs: Needs,
+) -> Result<Inspection, Fault> {
     let server = server(session, names).await?;
     Ok(Inspection {
         original: table(session, &names.schema, &names.original).await?,
@@ -24,7 +29,7 @@ pub async fn inspect(session: &mut Session, names: &Names) -> Result<Inspection,
         reached_from: reached_from(session, names).await?,
         leftovers: leftovers(session, names).await?,
         check_names: check_names(session, names).await?,
-        privileges: privileges(session, names).await?,
+        privileges: privileges(session, names, needs).await?,
         server,
     })
 }
@@ -436,7 +441,11 @@ const ON_SCHEMA: [&str; 9] = [
 ];
 const GLOBAL: [&str; 2] = ["REPLICATION SLAVE", "REPLICATION CLIENT"];
 
-async fn privileges(session: &mut Session, names: &Names) -> Result<Privileges, Fault> {
+async fn privileges(
+    session: &mut Session,
+    names: &Names,
+    needs: Needs,
+) -> Result<Privileges, Fault> {
     let account = session
         .say("read the account", "SELECT CURRENT_USER(), CURRENT_ROLE()")
         .await?;
@@ -459,12 +468,12 @@ async fn privileges(session: &mut Session, names: &Names) -> Result<Privileges, 
         .collect();
     Ok(Privileges {
         account: format!("{}@{}", text_literal(&user), text_literal(&host)),
-        missing: missing(&lines, names),
+        missing: missing(&lines, names, needs),
     })
 }
 
 /// Privileges that no line of SHOW GRANTS gives.
-fn missing(lines: &[String], names: &Names) -> Vec<String> {
+fn missing(lines: &[String], names: &Names, needs: Needs) -> Vec<String> {
     let mut global: BTreeSet<String> = BTreeSet::new();
     let mut on_schema: BTreeSet<String> = BTreeSet::new();
     let mut on_instruments: BTreeSet<String> = BTreeSet::new();
@@ -496,6 +505,7 @@ fn missing(lines: &[String], names: &Names) -> Vec<String> {
     let mut missing = Vec::new();
     let lacking: Vec<&str> = ON_SCHEMA
         .into_iter()
+        .chain(needs.triggers.then_some("TRIGGER"))
         .filter(|privilege| {
             !everything(&global)
                 && !everything(&on_schema)
@@ -510,8 +520,13 @@ fn missing(lines: &[String], names: &Names) -> Vec<String> {
             crate::sql::quoted(&names.schema)
         ));
     }
+    let kills = ["CONNECTION_ADMIN", "PROCESS"]
+        .into_iter()
+        .filter(|_| needs.kills)
+        .filter(|privilege| *privilege == "PROCESS" || !global.contains("SUPER"));
     let lacking: Vec<&str> = GLOBAL
         .into_iter()
+        .chain(kills)
         .filter(|privilege| !everything(&global) && !global.contains(*privilege))
         .collect();
     if !lacking.is_empty() {
@@ -561,7 +576,25 @@ mod tests {
 
     fn lacking(lines: &[&str]) -> Vec<String> {
         let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
-        missing(&lines, &Names::new("shop_1", "t", None, None))
+        missing(
+            &lines,
+            &Names::new("shop_1", "t", None, None),
+            Needs::default(),
+        )
+    }
+
+    #[test]
+    fn some_privileges_are_asked_for_only_when_they_are_needed() {
+        let lines = ["GRANT ALL PRIVILEGES ON `shop_1`.* TO `a`@`%`".to_owned()];
+        let needs = Needs {
+            kills: true,
+            triggers: true,
+        };
+        let lacking = missing(&lines, &Names::new("shop_1", "t", None, None), needs);
+        assert_eq!(
+            lacking.first().map(String::as_str),
+            Some("REPLICATION SLAVE, REPLICATION CLIENT, CONNECTION_ADMIN, PROCESS ON *.*")
+        );
     }
 
     #[test]

@@ -195,6 +195,15 @@ pub struct Server {
     pub binlog_filtered: bool,
 }
 
+/// Privileges that only some migrations need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// To end other connections, after a look at their transactions.
+    pub kills: bool,
+    /// To create triggers.
+    pub triggers: bool,
+}
+
 /// What the account may do, as far as a migration needs it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Privileges {
