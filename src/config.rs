@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use crate::control::window::Window;
 use crate::plan::Wishes;
+use crate::plan::blockers::KillPolicy;
 use crate::report::{Format, Level};
 
 /// The environment variable with the password.
 pub const PASSWORD_VARIABLE: &str = "TABLESHIFT_PASSWORD";
-use crate::plan::blockers::KillPolicy;
-use crate::report::Level;
 
 /// A checked command line.
 #[derive(Clone)]

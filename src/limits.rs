@@ -78,8 +78,6 @@ pub const READER_LOOKS: u32 = 50;
 /// First pause between cut-over attempts; doubles up to
 /// `--exponential-backoff-max-interval`.
 pub const CUT_OVER_PAUSE_FIRST: Duration = Duration::from_millis(500);
-/// Longest pause between cut-over attempts.
-pub const CUT_OVER_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Rounds of a run in which blockers are ended (`--force-cut-over-after`): whoever comes back that often
 /// needs a person.
 pub const KILL_ROUNDS_MAX: u32 = 10;
@@ -88,8 +86,8 @@ pub const KILL_ROUNDS_MAX: u32 = 10;
 pub const KILL_ROWS_MAX: u64 = 10_000;
 /// Time to wait until those who were ended have gone: their rollbacks are small.
 pub const KILL_WAIT: Duration = Duration::from_secs(5);
-/// Pause between two attempts after which they don't count as in vain one after the other: far more than
-/// the longest back-off, so the cut-over was postponed.
+/// Pause between two attempts, beyond the longest back-off, after which they don't count as in vain one
+/// after the other: the cut-over was postponed.
 pub const VAIN_GAP_MAX: Duration = Duration::from_secs(600);
 /// Characters of a statement's first word that a message shows; the longest of SQL has ten.
 pub const STATEMENT_KIND_CHARS_MAX: usize = 12;
@@ -167,7 +165,6 @@ pub const KEY_VALUE_CHARS_MAX: usize = 200;
 
 const _: () = assert!(CHUNK_ROWS_MIN < CHUNK_ROWS_START && CHUNK_ROWS_START < CHUNK_ROWS_MAX);
 const _: () = assert!(1 << (HALVINGS - 4) > CHUNK_ROWS_MAX);
-const _: () = assert!(CUT_OVER_PAUSE_MAX.as_secs() * 2 < VAIN_GAP_MAX.as_secs());
 const _: () = assert!(CUT_OVER_DIRTY_MAX < CUT_OVER_DIRTY_LOCKED_MAX);
 const _: () = assert!(BINLOG_HEARTBEAT.as_secs() * 3 < BINLOG_SILENCE.as_secs());
 const _: () = assert!(

@@ -343,6 +343,7 @@ async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locke
         timeline: Timeline::default(),
         force_after: run.config.cut_over.force_after,
         kill: run.config.cut_over.kill,
+        pause_max: run.config.cut_over.pause_max,
         memory: Memory::default(),
     })
 }

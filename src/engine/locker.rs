@@ -51,6 +51,8 @@ pub(super) struct Locker {
     pub(super) force_after: Option<Duration>,
     /// Which blockers.
     pub(super) kill: KillPolicy,
+    /// Longest pause between attempts.
+    pub(super) pause_max: Duration,
     /// What is known of blockers.
     pub(super) memory: Memory,
 }
@@ -84,7 +86,8 @@ impl Locker {
             Command::Lock { wait_ms } => match self.lock(wait_ms).await {
                 Ok(true) => Event::Locked,
                 Ok(false) => {
-                    self.memory.vain.again(self.clock.elapsed_ms());
+                    let now = self.clock.elapsed_ms();
+                    self.memory.vain.again(now, self.pause_max);
                     self.release().await;
                     Event::NotLocked
                 }

@@ -192,10 +192,11 @@ pub struct Vain {
 }
 
 impl Vain {
-    /// An attempt was in vain. After a long time without any (it was postponed) the count begins anew.
-    pub fn again(&mut self, now_ms: u64) {
-        let gap = u64::try_from(limits::VAIN_GAP_MAX.as_millis()).unwrap_or(u64::MAX);
-        if now_ms.saturating_sub(self.last_ms) > gap {
+    /// An attempt was in vain. After a time without any that is far longer than the back-off (it was
+    /// postponed) the count begins anew.
+    pub fn again(&mut self, now_ms: u64, pause_max: std::time::Duration) {
+        let gap = pause_max.saturating_add(limits::VAIN_GAP_MAX);
+        if u128::from(now_ms.saturating_sub(self.last_ms)) > gap.as_millis() {
             self.since_ms = None;
         }
         self.since_ms.get_or_insert(now_ms);
@@ -225,6 +226,8 @@ impl Vain {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PAUSE: std::time::Duration = std::time::Duration::from_secs(64);
 
     fn idle() -> Blocker {
         Blocker {
@@ -341,16 +344,16 @@ mod tests {
     fn rounds_begin_late_and_have_an_end() {
         let mut vain = Vain::default();
         assert!(!vain.round(99_000, 5_000), "no attempt yet");
-        vain.again(100_000);
+        vain.again(100_000, PAUSE);
         assert!(!vain.round(104_999, 5_000));
-        vain.again(104_000);
+        vain.again(104_000, PAUSE);
         for _ in 0..limits::KILL_ROUNDS_MAX {
             assert!(!vain.was_last() && vain.round(105_000, 5_000));
         }
         assert!(vain.was_last() && !vain.round(105_000, 5_000));
         let mut vain = Vain::default();
-        vain.again(0);
-        vain.again(10_000_000);
+        vain.again(0, PAUSE);
+        vain.again(10_000_000, PAUSE);
         assert!(
             !vain.round(10_000_001, 5_000),
             "it was postponed in between"

@@ -138,7 +138,7 @@ pub fn blockers(names: &Names) -> Statement {
              CONNECTION_ID()) GROUP BY t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST, \
              t.THREAD_ID ORDER BY 4 DESC LIMIT 20",
             program = attribute("LEFT(MAX(a.ATTR_VALUE), 40)", "program_name"),
-            ours = attribute("COUNT(*)", "tableshift_run"),
+            ours = OURS,
             explicit = EXPLICIT_LOCKS,
             schema = text_literal(&names.schema),
             original = text_literal(&names.original),
@@ -154,6 +154,12 @@ const EXPLICIT_LOCKS: &str = "(SELECT COUNT(*) FROM performance_schema.metadata_
     LOCK', 'LOCKING SERVICE', 'BACKUP LOCK') OR e.LOCK_DURATION = 'EXPLICIT' OR e.OBJECT_TYPE IN \
     ('GLOBAL', 'COMMIT') AND e.LOCK_TYPE = 'SHARED' OR e.OBJECT_TYPE = 'TABLE' AND e.LOCK_TYPE NOT IN \
     ('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ', 'SHARED_WRITE', 'SHARED_WRITE_LOW_PRIO')))";
+
+/// Marks of this program on a session: one place of the two is enough.
+const OURS: &str = "((SELECT COUNT(*) FROM performance_schema.session_connect_attrs AS a WHERE \
+    a.PROCESSLIST_ID = t.PROCESSLIST_ID AND a.ATTR_NAME = 'tableshift_run') + (SELECT COUNT(*) FROM \
+    performance_schema.user_variables_by_thread AS v WHERE v.THREAD_ID = t.THREAD_ID AND \
+    v.VARIABLE_NAME = 'tableshift_run'))";
 
 /// What the clients of a session have said of themselves when they connected.
 fn attribute(what: &str, name: &str) -> String {
