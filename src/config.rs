@@ -91,6 +91,18 @@ pub struct Conf {
     pub password: bool,
 }
 
+/// What `tableshift cleanup` is asked for; of the configuration it needs how to connect, and the schema
+/// and table, which may be empty for all.
+#[derive(Clone)]
+pub struct Cleanup {
+    /// Where to look.
+    pub config: Config,
+    /// Drop without asking.
+    pub yes: bool,
+    /// Drop old tables as well.
+    pub old_tables: bool,
+}
+
 /// How connections are protected.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tls {

@@ -24,7 +24,7 @@ use mysql_async::{Error, IoError, ServerError};
 
 /// Every point, by the role of the connection it stands on. A statement that isn't here is a panic,
 /// so none can be forgotten; the test walks the whole list.
-pub const POINTS: [(&str, &[&str]); 12] = [
+pub const POINTS: [(&str, &[&str]); 13] = [
     (
         "main",
         &[
@@ -52,6 +52,7 @@ pub const POINTS: [(&str, &[&str]); 12] = [
             "read the account's privileges",
             "read the time",
             "create the changelog table",
+            "sign the changelog",
             "create the ghost table",
             "alter the ghost table",
             "look for duplicates",
@@ -173,6 +174,20 @@ pub const POINTS: [(&str, &[&str]); 12] = [
     ("stream", &["connect", "event"]),
     // Steps of the engine that are no statements; they can be held and killed.
     ("engine", &["prepared", "connected", "followed", "decided"]),
+    (
+        "cleanup",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "look for helper tables",
+            "look whose helper tables they are",
+            "look for runs",
+            "take the advisory lock",
+            "give the advisory lock back",
+            "drop a helper table",
+        ],
+    ),
     // Sessions that a test opens by itself.
     ("test", &[]),
 ];

@@ -10,18 +10,21 @@ pub mod option_file;
 mod read;
 mod table;
 pub mod terminal;
+mod tidy;
 
 pub(crate) use read::{parse_address, parse_thresholds};
 
 use clap::{Arg, ArgAction, Command};
 
-use crate::config::Config;
+use crate::config::{Cleanup, Config};
 use flags::{Effect, Flag, GROUPS, Kind};
 
 /// What to do after the command line was read.
 pub enum Asked {
     /// Run.
     Run(Box<Config>),
+    /// Look for what runs have left.
+    CleanUp(Box<Cleanup>),
     /// Print this to stdout and end with 0.
     Print(String),
     /// Print this to stderr and end with the usage code.
@@ -43,6 +46,7 @@ pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
     match arguments.first().map(String::as_str) {
         Some("completions") => return completions(arguments.get(1..).unwrap_or_default()),
         Some("man") => return man(),
+        Some("cleanup") => return tidy::read(arguments.get(1..).unwrap_or_default()),
         _ => {}
     }
     let arguments = std::iter::once("tableshift".to_owned())

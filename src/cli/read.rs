@@ -66,6 +66,35 @@ impl<'a> Given<'a> {
         }
     }
 
+    /// The configuration of a command that only connects and names a schema and a table, if any.
+    ///
+    /// # Errors
+    /// Every problem.
+    pub(super) fn connection(&self) -> Result<Config, Vec<String>> {
+        self.values_fit();
+        self.not_yet();
+        self.contradictions();
+        let connecting = |flag: &Flag| {
+            let server = flags::GROUPS.first().map_or(&[][..], |group| group.flags);
+            server.iter().any(|other| other.name == flag.name)
+                || matches!(flag.name, "database" | "table")
+        };
+        for flag in flags::all().filter(|flag| self.was_given(flag.name) && !connecting(flag)) {
+            self.problem(format!("--{} is no flag of this command", flag.name));
+        }
+        let (database, table) = (self.text("database"), self.text("table"));
+        if database.is_empty() && !table.is_empty() {
+            self.problem("--table needs --database");
+        }
+        let config = self.assemble(database, table);
+        let problems = std::mem::take(&mut *self.problems.borrow_mut());
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(problems)
+        }
+    }
+
     fn problem(&self, text: impl Into<String>) {
         self.problems.borrow_mut().push(text.into());
     }

@@ -4,6 +4,7 @@
 pub mod barrier;
 mod blockers;
 mod clean;
+pub mod cleanup;
 pub mod clerk;
 pub mod clock;
 mod console;

@@ -270,6 +270,8 @@ async fn make_tables(
         .await?;
     let moment = |column| now.text(0, column).unwrap_or_default();
     session.run(&helpers::create_changelog(names)).await?;
+    let mark = session.mark().to_owned();
+    session.run(&helpers::sign_changelog(names, &mark)).await?;
     session.run(&helpers::create_ghost(names)).await?;
     let checks = name_checks(session, facts, &original, alter, names).await?;
     let mode = ddl_mode(&facts.server.sql_mode, wishes.misfits);

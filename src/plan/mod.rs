@@ -12,6 +12,7 @@ pub mod constraints;
 pub mod conversion;
 pub mod inspection;
 pub mod key;
+pub mod leftovers;
 pub mod names;
 pub mod shown;
 pub mod statement;

@@ -10,6 +10,23 @@ pub const HINT_MARKER: &str = "state";
 /// Hint of the changelog row that carries heartbeats.
 pub const HINT_HEARTBEAT: &str = "heartbeat";
 
+/// Hint of the changelog row that bears the mark of the run that made it.
+pub const HINT_RUN: &str = "run";
+
+/// Signs the changelog with the run's mark, by which later ones can tell whose it is.
+#[must_use]
+pub fn sign_changelog(names: &Names, mark: &str) -> Statement {
+    Statement::new(
+        "sign the changelog",
+        format!(
+            "INSERT /* tableshift */ INTO {} (id, hint, value) VALUES (3, {}, {})",
+            qualified(&names.schema, &names.changelog),
+            text_literal(HINT_RUN),
+            text_literal(mark),
+        ),
+    )
+}
+
 /// Creates the changelog with gh-ost's columns.
 #[must_use]
 pub fn create_changelog(names: &Names) -> Statement {

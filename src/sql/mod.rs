@@ -7,6 +7,7 @@
 pub mod copy;
 pub mod cutover;
 pub mod helpers;
+pub mod leftovers;
 pub mod range;
 pub mod refresh;
 pub mod shown;
