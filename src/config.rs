@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::control::window::Window;
 use crate::plan::Wishes;
 use crate::plan::blockers::KillPolicy;
+use crate::plan::triggers::Suffix;
 use crate::report::{Format, Level};
 
 /// The environment variable with the password.
@@ -64,6 +65,10 @@ pub struct Config {
     pub drop_old: bool,
     /// What may be dropped at the start.
     pub wishes: Wishes,
+    /// The triggers are taken along under these names.
+    pub triggers: Option<Suffix>,
+    /// Try the ALTER on the original first, as an instant one.
+    pub attempt_instant: bool,
     /// A time stamp in the old table's name.
     pub timestamp_old: bool,
     /// Base of the helper tables' names.

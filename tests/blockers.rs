@@ -83,7 +83,7 @@ async fn a_running_query_is_ended_as_a_query_and_its_values_stay_hidden() {
     assert_eq!(alive.expect("its connection is alive"), Some(7));
 }
 
-/// A lock that was asked for by name, a large transaction, and a statement that isn't a query.
+/// Locks that were asked for by name, and a large transaction.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_must_not_be_ended_is_waited_for() {
     for (name, policy, before, reason) in [
@@ -160,11 +160,27 @@ async fn a_global_read_lock_is_named_and_waited_for() {
     let server = Server::start(&[]);
     let mut conn = schema(&server, "read_locked", 20).await;
     let mut backup = server.conn(None).await;
-    let running = Running::start(&server, "read_locked", &[FORCE, "--kill-blockers=all"]);
-    running.copied(&mut conn, 20).await;
+    let hold = std::env::temp_dir().join(format!("tableshift-{}.looked", std::process::id()));
+    let child = support::tableshift_command(&server, "read_locked", "t", ALTER)
+        .args(["--execute", FORCE, "--kill-blockers=all"])
+        .env(
+            "TABLESHIFT_FAULTS",
+            format!(
+                "look for blockers@control:hold={0};look for readers@control:hold={0}",
+                hold.display()
+            ),
+        )
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program");
+    wait_until(PATIENCE, "the tool is about to look", async || {
+        hold.exists()
+    })
+    .await;
     execute(&mut backup, &["FLUSH TABLES WITH READ LOCK"]).await;
-    running.release();
-    wait_until(PATIENCE, "the tool has looked for blockers", async || {
+    std::fs::remove_file(&hold).expect("the file");
+    wait_until(PATIENCE, "the tool has looked", async || {
         let looks: Option<u64> = conn
             .query_first(
                 "SELECT CAST(COALESCE(SUM(COUNT_STAR), 0) AS UNSIGNED) FROM \
@@ -173,7 +189,7 @@ async fn a_global_read_lock_is_named_and_waited_for() {
             )
             .await
             .expect("statement counts");
-        looks >= Some(2)
+        looks >= Some(1)
     })
     .await;
     let pending: Option<u64> = conn
@@ -185,7 +201,9 @@ async fn a_global_read_lock_is_named_and_waited_for() {
         .expect("locks");
     assert_eq!(pending, Some(0), "nobody queues behind us");
     execute(&mut backup, &["UNLOCK TABLES"]).await;
-    let output = running.end();
+    wait_until(PATIENCE, "it is about to lock", async || hold.exists()).await;
+    std::fs::remove_file(&hold).expect("the file");
+    let output = child.wait_with_output().expect("its end");
     assert_done(&output);
     assert_eq!(lines(&output, "holds the global read lock").len(), 1);
 }

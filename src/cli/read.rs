@@ -19,7 +19,8 @@ use crate::mysql::address::PASSWORD_BYTES_MAX;
 use crate::mysql::tls;
 use crate::plan::blockers::KillPolicy;
 use crate::plan::conversion::Misfits;
-use crate::plan::{NullInKey, Renames, Wishes, alter};
+use crate::plan::triggers::Suffix;
+use crate::plan::{Companions, NullInKey, Renames, Wishes, alter};
 use crate::report::{Format, Level};
 
 /// What was given, flag by flag. Problems are collected, not returned, so that all are told at once.
@@ -256,8 +257,18 @@ impl<'a> Given<'a> {
         if self.is_on("revert") && !self.is_set("old-table") {
             self.problem("--revert must be called with --old-table");
         }
-        if self.is_set("trigger-suffix") && !self.is_on("include-triggers") {
+        let suffix = self.text("trigger-suffix");
+        if !suffix.is_empty() && !self.is_on("include-triggers") {
             self.problem("--trigger-suffix cannot be used without --include-triggers");
+        }
+        if suffix.is_empty() && self.is_on("include-triggers") {
+            self.problem("--trigger-suffix must be used with --include-triggers");
+        }
+        if !suffix
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_')
+        {
+            self.problem("--trigger-suffix may have letters, digits and _ only");
         }
         if self
             .whole("force-cut-over-after")
@@ -369,6 +380,11 @@ impl<'a> Given<'a> {
             setup_instruments: self.is_on("allow-setup-metadata-lock-instruments"),
             drop_old: self.is_on("ok-to-drop-table"),
             wishes: self.wishes(),
+            triggers: self.is_on("include-triggers").then(|| Suffix {
+                text: self.text("trigger-suffix"),
+                comes_off: self.is_on("remove-trigger-suffix-if-exists"),
+            }),
+            attempt_instant: self.is_on("attempt-instant-ddl"),
             timestamp_old: self.is_on("timestamp-old-table"),
             base_name: self.optional("force-table-names"),
             copy_workers: workers(self.whole("copy-workers")),
@@ -408,6 +424,16 @@ impl<'a> Given<'a> {
             } else {
                 NullInKey::Refused
             },
+            triggers: self.companions("include-triggers"),
+            foreign_keys: self.companions("discard-foreign-keys"),
+        }
+    }
+
+    fn companions(&self, flag: &str) -> Companions {
+        if self.is_on(flag) {
+            Companions::DealtWith
+        } else {
+            Companions::Refused
         }
     }
 

@@ -50,7 +50,7 @@ impl Locker {
     }
 
     async fn in_the_way(&mut self, wait_ms: u64) -> Result<Vec<Blocker>, Fault> {
-        let statement = blockers(&self.plan.names);
+        let statement = blockers(&self.plan.names, &self.plan.foreign_keys);
         let answer = self.looked(&statement).await?;
         let found = (0..answer.rows.len()).map(|row| blocker(&answer, row));
         Ok(found
@@ -129,7 +129,7 @@ impl Locker {
 }
 
 /// A row of the look for blockers.
-fn blocker(answer: &Answer, row: usize) -> Blocker {
+pub(super) fn blocker(answer: &Answer, row: usize) -> Blocker {
     let text = |column| answer.text(row, column).unwrap_or_default();
     let is = |column| answer.number(row, column).is_some_and(|number| number > 0);
     let id = answer.number(row, 0);

@@ -345,6 +345,8 @@ async fn locker(run: &Run<'_>, address: &Address, sql: Arc<Sql>) -> Result<Locke
         kill: run.config.cut_over.kill,
         pause_max: run.config.cut_over.pause_max,
         memory: Memory::default(),
+        triggers_made: false,
+        broken: None,
     })
 }
 

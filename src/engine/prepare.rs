@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use super::{Early, clean, duplicates, earlier, usual};
+use super::{Early, clean, duplicates, earlier, instant, triggers, usual};
 use crate::config::Config;
 use crate::limits;
 use crate::mysql::classify::Fault;
 use crate::mysql::inspect;
 use crate::mysql::session::{Address, Session, mark_of_table};
+use crate::mysql::triggers::of_original;
 use crate::plan::alter::{self, Alter};
 use crate::plan::constraints::{Check, CheckNames, Taken, checks_of};
 use crate::plan::conversion::Misfits;
 use crate::plan::inspection::{Inspection, Needs, Server, Table};
 use crate::plan::names::Names;
-use crate::plan::{self, Plan, Refusal, Wishes, unique_key};
+use crate::plan::{self, Companions, Plan, Refusal, Wishes, unique_key};
 use crate::report::Reporter;
 use crate::sql::cutover::without_counter;
 use crate::sql::{Sql, Statement, helpers, quoted, verify};
@@ -58,7 +59,7 @@ pub(super) async fn prepare(
     let marks_shown = earlier::end(&mut session, &table, &address.token, reporter).await?;
     let needs = Needs {
         kills: config.cut_over.force_after.is_some(),
-        triggers: false,
+        triggers: config.triggers.is_some(),
     };
     let facts = inspect::inspect(&mut session, names, needs).await?;
     session.pin(&facts.server.uuid);
@@ -79,15 +80,25 @@ pub(super) async fn prepare(
         facts.server.version,
         original.rows_estimate,
     ));
-    match make_tables(
+    let told = (&alter, &original, &facts.server);
+    if instant::attempt(&mut session, config, names, told, reporter).await? {
+        return Err(Early::Altered);
+    }
+    let made = make_tables(
         &mut session,
         &facts,
         original,
         &alter,
         (names, &config.wishes),
-    )
-    .await
-    {
+    );
+    let made = match made.await {
+        Ok(mut plan) => {
+            let tried = triggers::prepare(&mut session, config, &mut plan).await;
+            tried.map(|()| plan)
+        }
+        Err(early) => Err(early),
+    };
+    match made {
         Ok(plan) => {
             announce(&plan, reporter);
             Ok(Prepared {
@@ -129,6 +140,25 @@ fn announce(plan: &Plan, reporter: &Reporter) {
             "--skip-strict-mode: values may be cut or adjusted, and are left out of the verification, \
              in {}",
             listed(&plan.unverified)
+        ));
+    }
+    if !plan.foreign_keys.is_empty() {
+        let keys: Vec<String> = plan
+            .foreign_keys
+            .iter()
+            .map(|key| format!("{} (to {})", quoted(&key.name), key.parent))
+            .collect();
+        reporter.warn(format!(
+            "--discard-foreign-keys: the new table won't have {}; the old table keeps them until it is \
+             dropped, and rows that it refers to can't be deleted so long",
+            keys.join(", ")
+        ));
+    }
+    if !plan.triggers.is_empty() {
+        let names: Vec<String> = plan.triggers.iter().map(|one| one.name.clone()).collect();
+        reporter.info(format!(
+            "triggers of the new table: {}; the old table keeps its own",
+            listed(&names)
         ));
     }
     if !plan.renamed_checks.is_empty() {
@@ -218,7 +248,7 @@ async fn advisory_lock(session: &mut Session, names: &Names) -> Result<(), Early
 
 /// The ALTER is understood with plain quotes and escapes, so the session must be as plain; zero
 /// dates in defaults of unchanged columns must pass.
-fn ddl_mode(server_mode: &str, misfits: Misfits) -> String {
+pub(super) fn ddl_mode(server_mode: &str, misfits: Misfits) -> String {
     const LEFT_OUT: [&str; 8] = [
         "STRICT_ALL_TABLES",
         "STRICT_TRANS_TABLES",
@@ -241,7 +271,7 @@ fn ddl_mode(server_mode: &str, misfits: Misfits) -> String {
 }
 
 /// The mode in which the ghost gets the original's shape: defaults that are no dates are its own.
-const PLAIN_MODE: &str = "STRICT_ALL_TABLES,ALLOW_INVALID_DATES";
+pub(super) const PLAIN_MODE: &str = "STRICT_ALL_TABLES,ALLOW_INVALID_DATES";
 
 async fn make_tables(
     session: &mut Session,
@@ -310,8 +340,11 @@ async fn make_tables(
         now: &moment(0),
         now_utc: &moment(1),
     };
-    let plan =
+    let mut plan =
         plan::make(facts, original, ghost, alter, names.clone(), given).map_err(Early::Refused)?;
+    if wishes.triggers == Companions::DealtWith {
+        plan.original_triggers = of_original(session, names).await?;
+    }
     verifiable(&plan)?;
     unchanged(session, &plan).await?;
     if let Some(refusal) = null_in_key(session, &plan).await? {
@@ -392,8 +425,11 @@ pub(super) async fn unchanged(session: &mut Session, plan: &Plan) -> Result<(), 
         without_counter(now) == without_counter(before)
     };
     let programs = inspect::triggers(session, names).await?;
+    let known = &plan.original_triggers;
+    let same_programs = programs.len() == known.len()
+        && (known.is_empty() || *known == of_original(session, names).await?);
     let keys = inspect::foreign_keys(session, names).await?;
-    if now.as_ref().is_some_and(same) && programs.is_empty() && keys.is_empty() {
+    if now.as_ref().is_some_and(same) && same_programs && keys == plan.foreign_keys {
         return Ok(());
     }
     Err(Fault::unexpected(

@@ -65,6 +65,7 @@ async fn server(session: &mut Session, names: &Names) -> Result<Server, Fault> {
         uuid: text(&facts, 0, 4),
         started: text(&facts, 0, 14).parse().unwrap_or_default(),
         log_bin: facts.number(0, 5) == Some(1),
+        logs_cascades: logs_cascades(session).await?,
         binlog_format: text(&facts, 0, 6),
         read_only: facts.number(0, 7) != Some(0),
         is_replica: is_replica(session).await?,
@@ -76,6 +77,18 @@ async fn server(session: &mut Session, names: &Names) -> Result<Server, Fault> {
         time_zone,
         binlog_filtered: filtered(session, names).await?,
     })
+}
+
+/// Cascades are in the log where the server itself carries them out and not the storage engine (measured
+/// on 9.7.4); servers without the variable know the engine's only.
+async fn logs_cascades(session: &mut Session) -> Result<bool, Fault> {
+    let shown = session
+        .say(
+            "read a status variable",
+            "SHOW GLOBAL VARIABLES LIKE 'innodb_native_foreign_keys'",
+        )
+        .await?;
+    Ok(text(&shown, 0, 1) == "OFF")
 }
 
 /// Whether a zone is UTC at all times. The system's is known by what the server found at its start
@@ -348,8 +361,11 @@ pub async fn foreign_keys(session: &mut Session, names: &Names) -> Result<Vec<Fo
             "look for foreign keys",
             &format!(
                 "SELECT /* tableshift */ DISTINCT CONSTRAINT_NAME, TABLE_SCHEMA, TABLE_NAME, \
-                 REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME FROM \
-                 information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_NAME IS NOT NULL AND \
+                 REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, (SELECT COUNT(*) FROM \
+                 information_schema.REFERENTIAL_CONSTRAINTS AS r WHERE r.CONSTRAINT_SCHEMA = \
+                 k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND (r.DELETE_RULE IN \
+                 ('CASCADE', 'SET NULL') OR r.UPDATE_RULE IN ('CASCADE', 'SET NULL'))) FROM \
+                 information_schema.KEY_COLUMN_USAGE AS k WHERE REFERENCED_TABLE_NAME IS NOT NULL AND \
                  ((TABLE_SCHEMA={schema} AND TABLE_NAME={table}) OR (REFERENCED_TABLE_SCHEMA={schema} \
                  AND REFERENCED_TABLE_NAME={table}))"
             ),
@@ -359,6 +375,7 @@ pub async fn foreign_keys(session: &mut Session, names: &Names) -> Result<Vec<Fo
         name: text(&answer, row, 0),
         child: format!("{}.{}", text(&answer, row, 1), text(&answer, row, 2)),
         parent: format!("{}.{}", text(&answer, row, 3), text(&answer, row, 4)),
+        cascades: answer.number(row, 5) != Some(0),
     };
     Ok((0..answer.rows.len()).map(key).collect())
 }

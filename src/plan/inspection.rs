@@ -154,6 +154,8 @@ pub struct ForeignKey {
     pub child: String,
     /// `schema.table` it refers to.
     pub parent: String,
+    /// A change of the parent can change rows of the child.
+    pub cascades: bool,
 }
 
 /// The server's side of the facts.
@@ -173,6 +175,8 @@ pub struct Server {
     pub started: i64,
     /// `@@log_bin`.
     pub log_bin: bool,
+    /// Rows that a foreign key changes are logged as any other.
+    pub logs_cascades: bool,
     /// `@@global.binlog_format`.
     pub binlog_format: String,
     /// `@@read_only` or `@@super_read_only`.

@@ -17,14 +17,16 @@ pub mod names;
 pub mod shown;
 pub mod statement;
 mod time_zone;
+pub mod triggers;
 pub mod unique_key;
 
 use alter::Alter;
 use columns::{ColumnMap, SharedColumn};
 use constraints::CheckNames;
 use conversion::{Conversion, Misfits};
-use inspection::{Column, Inspection, Table, Version};
+use inspection::{Column, ForeignKey, Inspection, Table, Version};
 use names::Names;
+use triggers::{NewTrigger, Trigger};
 use unique_key::{IntroducedKey, SharedKey};
 
 /// One reason not to start; nothing stays written when the operator sees it.
@@ -61,6 +63,20 @@ pub struct Wishes {
     pub renames: Renames,
     /// `--allow-nullable-unique-key`.
     pub null_in_key: NullInKey,
+    /// `--include-triggers`: what becomes of the table's triggers.
+    pub triggers: Companions,
+    /// `--discard-foreign-keys`: what becomes of its own foreign keys.
+    pub foreign_keys: Companions,
+}
+
+/// What becomes of things that hang on the table and don't move by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Companions {
+    /// With them there is no migration.
+    #[default]
+    Refused,
+    /// They are dealt with as the flag says.
+    DealtWith,
 }
 
 /// What becomes of the data of a renamed column.
@@ -124,6 +140,12 @@ pub struct Plan {
     pub renamed_checks: Vec<(String, String)>,
     /// Programs of other schemas reach the table, so any change logged as a statement may concern it.
     pub reached_from_elsewhere: bool,
+    /// Triggers of the original, as they were inspected.
+    pub original_triggers: Vec<Trigger>,
+    /// Triggers that the ghost gets just before the rename.
+    pub triggers: Vec<NewTrigger>,
+    /// The original's foreign keys, which stay with the old table.
+    pub foreign_keys: Vec<ForeignKey>,
     /// The server can be trusted with an instant change of the ghost, which keeps old snapshots
     /// from reading it.
     pub guards_snapshots: bool,
@@ -131,7 +153,7 @@ pub struct Plan {
 
 /// From here on instant ADD and DROP COLUMN are relied on; releases between 8.0.29, which brought
 /// them, and this one are left out as a precaution; no older server was there to be tried.
-const INSTANT_TRUSTED: Version = Version {
+pub const INSTANT_TRUSTED: Version = Version {
     major: 8,
     minor: 0,
     patch: 33,
@@ -242,6 +264,9 @@ pub fn make(
         auto_increment_given: alter.auto_increment.is_some(),
         reached_from_elsewhere: !facts.reached_from.is_empty(),
         guards_snapshots: facts.server.version >= INSTANT_TRUSTED,
+        original_triggers: Vec::new(),
+        triggers: Vec::new(),
+        foreign_keys: facts.foreign_keys.clone(),
         names,
         original,
         ghost,

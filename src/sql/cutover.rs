@@ -1,17 +1,20 @@
 //! The statements of the cut-over, all on the locking connection unless said otherwise.
 
 use super::{Sql, Statement, text_literal};
+use crate::plan::inspection::ForeignKey;
 use crate::plan::names::Names;
 
 impl Sql {
-    /// Locks both tables against everybody else.
+    /// Locks both tables against everybody else, and the parents of the original's foreign keys in the
+    /// same schema: the rename needs them for itself, and had better wait here than with the lock held
+    /// (measured on 9.7.4). Those of other schemas may be beyond the account's privileges.
     #[must_use]
     pub fn lock_tables(&self) -> Statement {
         Statement::new(
             "lock tables",
             format!(
-                "LOCK /* tableshift */ TABLES {} WRITE, {} WRITE",
-                self.original.table, self.ghost.table
+                "LOCK /* tableshift */ TABLES {} WRITE, {} WRITE{}",
+                self.original.table, self.ghost.table, self.parents
             ),
         )
     }
@@ -118,7 +121,7 @@ pub fn ownership(names: &Names) -> Statement {
 /// A lock without a session belongs to a prepared XA transaction (measured on 9.7.4). The last column
 /// counts locks that somebody asked for by name: transactions by themselves have none but these types.
 #[must_use]
-pub fn blockers(names: &Names) -> Statement {
+pub fn blockers(names: &Names, parents: &[ForeignKey]) -> Statement {
     Statement::new(
         "look for blockers",
         format!(
@@ -133,7 +136,8 @@ pub fn blockers(names: &Names) -> Statement {
              m.OWNER_THREAD_ID AND x.STATE = 'ACTIVE' \
              WHERE (m.OBJECT_TYPE = 'BACKUP LOCK' AND m.LOCK_TYPE = 'SHARED' OR m.OBJECT_TYPE IN \
              ('GLOBAL', 'COMMIT') AND m.LOCK_TYPE = 'SHARED' OR m.OBJECT_TYPE = \
-             'TABLE' AND m.OBJECT_SCHEMA = {schema} AND m.OBJECT_NAME IN ({original}, {ghost})) AND \
+             'TABLE' AND (m.OBJECT_SCHEMA = {schema} AND m.OBJECT_NAME IN ({original}, {ghost}) OR \
+             CONCAT(m.OBJECT_SCHEMA, '.', m.OBJECT_NAME) IN ({parents}))) AND \
              m.LOCK_STATUS = 'GRANTED' AND (t.PROCESSLIST_ID IS NULL OR t.PROCESSLIST_ID <> \
              CONNECTION_ID()) GROUP BY t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST, \
              t.THREAD_ID ORDER BY 4 DESC LIMIT 20",
@@ -143,6 +147,12 @@ pub fn blockers(names: &Names) -> Statement {
             schema = text_literal(&names.schema),
             original = text_literal(&names.original),
             ghost = text_literal(&names.ghost),
+            parents = parents
+                .iter()
+                .map(|key| text_literal(&key.parent))
+                .chain(["''".to_owned()])
+                .collect::<Vec<_>>()
+                .join(", "),
         ),
     )
 }

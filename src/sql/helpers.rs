@@ -68,6 +68,18 @@ pub fn alter_ghost(names: &Names, clauses: &str) -> Statement {
     )
 }
 
+/// Alters the original itself, if the server can do it instantly.
+#[must_use]
+pub fn alter_instantly(names: &Names, clauses: &str) -> Statement {
+    Statement::new(
+        "alter the table instantly",
+        format!(
+            "ALTER /* tableshift */ TABLE {} {clauses}, ALGORITHM=INSTANT",
+            qualified(&names.schema, &names.original)
+        ),
+    )
+}
+
 /// Drops CHECK constraints of the ghost.
 #[must_use]
 pub fn drop_checks(names: &Names, checks: &[Check]) -> Statement {
