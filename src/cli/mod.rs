@@ -212,13 +212,16 @@ mod tests {
         match asked(arguments) {
             Asked::Run(config) => *config,
             Asked::Print(text) | Asked::Wrong(text) => panic!("{text}"),
+            Asked::CleanUp(_) => panic!("not a run"),
         }
     }
 
     fn refused(arguments: &[&str]) -> String {
         match asked(arguments) {
             Asked::Wrong(text) => text,
-            Asked::Run(_) | Asked::Print(_) => panic!("accepted: {arguments:?}"),
+            Asked::Run(_) | Asked::Print(_) | Asked::CleanUp(_) => {
+                panic!("accepted: {arguments:?}")
+            }
         }
     }
 

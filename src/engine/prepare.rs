@@ -29,6 +29,23 @@ pub(super) struct Prepared {
     pub session: Session,
 }
 
+/// The ALTER as it is understood.
+fn readable(text: &str) -> Result<Alter, Early> {
+    // The server leaves out what is meant for a newer one; a copy of that rule could differ.
+    if text.contains("/*!") || text.contains("/*M!") {
+        return Err(Early::Refused(vec![Refusal::new(
+            "the ALTER contains an executable comment (/*! … */)",
+            "write its content plainly, or leave it out",
+        )]));
+    }
+    alter::parse(text).map_err(|error| {
+        Early::Refused(vec![Refusal::new(
+            format!("the ALTER can't be read: {error}"),
+            "correct it; the server would refuse it as well",
+        )])
+    })
+}
+
 /// Checks everything and makes the helper tables. Whatever speaks against the migration leaves
 /// nothing on the server.
 pub(super) async fn prepare(
@@ -37,19 +54,7 @@ pub(super) async fn prepare(
     address: &Address,
     reporter: &Reporter,
 ) -> Result<Prepared, Early> {
-    // The server leaves out what is meant for a newer one; a copy of that rule could differ.
-    if config.alter.contains("/*!") || config.alter.contains("/*M!") {
-        return Err(Early::Refused(vec![Refusal::new(
-            "the ALTER contains an executable comment (/*! … */)",
-            "write its content plainly, or leave it out",
-        )]));
-    }
-    let alter = alter::parse(&config.alter).map_err(|error| {
-        Early::Refused(vec![Refusal::new(
-            format!("the ALTER can't be read: {error}"),
-            "correct it; the server would refuse it as well",
-        )])
-    })?;
+    let alter = readable(&config.alter)?;
     let mut session = Session::open(address, usual("main", PLAIN_MODE.into())).await?;
     if config.setup_instruments && inspect::switch_instruments_on(&mut session).await? {
         reporter.info("switched the instrument wait/lock/metadata/sql/mdl on");
