@@ -125,11 +125,13 @@ pub fn blockers(names: &Names, parents: &[ForeignKey]) -> Statement {
     Statement::new(
         "look for blockers",
         format!(
-            "SELECT /* tableshift */ t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST, \
-             CAST(MAX(COALESCE(x.TIMER_WAIT DIV 1000000000000, t.PROCESSLIST_TIME, 0)) AS UNSIGNED), \
-             LEFT(MAX(COALESCE(t.PROCESSLIST_INFO, '')), 120), MAX(t.PROCESSLIST_COMMAND), \
-             MAX(m.OBJECT_TYPE = 'BACKUP LOCK'), MAX(m.OBJECT_TYPE IN ('GLOBAL', 'COMMIT')), \
-             MAX(IF(x.STATE = 'ACTIVE', COALESCE(x.XA_STATE, 'NOTXA'), NULL)), MAX(t.NAME LIKE '%one\\_connection'), {program}, {ours}, {explicit} \
+            "WITH b AS (SELECT t.PROCESSLIST_ID AS id, t.PROCESSLIST_USER AS user, t.PROCESSLIST_HOST AS \
+             host, CAST(MAX(COALESCE(x.TIMER_WAIT DIV 1000000000000, t.PROCESSLIST_TIME, 0)) AS \
+             UNSIGNED) AS age, LEFT(MAX(COALESCE(t.PROCESSLIST_INFO, '')), 120) AS info, \
+             MAX(t.PROCESSLIST_COMMAND) AS command, MAX(m.OBJECT_TYPE = 'BACKUP LOCK') AS backup, \
+             MAX(m.OBJECT_TYPE IN ('GLOBAL', 'COMMIT')) AS flush, MAX(IF(x.STATE = 'ACTIVE', \
+             COALESCE(x.XA_STATE, 'NOTXA'), NULL)) AS xa, MAX(t.NAME LIKE '%one\\_connection') AS \
+             client, t.THREAD_ID AS thread \
              FROM performance_schema.metadata_locks AS m \
              LEFT JOIN performance_schema.threads AS t ON t.THREAD_ID = m.OWNER_THREAD_ID \
              LEFT JOIN performance_schema.events_transactions_current AS x ON x.THREAD_ID = \
@@ -140,7 +142,8 @@ pub fn blockers(names: &Names, parents: &[ForeignKey]) -> Statement {
              CONCAT(m.OBJECT_SCHEMA, '.', m.OBJECT_NAME) IN ({parents}))) AND \
              m.LOCK_STATUS = 'GRANTED' AND (t.PROCESSLIST_ID IS NULL OR t.PROCESSLIST_ID <> \
              CONNECTION_ID()) GROUP BY t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST, \
-             t.THREAD_ID ORDER BY 4 DESC LIMIT 20",
+             t.THREAD_ID ORDER BY age DESC LIMIT 20) SELECT /* tableshift */ id, user, host, age, info, \
+             command, backup, flush, xa, client, {program}, {ours}, {explicit} FROM b",
             program = attribute("LEFT(MAX(a.ATTR_VALUE), 40)", "program_name"),
             ours = OURS,
             explicit = EXPLICIT_LOCKS,
@@ -160,22 +163,22 @@ pub fn blockers(names: &Names, parents: &[ForeignKey]) -> Statement {
 /// Locks of a session that no transaction takes by itself: GET_LOCK, a backup's, HANDLER's, LOCK TABLES'
 /// and those of DDL.
 const EXPLICIT_LOCKS: &str = "(SELECT COUNT(*) FROM performance_schema.metadata_locks AS e WHERE \
-    e.OWNER_THREAD_ID = t.THREAD_ID AND e.LOCK_STATUS = 'GRANTED' AND (e.OBJECT_TYPE IN ('USER LEVEL \
+    e.OWNER_THREAD_ID = b.thread AND e.LOCK_STATUS = 'GRANTED' AND (e.OBJECT_TYPE IN ('USER LEVEL \
     LOCK', 'LOCKING SERVICE', 'BACKUP LOCK') OR e.LOCK_DURATION = 'EXPLICIT' OR e.OBJECT_TYPE IN \
     ('GLOBAL', 'COMMIT') AND e.LOCK_TYPE = 'SHARED' OR e.OBJECT_TYPE = 'TABLE' AND e.LOCK_TYPE NOT IN \
     ('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ', 'SHARED_WRITE', 'SHARED_WRITE_LOW_PRIO')))";
 
 /// Marks of this program on a session: one place of the two is enough.
 const OURS: &str = "((SELECT COUNT(*) FROM performance_schema.session_connect_attrs AS a WHERE \
-    a.PROCESSLIST_ID = t.PROCESSLIST_ID AND a.ATTR_NAME = 'tableshift_run') + (SELECT COUNT(*) FROM \
-    performance_schema.user_variables_by_thread AS v WHERE v.THREAD_ID = t.THREAD_ID AND \
+    a.PROCESSLIST_ID = b.id AND a.ATTR_NAME = 'tableshift_run') + (SELECT COUNT(*) FROM \
+    performance_schema.user_variables_by_thread AS v WHERE v.THREAD_ID = b.thread AND \
     v.VARIABLE_NAME = 'tableshift_run'))";
 
 /// What the clients of a session have said of themselves when they connected.
 fn attribute(what: &str, name: &str) -> String {
     format!(
         "(SELECT {what} FROM performance_schema.session_connect_attrs AS a WHERE a.PROCESSLIST_ID = \
-         t.PROCESSLIST_ID AND a.ATTR_NAME = '{name}')"
+         b.id AND a.ATTR_NAME = '{name}')"
     )
 }
 
