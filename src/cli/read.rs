@@ -261,7 +261,7 @@ impl<'a> Given<'a> {
         if !suffix.is_empty() && !self.is_on("include-triggers") {
             self.problem("--trigger-suffix cannot be used without --include-triggers");
         }
-        if suffix.is_empty() && self.is_on("include-triggers") {
+        if suffix.is_empty() && self.is_on("include-triggers") && !self.is_on("check-flag") {
             self.problem("--trigger-suffix must be used with --include-triggers");
         }
         if !suffix

@@ -14,6 +14,7 @@ use crate::plan::constraints::{Check, CheckNames, Taken, checks_of};
 use crate::plan::conversion::Misfits;
 use crate::plan::inspection::{Inspection, Needs, Server, Table};
 use crate::plan::names::Names;
+use crate::plan::triggers::Trigger;
 use crate::plan::{self, Companions, Plan, Refusal, Wishes, unique_key};
 use crate::report::Reporter;
 use crate::sql::cutover::without_counter;
@@ -305,29 +306,19 @@ async fn make_tables(
         .await?;
     let moment = |column| now.text(0, column).unwrap_or_default();
     session.run(&helpers::create_changelog(names)).await?;
-    let mark = session.mark().to_owned();
-    session.run(&helpers::sign_changelog(names, &mark)).await?;
+    let signature = helpers::sign_changelog(names, session.mark());
+    session.run(&signature).await?;
     session.run(&helpers::create_ghost(names)).await?;
     let checks = name_checks(session, facts, &original, alter, names).await?;
     let mode = ddl_mode(&facts.server.sql_mode, wishes.misfits);
-    session
-        .say(
-            "set the session up",
-            &format!("SET SESSION sql_mode='{mode}'"),
-        )
-        .await?;
+    set_mode(session, &mode).await?;
     let altered = session
         .run_for(
             &helpers::alter_ghost(names, &checks.clauses(alter)),
             limits::LONG_STATEMENT_TIMEOUT,
         )
         .await;
-    session
-        .say(
-            "set the session up",
-            &format!("SET SESSION sql_mode='{PLAIN_MODE}'"),
-        )
-        .await?;
+    set_mode(session, PLAIN_MODE).await?;
     if let Err(fault) = altered {
         return Err(refused_alter(fault));
     }
@@ -347,9 +338,7 @@ async fn make_tables(
     };
     let mut plan =
         plan::make(facts, original, ghost, alter, names.clone(), given).map_err(Early::Refused)?;
-    if wishes.triggers == Companions::DealtWith {
-        plan.original_triggers = of_original(session, names).await?;
-    }
+    plan.original_triggers = triggers_of(session, names, wishes).await?;
     verifiable(&plan)?;
     unchanged(session, &plan).await?;
     if let Some(refusal) = null_in_key(session, &plan).await? {
@@ -418,6 +407,24 @@ fn refused_alter(fault: Fault) -> Early {
         | FaultKind::TooLarge
         | FaultKind::Lost
         | FaultKind::TimedOut => Early::Failed(fault.failure()),
+    }
+}
+
+async fn set_mode(session: &mut Session, mode: &str) -> Result<(), Fault> {
+    let settings = format!("SET SESSION sql_mode='{mode}'");
+    session.say("set the session up", &settings).await?;
+    Ok(())
+}
+
+/// The original's triggers, if they go along.
+async fn triggers_of(
+    session: &mut Session,
+    names: &Names,
+    wishes: &Wishes,
+) -> Result<Vec<Trigger>, Fault> {
+    match wishes.triggers {
+        Companions::DealtWith => of_original(session, names).await,
+        Companions::Refused => Ok(Vec::new()),
     }
 }
 

@@ -237,9 +237,8 @@ pub fn make(
     if zone == Zone::Utc {
         columns::moments_in_utc(&mut columns, &ghost, now_utc);
     }
-    let server_mode = &facts.server.sql_mode;
     let division = wishes.misfits == Misfits::Refused
-        && server_mode.contains("ERROR_FOR_DIVISION_BY_ZERO")
+        && facts.server.sql_mode.contains("ERROR_FOR_DIVISION_BY_ZERO")
         && conversion::computes_anew(&original, &ghost);
     let conversion = Conversion::new(wishes, &columns.shared, division);
     let unverified = match conversion.misfits {
@@ -264,8 +263,8 @@ pub fn make(
         auto_increment_given: alter.auto_increment.is_some(),
         reached_from_elsewhere: !facts.reached_from.is_empty(),
         guards_snapshots: facts.server.version >= INSTANT_TRUSTED,
-        original_triggers: Vec::new(),
-        triggers: Vec::new(),
+        original_triggers: vec![],
+        triggers: vec![],
         foreign_keys: facts.foreign_keys.clone(),
         names,
         original,
