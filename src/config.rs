@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::control::window::Window;
 use crate::plan::Wishes;
+use crate::plan::blockers::KillPolicy;
+use crate::plan::triggers::Suffix;
 use crate::report::{Format, Level};
 
 /// The environment variable with the password.
@@ -62,6 +65,10 @@ pub struct Config {
     pub drop_old: bool,
     /// What may be dropped at the start.
     pub wishes: Wishes,
+    /// The triggers are taken along under these names.
+    pub triggers: Option<Suffix>,
+    /// Try the ALTER on the original first, as an instant one.
+    pub attempt_instant: bool,
     /// A time stamp in the old table's name.
     pub timestamp_old: bool,
     /// Base of the helper tables' names.
@@ -87,6 +94,18 @@ pub struct Conf {
     pub user: bool,
     /// The password comes from it.
     pub password: bool,
+}
+
+/// What `tableshift cleanup` is asked for; of the configuration it needs how to connect, and the schema
+/// and table, which may be empty for all.
+#[derive(Clone)]
+pub struct Cleanup {
+    /// Where to look.
+    pub config: Config,
+    /// Drop without asking.
+    pub yes: bool,
+    /// Drop old tables as well.
+    pub old_tables: bool,
 }
 
 /// How connections are protected.
@@ -213,26 +232,12 @@ pub struct CutOver {
     pub pause_max: Duration,
     /// File that holds the cut-over back while it exists.
     pub postpone_file: Option<PathBuf>,
-    /// The only time of day at which it may happen, as given: `02:00-04:00 Europe/Berlin`.
-    pub window: Option<String>,
+    /// The only times at which it may begin.
+    pub window: Option<Window>,
     /// Time of attempts in vain after which blockers are ended.
     pub force_after: Option<Duration>,
     /// Which blockers.
     pub kill: KillPolicy,
-}
-
-/// Which blockers of the cut-over may be ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum KillPolicy {
-    /// None.
-    #[default]
-    Nobody,
-    /// Transactions that do nothing.
-    Idle,
-    /// Running queries as well.
-    Queries,
-    /// Every transaction.
-    All,
 }
 
 /// How the run is commanded.

@@ -24,7 +24,7 @@ use mysql_async::{Error, IoError, ServerError};
 
 /// Every point, by the role of the connection it stands on. A statement that isn't here is a panic,
 /// so none can be forgotten; the test walks the whole list.
-pub const POINTS: [(&str, &[&str]); 13] = [
+pub const POINTS: [(&str, &[&str]); 14] = [
     (
         "main",
         &[
@@ -45,6 +45,7 @@ pub const POINTS: [(&str, &[&str]); 13] = [
             "read the table's columns",
             "read the table's indexes",
             "look for triggers",
+            "read a trigger",
             "look for foreign keys",
             "look for relatives",
             "look for check constraints",
@@ -54,6 +55,11 @@ pub const POINTS: [(&str, &[&str]); 13] = [
             "read the account's privileges",
             "read the time",
             "create the changelog table",
+            "sign the changelog",
+            "alter the table instantly",
+            "look for blockers",
+            "create a trigger",
+            "drop a trigger",
             "create the ghost table",
             "alter the ghost table",
             "look for duplicates",
@@ -113,6 +119,7 @@ pub const POINTS: [(&str, &[&str]); 13] = [
             "read the table's columns",
             "read the table's indexes",
             "look for triggers",
+            "read a trigger",
             "look for foreign keys",
             "look for open transactions",
         ],
@@ -124,6 +131,9 @@ pub const POINTS: [(&str, &[&str]); 13] = [
             "set the session up",
             "ask which server this is",
             "look for blockers",
+            "weigh a transaction",
+            "end a blocker",
+            "drop a trigger",
             "look at the advisory lock",
             "analyze the ghost table",
             "read the definition",
@@ -139,6 +149,8 @@ pub const POINTS: [(&str, &[&str]); 13] = [
             "set the session up",
             "ask which server this is",
             "lock tables",
+            "create a trigger",
+            "drop a trigger",
             "begin",
             "delete rows",
             "look up rows",
@@ -193,6 +205,20 @@ pub const POINTS: [(&str, &[&str]); 13] = [
     ("stream", &["connect", "event"]),
     // Steps of the engine that are no statements; they can be held and killed.
     ("engine", &["prepared", "connected", "followed", "decided"]),
+    (
+        "cleanup",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "look for helper tables",
+            "look whose helper tables they are",
+            "look for runs",
+            "take the advisory lock",
+            "give the advisory lock back",
+            "drop a helper table",
+        ],
+    ),
     // Sessions that a test opens by itself.
     ("test", &[]),
 ];

@@ -78,6 +78,23 @@ pub const READER_LOOKS: u32 = 50;
 /// First pause between cut-over attempts; doubles up to
 /// `--exponential-backoff-max-interval`.
 pub const CUT_OVER_PAUSE_FIRST: Duration = Duration::from_millis(500);
+/// Rounds of a run in which blockers are ended (`--force-cut-over-after`): whoever comes back that often
+/// needs a person.
+pub const KILL_ROUNDS_MAX: u32 = 10;
+/// Changed rows up to which a transaction may be ended. The server rolls back some 10 000 rows in well
+/// under a second; a rollback of millions holds the table longer than the transaction itself would.
+pub const KILL_ROWS_MAX: u64 = 10_000;
+/// Time to wait until those who were ended have gone: their rollbacks are small.
+pub const KILL_WAIT: Duration = Duration::from_secs(5);
+/// Pause between two attempts, beyond the longest back-off, after which they don't count as in vain one
+/// after the other: the cut-over was postponed.
+pub const VAIN_GAP_MAX: Duration = Duration::from_secs(600);
+/// Characters of a statement's first word that a message shows; the longest of SQL has ten.
+pub const STATEMENT_KIND_CHARS_MAX: usize = 12;
+/// Times an instant change of the original is tried, each time behind others for a second at most.
+pub const INSTANT_TRIES: u32 = 5;
+/// Pause between two of these: the application gets that long without anybody in front of it.
+pub const INSTANT_PAUSE: Duration = Duration::from_secs(1);
 /// Seconds the server lets the locking connection idle: a frozen tool frees the table by itself.
 pub const LOCKER_IDLE_SECONDS: u32 = 20;
 

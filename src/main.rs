@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tableshift::cli::terminal::ask_password;
 use tableshift::cli::{Asked, problems_text, read};
-use tableshift::config::Config;
+use tableshift::config::{Cleanup, Config};
 use tableshift::control::client;
 use tableshift::engine;
 use tableshift::error::exit;
@@ -28,17 +28,32 @@ fn main() -> ExitCode {
             Err(problem) => wrong(&problems_text(&[problem])),
         },
         Asked::Run(config) => run(*config),
+        Asked::CleanUp(wanted) => clean_up(*wanted),
     }
 }
 
 fn run(config: Config) -> ExitCode {
-    match engine::run(config) {
+    ended(engine::run(config))
+}
+
+fn ended(end: anyhow::Result<u8>) -> ExitCode {
+    match end {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             write(std::io::stderr(), &format!("error: {error:#}\n"));
             ExitCode::from(exit::INTERNAL)
         }
     }
+}
+
+fn clean_up(mut wanted: Cleanup) -> ExitCode {
+    if wanted.config.ask_password {
+        match ask_password() {
+            Ok(password) => wanted.config.password = password,
+            Err(problem) => return wrong(&problems_text(&[problem])),
+        }
+    }
+    ended(engine::cleanup::run(&wanted, std::io::stdout()))
 }
 
 /// The other end of a running migration's socket.

@@ -65,9 +65,6 @@ pub struct Group {
     pub flags: &'static [Flag],
 }
 
-/// Flags that are read already but not carried out yet: refused like [`Effect::NotYet`].
-pub(super) const PENDING: &[&str] = &["cut-over-window", "force-cut-over-after", "kill-blockers"];
-
 /// Every flag.
 pub fn all() -> impl Iterator<Item = &'static Flag> {
     GROUPS.iter().flat_map(|group| group.flags)

@@ -2,7 +2,7 @@
 //!
 //! The width is always the same, so that a script, a terminal and the golden files see the same text.
 
-use super::flags::{Effect, Flag, GROUPS, Kind, PENDING};
+use super::flags::{Effect, Flag, GROUPS, Kind};
 
 /// Columns of `-h` and `--help`.
 pub const WIDTH: usize = 79;
@@ -177,7 +177,7 @@ fn sentences(flag: &Flag) -> Vec<String> {
 const REFUSED: &str = "Refused: this version doesn't have it yet.";
 
 fn refused(flag: &Flag) -> bool {
-    flag.effect == Effect::NotYet || PENDING.contains(&flag.name)
+    flag.effect == Effect::NotYet
 }
 
 fn unlike_gh_ost(flag: &Flag) -> String {

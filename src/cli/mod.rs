@@ -10,18 +10,21 @@ pub mod option_file;
 mod read;
 mod table;
 pub mod terminal;
+mod tidy;
 
 pub(crate) use read::{parse_address, parse_thresholds};
 
 use clap::{Arg, ArgAction, Command};
 
-use crate::config::Config;
+use crate::config::{Cleanup, Config};
 use flags::{Effect, Flag, GROUPS, Kind};
 
 /// What to do after the command line was read.
 pub enum Asked {
     /// Run.
     Run(Box<Config>),
+    /// Look for what runs have left.
+    CleanUp(Box<Cleanup>),
     /// Print this to stdout and end with 0.
     Print(String),
     /// Print this to stderr and end with the usage code.
@@ -43,6 +46,7 @@ pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
     match arguments.first().map(String::as_str) {
         Some("completions") => return completions(arguments.get(1..).unwrap_or_default()),
         Some("man") => return man(),
+        Some("cleanup") => return tidy::read(arguments.get(1..).unwrap_or_default()),
         _ => {}
     }
     let arguments = std::iter::once("tableshift".to_owned())
@@ -208,13 +212,16 @@ mod tests {
         match asked(arguments) {
             Asked::Run(config) => *config,
             Asked::Print(text) | Asked::Wrong(text) => panic!("{text}"),
+            Asked::CleanUp(_) => panic!("not a run"),
         }
     }
 
     fn refused(arguments: &[&str]) -> String {
         match asked(arguments) {
             Asked::Wrong(text) => text,
-            Asked::Run(_) | Asked::Print(_) => panic!("accepted: {arguments:?}"),
+            Asked::Run(_) | Asked::Print(_) | Asked::CleanUp(_) => {
+                panic!("accepted: {arguments:?}")
+            }
         }
     }
 
@@ -374,6 +381,7 @@ mod tests {
             ),
             (&["--max-load=foo"], "Error parsing load condition: foo"),
             (&["--force-cut-over-after=60"], "--force-cut-over-after"),
+            (&["--cut-over-window=2-4 UTC"], "--cut-over-window: \"2-4\""),
             (&["--concurrent-rowcount=false", "--execute=2"], "--execute"),
         ] {
             let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();

@@ -10,14 +10,17 @@ use clap::parser::ValueSource;
 use super::flags::{self, Effect, Flag, Kind};
 use super::option_file::OptionFile;
 use crate::config::{
-    Conf, Config, Control, CutOver, Hooks, KillPolicy, OnReplica, PASSWORD_VARIABLE, RowCount,
-    Threshold, Throttle, Tls, TlsMode, Topology, default_socket,
+    Conf, Config, Control, CutOver, Hooks, OnReplica, PASSWORD_VARIABLE, RowCount, Threshold,
+    Throttle, Tls, TlsMode, Topology, default_socket,
 };
 use crate::control::http::Target;
+use crate::control::window::Window;
 use crate::mysql::address::PASSWORD_BYTES_MAX;
 use crate::mysql::tls;
+use crate::plan::blockers::KillPolicy;
 use crate::plan::conversion::Misfits;
-use crate::plan::{NullInKey, Renames, Wishes, alter};
+use crate::plan::triggers::Suffix;
+use crate::plan::{Companions, NullInKey, Renames, Wishes, alter};
 use crate::report::{Format, Level};
 
 /// What was given, flag by flag. Problems are collected, not returned, so that all are told at once.
@@ -55,6 +58,35 @@ impl<'a> Given<'a> {
         self.contradictions();
         let checking = self.is_on("check-flag");
         let (database, table) = self.which_table(checking);
+        let config = self.assemble(database, table);
+        let problems = std::mem::take(&mut *self.problems.borrow_mut());
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// The configuration of a command that only connects and names a schema and a table, if any.
+    ///
+    /// # Errors
+    /// Every problem.
+    pub(super) fn connection(&self) -> Result<Config, Vec<String>> {
+        self.values_fit();
+        self.not_yet();
+        self.contradictions();
+        let connecting = |flag: &Flag| {
+            let server = flags::GROUPS.first().map_or(&[][..], |group| group.flags);
+            server.iter().any(|other| other.name == flag.name)
+                || matches!(flag.name, "database" | "table")
+        };
+        for flag in flags::all().filter(|flag| self.was_given(flag.name) && !connecting(flag)) {
+            self.problem(format!("--{} is no flag of this command", flag.name));
+        }
+        let (database, table) = (self.text("database"), self.text("table"));
+        if database.is_empty() && !table.is_empty() {
+            self.problem("--table needs --database");
+        }
         let config = self.assemble(database, table);
         let problems = std::mem::take(&mut *self.problems.borrow_mut());
         if problems.is_empty() {
@@ -145,8 +177,7 @@ impl<'a> Given<'a> {
     }
 
     fn not_yet(&self) {
-        let missing =
-            |flag: &&Flag| flag.effect == Effect::NotYet || flags::PENDING.contains(&flag.name);
+        let missing = |flag: &&Flag| flag.effect == Effect::NotYet;
         for flag in flags::all().filter(missing) {
             let off = flag.kind == Kind::Switch && !self.is_on(flag.name);
             if self.was_given(flag.name) && !off {
@@ -225,8 +256,18 @@ impl<'a> Given<'a> {
         if self.is_on("revert") && !self.is_set("old-table") {
             self.problem("--revert must be called with --old-table");
         }
-        if self.is_set("trigger-suffix") && !self.is_on("include-triggers") {
+        let suffix = self.text("trigger-suffix");
+        if !suffix.is_empty() && !self.is_on("include-triggers") {
             self.problem("--trigger-suffix cannot be used without --include-triggers");
+        }
+        if suffix.is_empty() && self.is_on("include-triggers") && !self.is_on("check-flag") {
+            self.problem("--trigger-suffix must be used with --include-triggers");
+        }
+        if !suffix
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_')
+        {
+            self.problem("--trigger-suffix may have letters, digits and _ only");
         }
         if self
             .whole("force-cut-over-after")
@@ -338,6 +379,11 @@ impl<'a> Given<'a> {
             setup_instruments: self.is_on("allow-setup-metadata-lock-instruments"),
             drop_old: self.is_on("ok-to-drop-table"),
             wishes: self.wishes(),
+            triggers: self.is_on("include-triggers").then(|| Suffix {
+                text: self.text("trigger-suffix"),
+                comes_off: self.is_on("remove-trigger-suffix-if-exists"),
+            }),
+            attempt_instant: self.is_on("attempt-instant-ddl"),
             timestamp_old: self.is_on("timestamp-old-table"),
             base_name: self.optional("force-table-names"),
             copy_workers: workers(self.whole("copy-workers")),
@@ -378,6 +424,16 @@ impl<'a> Given<'a> {
             } else {
                 NullInKey::Refused
             },
+            triggers: self.companions("include-triggers"),
+            foreign_keys: self.companions("discard-foreign-keys"),
+        }
+    }
+
+    fn companions(&self, flag: &str) -> Companions {
+        if self.is_on(flag) {
+            Companions::DealtWith
+        } else {
+            Companions::Refused
         }
     }
 
@@ -464,7 +520,7 @@ impl<'a> Given<'a> {
             lock_held_max: self.seconds("cut-over-lock-timeout-seconds"),
             pause_max: self.seconds("exponential-backoff-max-interval"),
             postpone_file: self.file("postpone-cut-over-flag-file"),
-            window: self.optional("cut-over-window"),
+            window: self.window(),
             force_after: Self::if_any(self.seconds("force-cut-over-after")),
             kill: match self.text("kill-blockers").as_str() {
                 "idle" => KillPolicy::Idle,
@@ -473,6 +529,13 @@ impl<'a> Given<'a> {
                 _ => KillPolicy::Nobody,
             },
         }
+    }
+
+    fn window(&self) -> Option<Window> {
+        let parsed = Window::parse(&self.optional("cut-over-window")?);
+        parsed
+            .map_err(|wrong| self.problem(format!("--cut-over-window: {wrong}")))
+            .ok()
     }
 
     fn control(&self, database: &str, table: &str) -> Control {

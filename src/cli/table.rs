@@ -219,24 +219,27 @@ pub const GROUPS: [Group; 10] = [
                 switch("execute", "Migrate; otherwise only look, and leave nothing"),
                 "Without it everything is checked on an empty copy of the table.",
             ),
-            not_yet(switch(
-                "attempt-instant-ddl",
-                "Try ALGORITHM=INSTANT on the table first",
-            )),
+            more(
+                switch(
+                    "attempt-instant-ddl",
+                    "Try ALGORITHM=INSTANT on the table first",
+                ),
+                "The one flag by which the original itself is altered; if it can't be, it is migrated.",
+            ),
             text("force-table-names", "", "Base of the helper tables' names"),
             switch(
                 "timestamp-old-table",
                 "Put the time into the old table's name",
             ),
-            not_yet(switch(
-                "include-triggers",
-                "Take the table's triggers along",
-            )),
-            not_yet(text("trigger-suffix", "", "Suffix of their new names")),
-            not_yet(switch(
+            more(
+                switch("include-triggers", "Take the table's triggers along"),
+                "Made on the new table just before the swap; the old table keeps its own.",
+            ),
+            text("trigger-suffix", "", "Suffix of their new names"),
+            switch(
                 "remove-trigger-suffix-if-exists",
                 "Take the suffix off where it is there",
-            )),
+            ),
         ],
     },
     Group {
@@ -304,10 +307,13 @@ pub const GROUPS: [Group; 10] = [
                 switch("skip-renamed-columns", "Renamed columns begin empty"),
                 "They get their defaults, the old data is left behind. Refused for unique keys' columns.",
             ),
-            not_yet(switch(
-                "discard-foreign-keys",
-                "The new table has none of the foreign keys",
-            )),
+            more(
+                switch(
+                    "discard-foreign-keys",
+                    "The new table has none of the foreign keys",
+                ),
+                "Those of the table itself; one that others refer to is refused.",
+            ),
             nothing(
                 switch("skip-foreign-key-checks", "Don't look for foreign keys"),
                 "they are always looked for",
@@ -613,7 +619,8 @@ pub const GROUPS: [Group; 10] = [
                     "",
                     "Cut over only then: 02:00-04:00 [Zone/City]",
                 ),
-                "Local times of the zone, or of this host without one; may span midnight.",
+                "Local times of the zone, or of this host without one; may span midnight. Several with commas, \
+                 days in front: Mon-Fri 23:00-04:00,Sun 00:00-24:00 Europe/Berlin.",
             ),
             more(
                 whole(

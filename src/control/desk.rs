@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use super::command::{self, Change, Command, Setting};
 use super::files::Flags;
+use super::window::Opening;
 use super::{Hold, Source, throttle};
 use crate::config::{Config, Throttle};
 use crate::report::hint::{self, Hint};
@@ -76,6 +77,10 @@ pub struct Desk {
     holds: BTreeSet<Hold>,
     /// The operator has allowed the cut-over although its file is there.
     unpostponed: bool,
+    /// The operator has allowed the cut-over although its window is closed.
+    window_waived: bool,
+    /// When the window opens, as it was told last.
+    opens: Option<String>,
 }
 
 const NOTE: &str = "# Note: you may only throttle for as long as your binary logs are not purged\n";
@@ -99,6 +104,8 @@ impl Desk {
             reasons: throttle::unread(&config.throttle).into_iter().collect(),
             holds: BTreeSet::new(),
             unpostponed: false,
+            window_waived: false,
+            opens: None,
         }
     }
 
@@ -174,6 +181,25 @@ impl Desk {
         } else {
             vec![Act::Postponed(!before)]
         }
+    }
+
+    /// What the clock says of the cut-over's window; when it is closed, and that is news, returns when
+    /// it opens as well.
+    pub fn window(&mut self, opening: Opening) -> (Vec<Act>, Option<String>) {
+        let (closed, opens) = match opening {
+            // The operator's word counts until the window has opened.
+            Opening::Open => {
+                self.window_waived = false;
+                (false, None)
+            }
+            Opening::Opens(moment) => {
+                let moment = moment.unwrap_or_else(|| "a day far ahead".into());
+                (!self.window_waived, Some(moment))
+            }
+        };
+        let news = opens.clone().filter(|_| closed && self.opens != opens);
+        self.opens = opens;
+        (self.hold(Hold::Window, closed), news)
     }
 
     /// What the flag files say.
@@ -275,6 +301,7 @@ impl Desk {
             );
         }
         self.unpostponed = true;
+        self.window_waived = self.holds.contains(&Hold::Window);
         let mut acts = self.hold(Hold::File, false);
         acts.extend(self.hold(Hold::Window, false));
         Ok(self.shown("Unpostponed\n", snapshot, acts))
@@ -434,6 +461,7 @@ mod tests {
         let config = match crate::cli::read(arguments) {
             crate::cli::Asked::Run(config) => config,
             crate::cli::Asked::Print(text) | crate::cli::Asked::Wrong(text) => panic!("{text}"),
+            crate::cli::Asked::CleanUp(_) => panic!("not a run"),
         };
         let facts = Facts {
             schema: "shop".into(),
@@ -499,6 +527,26 @@ mod tests {
             );
             assert_eq!((answer.text, answer.acts), (expected, vec![]));
         }
+    }
+
+    #[test]
+    fn a_closed_window_holds_until_it_opens_or_an_operator_says_so() {
+        let mut desk = desk(&[]);
+        let closed = || Opening::Opens(Some("2026-11-25 02:00 UTC".into()));
+        let told = Some("2026-11-25 02:00 UTC".to_owned());
+        assert_eq!(desk.window(closed()), (vec![Act::Postponed(true)], told));
+        assert_eq!(desk.window(closed()), (vec![], None));
+        assert!(ask(&mut desk, "cut-over").text.starts_with("Unpostponed"));
+        assert!(!desk.postponed());
+        assert_eq!(desk.window(closed()), (vec![], None), "allowed once");
+        assert_eq!(desk.window(Opening::Open), (vec![], None));
+        let later = Opening::Opens(Some("2026-11-26 02:00 UTC".into()));
+        let told = Some("2026-11-26 02:00 UTC".to_owned());
+        assert_eq!(desk.window(later), (vec![Act::Postponed(true)], told));
+        assert_eq!(
+            desk.window(Opening::Open),
+            (vec![Act::Postponed(false)], None)
+        );
     }
 
     #[test]

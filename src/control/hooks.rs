@@ -43,7 +43,10 @@ pub enum Event {
     /// Replication goes on after a cut-over that failed.
     StartReplication,
     /// The migration is complete.
-    Success,
+    Success {
+        /// By `--attempt-instant-ddl` alone.
+        instant: bool,
+    },
     /// The migration has ended without success.
     Failure,
 }
@@ -65,7 +68,7 @@ impl Event {
             Self::BeginPostponed => "gh-ost-on-begin-postponed",
             Self::StopReplication => "gh-ost-on-stop-replication",
             Self::StartReplication => "gh-ost-on-start-replication",
-            Self::Success => "gh-ost-on-success",
+            Self::Success { .. } => "gh-ost-on-success",
             Self::Failure => "gh-ost-on-failure",
         }
     }
@@ -75,8 +78,7 @@ impl Event {
             Self::BatchCopyRetry(error) => vec![("GH_OST_LAST_BATCH_COPY_ERROR", error.clone())],
             Self::InteractiveCommand(name) => vec![("GH_OST_COMMAND", format!("'{name}'"))],
             Self::Status => vec![("GH_OST_STATUS", format!("'{}'", line::status(snapshot)))],
-            // Shortcuts of the server are another command's business.
-            Self::Success => vec![("GH_OST_INSTANT_DDL", "false".into())],
+            Self::Success { instant } => vec![("GH_OST_INSTANT_DDL", instant.to_string())],
             Self::Startup
             | Self::Validated
             | Self::RowcountComplete

@@ -9,6 +9,7 @@ pub mod http;
 pub mod signals;
 pub mod socket;
 pub mod throttle;
+pub mod window;
 
 /// What can pause a run, in the order in which reasons are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -100,6 +100,34 @@ async fn open_at(control: &Control, path: &Path) -> Result<Sockets, Refusal> {
     Ok(Sockets { unix, file, tcp })
 }
 
+/// Sockets in the usual place on which nobody listens, of a schema and table or of all.
+#[must_use]
+pub fn dead(schema: &str, table: &str) -> Vec<PathBuf> {
+    let usual = crate::config::default_socket(schema, table);
+    let beginning = match schema {
+        "" => "gh-ost.".to_owned(),
+        schema => format!("gh-ost.{schema}."),
+    };
+    let folder = usual.parent().map(std::fs::read_dir);
+    let entries = folder.and_then(Result::ok).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries
+        .filter(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let ours = name.starts_with(&beginning) && name.ends_with(".sock");
+            ours && entry.file_type().is_ok_and(|kind| kind.is_socket())
+        })
+        .map(|entry| entry.path())
+        .filter(|path| table.is_empty() || *path == usual)
+        // Any other trouble says nothing about whether a run is there.
+        .filter(|path| {
+            let answer = std::os::unix::net::UnixStream::connect(path);
+            answer.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+        })
+        .collect();
+    found.sort();
+    found
+}
+
 /// A file of a run that is gone is in nobody's way; one that answers is.
 async fn make_room(path: &Path, drop_first: bool) -> Result<(), Refusal> {
     let Ok(found) = std::fs::symlink_metadata(path) else {

@@ -4,6 +4,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::clock::Clock;
+use super::clock::now_seconds;
 use super::count::Counting;
 use crate::config::{Config, Throttle};
 use crate::control::desk::{Act, Desk};
@@ -11,6 +12,7 @@ use crate::control::files::{self, Files};
 use crate::control::hooks::{self, Runner};
 use crate::control::socket::{Request, Sockets};
 use crate::control::throttle::{Pause, nice_permille};
+use crate::control::window::Window;
 use crate::control::{Hold, Wish};
 use crate::core::event::{Command, Event, Failure};
 use crate::core::{Core, Stage};
@@ -42,6 +44,7 @@ pub(super) struct Console {
     told: Stages,
     next_status_ms: u64,
     status_every_ms: u64,
+    window: Option<Window>,
 }
 
 /// Which events have been told to hooks.
@@ -123,6 +126,7 @@ impl Console {
             told: Stages::default(),
             next_status_ms: millis(config.hooks.status_interval),
             status_every_ms: millis(config.hooks.status_interval),
+            window: config.cut_over.window.clone(),
         };
         tasks.spawn(files::watch(console.files.subscribe(), wishes));
         let mut events = vec![console.tuned()];
@@ -216,11 +220,34 @@ impl Console {
         stage == Stage::Postponed && self.desk.held_by_operator()
     }
 
-    /// The flag files looked at here and now: before the first step, and under the cut-over's lock.
+    /// The flag files and the window looked at here and now: before the first step, and under the cut-over's lock.
     pub(super) fn look(&mut self) -> Vec<Event> {
         let flags = self.files.borrow().look();
         let acts = self.desk.files(flags);
+        let mut events = self.carry_out(acts);
+        events.extend(self.clock());
+        events
+    }
+
+    /// What the clock says of the cut-over's window, which may have opened or closed.
+    fn clock(&mut self) -> Vec<Event> {
+        let Some(window) = &self.window else {
+            return Vec::new();
+        };
+        let (acts, opens) = self.desk.window(window.at(now_seconds()));
+        if let Some(moment) = opens {
+            self.reporter.info(format!(
+                "no cut-over before {moment} (--cut-over-window); the command cut-over allows it earlier"
+            ));
+        }
         self.carry_out(acts)
+    }
+
+    /// A moment has passed: the window comes first, so that no attempt begins outside it.
+    pub(super) fn tick(&mut self, now_ms: u64) -> Vec<Event> {
+        let mut events = self.clock();
+        events.push(Event::Tick(now_ms));
+        events
     }
 
     /// The next thing that an operator or a hook has to say.

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::behind::Behind;
+use super::blockers::Memory;
 use super::clerk::{self, Clerk};
 use super::clock::{Clock, unlike_others};
 use super::console::{Console, Parts};
@@ -147,7 +148,7 @@ pub(super) async fn drive(
                 continue;
             }
             ended = crew.tasks.join_next() => died(ended).into_iter().collect(),
-            _ = ticks.tick() => vec![Event::Tick(clock.elapsed_ms())],
+            _ = ticks.tick() => console.tick(clock.elapsed_ms()),
         };
         commands = events
             .into_iter()
@@ -423,6 +424,12 @@ async fn locker(
         clock: run.clock,
         timeline: Timeline::default(),
         rehearsal: Rehearsal::new(run.config, &unlocked, hooks, run.reporter),
+        force_after: run.config.cut_over.force_after,
+        kill: run.config.cut_over.kill,
+        pause_max: run.config.cut_over.pause_max,
+        memory: Memory::default(),
+        triggers_made: false,
+        broken: None,
     })
 }
 

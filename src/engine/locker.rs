@@ -6,17 +6,20 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::blockers::Memory;
 use super::clock::Clock;
 use super::rehearsal::Rehearsal;
+use super::triggers;
 use super::workers::{Done, bad_key, pick};
-use crate::core::event::{Command, Event, Ownership};
+use crate::core::event::{Command, Event, Failure, Ownership};
 use crate::limits;
 use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::session::{Address, Answer, Session, Setup, fence};
+use crate::plan::blockers::KillPolicy;
 use crate::plan::key::Key;
 use crate::plan::{Plan, Zone};
 use crate::report::Reporter;
-use crate::sql::cutover::{blockers, counter, ownership, readers, used_lock, without_counter};
+use crate::sql::cutover::{counter, ownership, readers, used_lock, without_counter};
 use crate::sql::{Sql, Statement, shown};
 
 /// Keys refreshed by one statement under the lock.
@@ -48,6 +51,18 @@ pub(super) struct Locker {
     pub(super) timeline: Timeline,
     /// Nothing is swapped, but replication is stopped before the last refresh.
     pub(super) rehearsal: Option<Rehearsal>,
+    /// Time of attempts in vain after which blockers are ended.
+    pub(super) force_after: Option<Duration>,
+    /// Which blockers.
+    pub(super) kill: KillPolicy,
+    /// Longest pause between attempts.
+    pub(super) pause_max: Duration,
+    /// What is known of blockers.
+    pub(super) memory: Memory,
+    /// The ghost may have triggers: no row of it may be written until they are gone.
+    pub(super) triggers_made: bool,
+    /// Why the run can't go on.
+    pub(super) broken: Option<Failure>,
 }
 
 /// Moments of one attempt, in milliseconds since the start of the run; told at its end, because the
@@ -66,6 +81,10 @@ impl Locker {
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Command>, done: mpsc::Sender<Done>) {
         while let Some(job) = jobs.recv().await {
             let event = self.work(job).await;
+            if let Some(broken) = self.broken.take() {
+                // Before the event by which the run would go on.
+                let _ = done.send((usize::MAX, Event::Broken(broken))).await;
+            }
             if done.send((usize::MAX, event)).await.is_err() {
                 break;
             }
@@ -80,6 +99,8 @@ impl Locker {
             Command::Lock { wait_ms } => match self.lock(wait_ms).await {
                 Ok(true) => Event::Locked,
                 Ok(false) => {
+                    let now = self.clock.elapsed_ms();
+                    self.memory.vain.again(now, self.pause_max);
                     self.release().await;
                     self.resume_replication().await;
                     Event::NotLocked
@@ -201,7 +222,7 @@ impl Locker {
     }
 
     /// Runs a statement that only looks; a lost connection is made anew for the next attempt.
-    async fn looked(&mut self, statement: &Statement) -> Result<Answer, Fault> {
+    pub(super) async fn looked(&mut self, statement: &Statement) -> Result<Answer, Fault> {
         let answer = self.control.run(statement).await;
         if let Err(fault) = &answer
             && matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut)
@@ -209,52 +230,6 @@ impl Locker {
             self.control.reopen().await?;
         }
         answer
-    }
-
-    /// Names sessions that have held a metadata lock for longer than the lock may wait, and
-    /// prepared XA transactions: LOCK TABLES would wait for them in vain, and everybody for it.
-    async fn blocked_for_long(&mut self, wait_ms: u64) -> Result<bool, Fault> {
-        let answer = self.looked(&blockers(&self.plan.names)).await?;
-        let names = &self.plan.names;
-        let mut found = false;
-        for row in 0..answer.rows.len() {
-            let text = |column| answer.text(row, column).unwrap_or_default();
-            let seconds = answer.number(row, 3).unwrap_or_default();
-            if answer.number(row, 6) == Some(1) {
-                found = true;
-                self.reporter.warn(format!(
-                    "cut-over waits: connection {} ({}@{}) holds the backup lock (LOCK INSTANCE FOR \
-                     BACKUP)",
-                    text(0),
-                    text(1),
-                    text(2),
-                ));
-                continue;
-            }
-            match answer.number(row, 0) {
-                None => {
-                    found = true;
-                    self.reporter.warn(format!(
-                        "cut-over waits: a prepared XA transaction holds `{}` (see XA RECOVER; \
-                         only XA COMMIT or XA ROLLBACK ends it)",
-                        names.original
-                    ));
-                }
-                Some(id) if seconds * 1_000 > wait_ms + 1_000 => {
-                    found = true;
-                    self.reporter.warn(format!(
-                        "cut-over waits: connection {id} ({}@{}, {}) has used `{}` for {seconds} s: {}",
-                        text(1),
-                        text(2),
-                        text(5),
-                        names.original,
-                        statement_kind(&text(4)),
-                    ));
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(found)
     }
 
     /// A transaction that has only read the table and goes on to write to it while our LOCK is pending
@@ -494,10 +469,17 @@ impl Locker {
     /// Sends the rename; its answer, or the lack of one, decides.
     async fn rename(&mut self) -> Event {
         let statement = self.marked(self.sql.rename());
+        if let Err(fault) = self.make_triggers().await {
+            return self.not_renamed(&fault);
+        }
         let Ok(holder) = self.holder() else {
             return Event::RenameLost;
         };
-        match holder.run(&statement).await {
+        let answer = holder.run(&statement).await;
+        // Unless the server says that there was no rename, they may be the new table's by now.
+        let unknown = |fault: &Fault| matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut);
+        self.triggers_made &= answer.as_ref().is_err_and(|fault| !unknown(fault));
+        match answer {
             Ok(_) => {
                 // The writers wait for this one.
                 let unlock = self.sql.unlock();
@@ -520,32 +502,75 @@ impl Locker {
                 ));
                 Event::Renamed
             }
-            Err(fault) if matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut) => {
+            Err(fault) if unknown(&fault) => {
                 self.reporter
                     .warn(format!("{fault}; looking what became of it"));
                 Event::RenameLost
             }
-            // Somebody may hold what the rename needs; anything else would be the same next time.
-            Err(fault) if fault.kind == FaultKind::Conflict => {
+            Err(fault) => self.not_renamed(&fault),
+        }
+    }
+
+    /// Nothing was renamed for certain. Somebody may hold what is needed, or the connection was lost
+    /// before; anything else would be the same next time.
+    fn not_renamed(&self, fault: &Fault) -> Event {
+        match fault.kind {
+            FaultKind::Conflict | FaultKind::Lost | FaultKind::TimedOut => {
                 self.reporter
                     .warn(format!("cut-over attempt given up: {fault}"));
                 Event::NotRenamed(None)
             }
-            Err(fault) => Event::NotRenamed(Some(fault.failure())),
+            FaultKind::Held | FaultKind::TooLarge | FaultKind::Definite => {
+                Event::NotRenamed(Some(fault.failure()))
+            }
         }
+    }
+
+    /// The last thing before the rename: nothing is left to refresh, so they fire for nobody but the
+    /// application after the swap.
+    async fn make_triggers(&mut self) -> Result<(), Fault> {
+        if self.plan.triggers.is_empty() {
+            return Ok(());
+        }
+        self.triggers_made = true;
+        let (plan, mark) = (Arc::clone(&self.plan), self.address.token.clone());
+        triggers::make(self.holder()?, &plan, &mark).await
+    }
+
+    /// There was no rename: the ghost's triggers go before anybody writes a row to it.
+    async fn drop_triggers(&mut self) {
+        if !std::mem::take(&mut self.triggers_made) {
+            return;
+        }
+        let mark = self.address.token.clone();
+        let dropped = triggers::drop_surely(&mut self.control, &self.plan, &mark).await;
+        self.broken = dropped.err().map(|fault| {
+            Failure::new(
+                format!("the ghost table's triggers could not be dropped: {fault}"),
+                "run the command again; the ghost table is dropped with them",
+            )
+        });
     }
 
     /// Ends the locking connection and waits until the server has ended it too.
     async fn release(&mut self) {
         let Some(mut holder) = self.holder.take() else {
-            return;
+            return self.drop_triggers().await;
         };
+        if self.triggers_made {
+            // Under the lock, if it is still there; otherwise below.
+            let (plan, mark) = (Arc::clone(&self.plan), self.address.token.clone());
+            let dropped = triggers::drop_all(&mut holder, &plan, &mark).await;
+            self.triggers_made = dropped.is_err();
+        }
         if holder.run(&self.sql.unlock()).await.is_ok() {
-            return;
+            return self.drop_triggers().await;
         }
         let id = holder.id();
         drop(holder);
-        if let Err(fault) = fence(&self.address, id).await {
+        let fenced = fence(&self.address, id).await;
+        self.drop_triggers().await;
+        if let Err(fault) = fenced {
             self.reporter.warn(format!(
                 "the locking connection {id} could not be ended ({fault}); the server ends it \
                  within {} s",
@@ -573,7 +598,12 @@ impl Locker {
                 let found: Vec<String> = (0..answer.rows.len())
                     .filter_map(|row| answer.text(row, 0))
                     .collect();
-                return owner(&found, &self.plan);
+                let owner = owner(&found, &self.plan);
+                if owner == Ownership::Unchanged {
+                    self.triggers_made = !self.plan.triggers.is_empty();
+                    self.drop_triggers().await;
+                }
+                return owner;
             }
         }
         Ownership::Unknown
@@ -591,14 +621,6 @@ fn owner(found: &[String], plan: &Plan) -> Ownership {
         (true, false, true) => Ownership::Swapped,
         (true, true, false) => Ownership::Unchanged,
         _ => Ownership::Unknown,
-    }
-}
-
-/// The first word of a statement: enough to know what it is, without its values.
-fn statement_kind(text: &str) -> String {
-    match text.split_whitespace().next() {
-        Some(word) => format!("{} …", word.to_ascii_uppercase()),
-        None => "idle in a transaction".into(),
     }
 }
 
@@ -623,18 +645,4 @@ async fn watch(address: Address, id: u32, wait_ms: u64, cancelled: oneshot::Rece
     let _ = session
         .say("limit the wait", &format!("KILL QUERY {id}"))
         .await;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_name_the_kind_of_statement_only() {
-        assert_eq!(
-            statement_kind("select * from t where a = 'secret'"),
-            "SELECT …"
-        );
-        assert_eq!(statement_kind(""), "idle in a transaction");
-    }
 }

@@ -3,7 +3,9 @@
 
 pub mod barrier;
 mod behind;
+mod blockers;
 mod clean;
+pub mod cleanup;
 pub mod clerk;
 pub mod clock;
 mod console;
@@ -11,6 +13,7 @@ mod count;
 mod drive;
 mod duplicates;
 mod earlier;
+mod instant;
 mod keeper;
 mod locker;
 mod prepare;
@@ -18,6 +21,7 @@ mod rehearsal;
 mod renewal;
 mod throttle;
 mod topology;
+mod triggers;
 pub mod workers;
 
 use std::io::IsTerminal;
@@ -46,6 +50,8 @@ use prepare::Prepared;
 
 /// Why a run ended before its copy began.
 enum Early {
+    /// There is nothing left to do: the original was altered instantly.
+    Altered,
     Refused(Vec<Refusal>),
     Failed(Failure),
 }
@@ -117,6 +123,7 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
     };
     tokio::spawn(signals.watch(wishes.clone(), reactions));
     let mut hooks = hooks(&config, &names, &reporter);
+    let mut instant = false;
     let ended = match begin(&config, &names, &address, &mut hooks, &reporter).await {
         Ok((prepared, _)) if !config.execute => dry_run(prepared, &reporter).await,
         Ok((prepared, sockets)) => {
@@ -135,12 +142,13 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
             }
             ended(&outcome, &names, &key, kept)
         }
-        Err(early) => early_report(&early),
+        Err(early) => {
+            instant = matches!(early, Early::Altered);
+            early_report(&early, &names)
+        }
     };
-    Ok(tell(
-        &reporter,
-        &with_hooks(ended, hooks.runner, &reporter).await,
-    ))
+    let report = with_hooks(ended, instant, hooks.runner, &reporter).await;
+    Ok(tell(&reporter, &report))
 }
 
 /// The hooks of a run, and the progress that they are told.
@@ -239,11 +247,16 @@ fn told_of(server: &Server) -> (String, String) {
 
 /// The last hooks: a success that a hook doesn't take for one is told, but nothing about the tables
 /// changes any more.
-async fn with_hooks(report: Report, runner: Option<Runner>, reporter: &Reporter) -> Report {
+async fn with_hooks(
+    report: Report,
+    instant: bool,
+    runner: Option<Runner>,
+    reporter: &Reporter,
+) -> Report {
     let Some(runner) = runner else { return report };
     let success = matches!(report.code, exit::COMPLETED | exit::LEFTOVERS);
     let event = if success {
-        hooks::Event::Success
+        hooks::Event::Success { instant }
     } else {
         hooks::Event::Failure
     };
@@ -257,8 +270,9 @@ async fn with_hooks(report: Report, runner: Option<Runner>, reporter: &Reporter)
     }
 }
 
-fn early_report(early: &Early) -> Report {
+fn early_report(early: &Early, names: &Names) -> Report {
     match early {
+        Early::Altered => ended(&Outcome::Completed, names, &[], false),
         Early::Refused(refusals) => refused(refusals),
         Early::Failed(failure) => not_started(failure),
     }

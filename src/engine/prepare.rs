@@ -3,18 +3,20 @@
 use std::sync::Arc;
 
 use super::topology::Route;
-use super::{Early, clean, duplicates, earlier, usual};
+use super::{Early, clean, duplicates, earlier, instant, triggers, usual};
 use crate::config::Config;
 use crate::limits;
 use crate::mysql::classify::Fault;
 use crate::mysql::inspect;
 use crate::mysql::session::{Session, mark_of_table};
+use crate::mysql::triggers::of_original;
 use crate::plan::alter::{self, Alter};
 use crate::plan::constraints::{Check, CheckNames, Taken, checks_of};
 use crate::plan::conversion::Misfits;
-use crate::plan::inspection::{Inspection, Server, Table};
+use crate::plan::inspection::{Inspection, Needs, Server, Table};
 use crate::plan::names::Names;
-use crate::plan::{self, Plan, Refusal, Wishes, unique_key};
+use crate::plan::triggers::Trigger;
+use crate::plan::{self, Companions, Plan, Refusal, Wishes, unique_key};
 use crate::report::Reporter;
 use crate::sql::cutover::without_counter;
 use crate::sql::{Sql, Statement, helpers, quoted, verify};
@@ -31,6 +33,23 @@ pub(super) struct Prepared {
     pub route: Route,
 }
 
+/// The ALTER as it is understood.
+fn readable(text: &str) -> Result<Alter, Early> {
+    // The server leaves out what is meant for a newer one; a copy of that rule could differ.
+    if text.contains("/*!") || text.contains("/*M!") {
+        return Err(Early::Refused(vec![Refusal::new(
+            "the ALTER contains an executable comment (/*! … */)",
+            "write its content plainly, or leave it out",
+        )]));
+    }
+    alter::parse(text).map_err(|error| {
+        Early::Refused(vec![Refusal::new(
+            format!("the ALTER can't be read: {error}"),
+            "correct it; the server would refuse it as well",
+        )])
+    })
+}
+
 /// Checks everything and makes the helper tables. Whatever speaks against the migration leaves
 /// nothing on the server.
 pub(super) async fn prepare(
@@ -40,19 +59,7 @@ pub(super) async fn prepare(
     reporter: &Reporter,
 ) -> Result<Prepared, Early> {
     let address = &route.written;
-    // The server leaves out what is meant for a newer one; a copy of that rule could differ.
-    if config.alter.contains("/*!") || config.alter.contains("/*M!") {
-        return Err(Early::Refused(vec![Refusal::new(
-            "the ALTER contains an executable comment (/*! … */)",
-            "write its content plainly, or leave it out",
-        )]));
-    }
-    let alter = alter::parse(&config.alter).map_err(|error| {
-        Early::Refused(vec![Refusal::new(
-            format!("the ALTER can't be read: {error}"),
-            "correct it; the server would refuse it as well",
-        )])
-    })?;
+    let alter = readable(&config.alter)?;
     let mut session = Session::open(address, usual("main", PLAIN_MODE.into())).await?;
     if config.setup_instruments && inspect::switch_instruments_on(&mut session).await? {
         reporter.info("switched the instrument wait/lock/metadata/sql/mdl on");
@@ -60,7 +67,11 @@ pub(super) async fn prepare(
     advisory_lock(&mut session, names).await?;
     let table = mark_of_table(&names.advisory_lock());
     let marks_shown = earlier::end(&mut session, &table, &address.token, reporter).await?;
-    let facts = inspect::inspect(&mut session, names, route.setting).await?;
+    let needs = Needs {
+        kills: config.cut_over.force_after.is_some(),
+        triggers: config.triggers.is_some(),
+    };
+    let facts = inspect::inspect(&mut session, names, (route.setting, needs)).await?;
     session.pin(&facts.server.uuid);
     let original = plan::check(&facts, &alter, names, &config.wishes).map_err(Early::Refused)?;
     if !marks_shown {
@@ -69,13 +80,6 @@ pub(super) async fn prepare(
             "connect to the server itself and not through a proxy; or set \
              performance_schema_session_connect_attrs_size to 512 or more and restart the server",
         )]));
-    }
-    if !facts.privileges.sees_every_schema {
-        reporter.warn(format!(
-            "foreign keys of other schemas that refer to this table can't be seen by the account (GRANT \
-             REFERENCES ON *.* TO {} shows them); after the swap they would refer to the old table",
-            facts.privileges.account
-        ));
     }
     reporter.info(format!(
         "migrating table=`{}`.`{}` server={}:{} version={} rows={} (estimate)",
@@ -86,15 +90,25 @@ pub(super) async fn prepare(
         facts.server.version,
         original.rows_estimate,
     ));
-    match make_tables(
+    let told = (&alter, &original, &facts.server);
+    if instant::attempt(&mut session, config, names, told, reporter).await? {
+        return Err(Early::Altered);
+    }
+    let made = make_tables(
         &mut session,
         &facts,
         original,
         &alter,
         (names, &config.wishes),
-    )
-    .await
-    {
+    );
+    let made = match made.await {
+        Ok(mut plan) => {
+            let tried = triggers::prepare(&mut session, config, &mut plan).await;
+            tried.map(|()| plan)
+        }
+        Err(early) => Err(early),
+    };
+    match made {
         Ok(plan) => {
             announce(&plan, reporter);
             Ok(Prepared {
@@ -137,6 +151,25 @@ fn announce(plan: &Plan, reporter: &Reporter) {
             "--skip-strict-mode: values may be cut or adjusted, and are left out of the verification, \
              in {}",
             listed(&plan.unverified)
+        ));
+    }
+    if !plan.foreign_keys.is_empty() {
+        let keys: Vec<String> = plan
+            .foreign_keys
+            .iter()
+            .map(|key| format!("{} (to {})", quoted(&key.name), key.parent))
+            .collect();
+        reporter.warn(format!(
+            "--discard-foreign-keys: the new table won't have {}; the old table keeps them until it is \
+             dropped, and rows that it refers to can't be deleted so long",
+            keys.join(", ")
+        ));
+    }
+    if !plan.triggers.is_empty() {
+        let names: Vec<String> = plan.triggers.iter().map(|one| one.name.clone()).collect();
+        reporter.info(format!(
+            "triggers of the new table: {}; the old table keeps its own",
+            listed(&names)
         ));
     }
     if !plan.renamed_checks.is_empty() {
@@ -226,7 +259,7 @@ async fn advisory_lock(session: &mut Session, names: &Names) -> Result<(), Early
 
 /// The ALTER is understood with plain quotes and escapes, so the session must be as plain; zero
 /// dates in defaults of unchanged columns must pass.
-fn ddl_mode(server_mode: &str, misfits: Misfits) -> String {
+pub(super) fn ddl_mode(server_mode: &str, misfits: Misfits) -> String {
     const LEFT_OUT: [&str; 8] = [
         "STRICT_ALL_TABLES",
         "STRICT_TRANS_TABLES",
@@ -249,7 +282,7 @@ fn ddl_mode(server_mode: &str, misfits: Misfits) -> String {
 }
 
 /// The mode in which the ghost gets the original's shape: defaults that are no dates are its own.
-const PLAIN_MODE: &str = "STRICT_ALL_TABLES,ALLOW_INVALID_DATES";
+pub(super) const PLAIN_MODE: &str = "STRICT_ALL_TABLES,ALLOW_INVALID_DATES";
 
 async fn make_tables(
     session: &mut Session,
@@ -265,27 +298,19 @@ async fn make_tables(
         .await?;
     let moment = |column| now.text(0, column).unwrap_or_default();
     session.run(&helpers::create_changelog(names)).await?;
+    let signature = helpers::sign_changelog(names, session.mark());
+    session.run(&signature).await?;
     session.run(&helpers::create_ghost(names)).await?;
     let checks = name_checks(session, facts, &original, alter, names).await?;
     let mode = ddl_mode(&facts.server.sql_mode, wishes.misfits);
-    session
-        .say(
-            "set the session up",
-            &format!("SET SESSION sql_mode='{mode}'"),
-        )
-        .await?;
+    set_mode(session, &mode).await?;
     let altered = session
         .run_for(
             &helpers::alter_ghost(names, &checks.clauses(alter)),
             limits::LONG_STATEMENT_TIMEOUT,
         )
         .await;
-    session
-        .say(
-            "set the session up",
-            &format!("SET SESSION sql_mode='{PLAIN_MODE}'"),
-        )
-        .await?;
+    set_mode(session, PLAIN_MODE).await?;
     if let Err(fault) = altered {
         return Err(refused_alter(fault));
     }
@@ -303,8 +328,9 @@ async fn make_tables(
         now: &moment(0),
         now_utc: &moment(1),
     };
-    let plan =
+    let mut plan =
         plan::make(facts, original, ghost, alter, names.clone(), given).map_err(Early::Refused)?;
+    plan.original_triggers = triggers_of(session, names, wishes).await?;
     verifiable(&plan)?;
     unchanged(session, &plan).await?;
     if let Some(refusal) = null_in_key(session, &plan).await? {
@@ -418,6 +444,24 @@ fn refused_alter(fault: Fault) -> Early {
     }
 }
 
+async fn set_mode(session: &mut Session, mode: &str) -> Result<(), Fault> {
+    let settings = format!("SET SESSION sql_mode='{mode}'");
+    session.say("set the session up", &settings).await?;
+    Ok(())
+}
+
+/// The original's triggers, if they go along.
+async fn triggers_of(
+    session: &mut Session,
+    names: &Names,
+    wishes: &Wishes,
+) -> Result<Vec<Trigger>, Fault> {
+    match wishes.triggers {
+        Companions::DealtWith => of_original(session, names).await,
+        Companions::Refused => Ok(Vec::new()),
+    }
+}
+
 /// Nobody altered the original since it was inspected, or gave it triggers or foreign keys.
 pub(super) async fn unchanged(session: &mut Session, plan: &Plan) -> Result<(), Fault> {
     let names = &plan.names;
@@ -427,8 +471,11 @@ pub(super) async fn unchanged(session: &mut Session, plan: &Plan) -> Result<(), 
         without_counter(now) == without_counter(before)
     };
     let programs = inspect::triggers(session, names).await?;
+    let known = &plan.original_triggers;
+    let same_programs = programs.len() == known.len()
+        && (known.is_empty() || *known == of_original(session, names).await?);
     let keys = inspect::foreign_keys(session, names).await?;
-    if now.as_ref().is_some_and(same) && programs.is_empty() && keys.is_empty() {
+    if now.as_ref().is_some_and(same) && same_programs && keys == plan.foreign_keys {
         return Ok(());
     }
     Err(Fault::unexpected(

@@ -7,8 +7,8 @@ use super::place::Position;
 use super::session::{Answer, Session};
 use crate::plan::gtid::GtidSet;
 use crate::plan::inspection::{
-    Channel, Column, ForeignKey, Index, IndexPart, Inspection, Leftover, Log, Privileges, Server,
-    Setting, Site, Table, Version,
+    Channel, Column, ForeignKey, Index, IndexPart, Inspection, Leftover, Log, Needs, Privileges,
+    Server, Setting, Site, Table, Version,
 };
 use crate::plan::names::Names;
 use crate::plan::privileges::{Duties, Grants, SchemaNames, missing};
@@ -21,7 +21,7 @@ use crate::sql::{qualified, text_literal};
 pub async fn inspect(
     session: &mut Session,
     names: &Names,
-    setting: Setting,
+    (setting, needs): (Setting, Needs),
 ) -> Result<Inspection, Fault> {
     let server = server(session).await?;
     let duties = Duties {
@@ -29,6 +29,8 @@ pub async fn inspect(
         follows: setting.log == Log::Own,
         past_read_only: setting.site == Site::Replica && server.read_only,
         stops_replication: setting.stops_replication,
+        kills: needs.kills,
+        makes_triggers: needs.triggers,
     };
     Ok(Inspection {
         setting,
@@ -80,6 +82,7 @@ pub async fn server(session: &mut Session) -> Result<Server, Fault> {
         uuid: text(&facts, 0, 4),
         started: text(&facts, 0, 14).parse().unwrap_or_default(),
         log_bin: facts.number(0, 5) == Some(1),
+        logs_cascades: logs_cascades(session).await?,
         binlog_format: text(&facts, 0, 6),
         read_only: facts.number(0, 7) != Some(0),
         super_read_only: replication.is_on("super_read_only"),
@@ -97,6 +100,18 @@ pub async fn server(session: &mut Session) -> Result<Server, Fault> {
         time_zone,
         binlog_filtered: filtered(session).await?,
     })
+}
+
+/// Cascades are in the log where the server itself carries them out and not the storage engine (measured
+/// on 9.7.4); servers without the variable know the engine's only.
+async fn logs_cascades(session: &mut Session) -> Result<bool, Fault> {
+    let shown = session
+        .say(
+            "read a status variable",
+            "SHOW GLOBAL VARIABLES LIKE 'innodb_native_foreign_keys'",
+        )
+        .await?;
+    Ok(text(&shown, 0, 1) == "OFF")
 }
 
 /// Whether a zone is UTC at all times. The system's is known by what the server found at its start
@@ -457,8 +472,11 @@ pub async fn foreign_keys(session: &mut Session, names: &Names) -> Result<Vec<Fo
             "look for foreign keys",
             &format!(
                 "SELECT /* tableshift */ DISTINCT CONSTRAINT_NAME, TABLE_SCHEMA, TABLE_NAME, \
-                 REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME FROM \
-                 information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_NAME IS NOT NULL AND \
+                 REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, (SELECT COUNT(*) FROM \
+                 information_schema.REFERENTIAL_CONSTRAINTS AS r WHERE r.CONSTRAINT_SCHEMA = \
+                 k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND (r.DELETE_RULE IN \
+                 ('CASCADE', 'SET NULL') OR r.UPDATE_RULE IN ('CASCADE', 'SET NULL'))) FROM \
+                 information_schema.KEY_COLUMN_USAGE AS k WHERE REFERENCED_TABLE_NAME IS NOT NULL AND \
                  ((TABLE_SCHEMA={schema} AND TABLE_NAME={table}) OR (REFERENCED_TABLE_SCHEMA={schema} \
                  AND REFERENCED_TABLE_NAME={table}))"
             ),
@@ -468,6 +486,7 @@ pub async fn foreign_keys(session: &mut Session, names: &Names) -> Result<Vec<Fo
         name: text(&answer, row, 0),
         child: format!("{}.{}", text(&answer, row, 1), text(&answer, row, 2)),
         parent: format!("{}.{}", text(&answer, row, 3), text(&answer, row, 4)),
+        cascades: answer.number(row, 5) != Some(0),
     };
     Ok((0..answer.rows.len()).map(key).collect())
 }

@@ -8,3 +8,4 @@ pub mod keys;
 pub mod place;
 pub mod session;
 pub mod tls;
+pub mod triggers;

@@ -118,6 +118,12 @@ impl Session {
         }
     }
 
+    /// The mark of the run that it belongs to.
+    #[must_use]
+    pub fn mark(&self) -> &str {
+        &self.address.token
+    }
+
     /// From now on this session connects to this server only.
     pub fn pin(&mut self, server_uuid: &str) {
         self.address.server_uuid = Some(server_uuid.to_owned());

@@ -1,9 +1,9 @@
 //! The checks before the first write: one function each, all refusals shown together.
 
 use super::alter::Alter;
-use super::inspection::{Inspection, Log, Version, same_name};
+use super::inspection::{ForeignKey, Inspection, Log, Version, same_name};
 use super::names::Names;
-use super::{Refusal, Wishes, constraints, topology};
+use super::{Companions, Refusal, Wishes, constraints, topology};
 
 /// Oldest MySQL: 8.0.19 has the VALUES statement (manual, "VALUES Statement"), SKIP LOCKED
 /// (8.0.1) and RENAME under LOCK TABLES (8.0.13).
@@ -274,60 +274,50 @@ fn alter_names_this_table(
     refusals
 }
 
-fn triggers(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {
-    if facts.triggers.is_empty() {
+fn triggers(facts: &Inspection, _: &Alter, _: &Names, wishes: &Wishes) -> Vec<Refusal> {
+    if facts.triggers.is_empty() || wishes.triggers == Companions::DealtWith {
         return vec![];
     }
     vec![Refusal::new(
         format!("the table has triggers: {}", facts.triggers.join(", ")),
-        "they would stay with the old table; drop them first and create them again afterwards",
+        "they would stay with the old table; --include-triggers takes them along",
     )]
 }
 
-fn foreign_keys(facts: &Inspection, alter: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {
+fn foreign_keys(facts: &Inspection, alter: &Alter, names: &Names, wishes: &Wishes) -> Vec<Refusal> {
     let this = format!("{}.{}", names.schema, names.original);
-    let mut refusals: Vec<Refusal> = facts
-        .foreign_keys
-        .iter()
-        .map(|key| {
-            let what = if same_name(&key.parent, &this) {
+    let refusal = |key: &ForeignKey| {
+        if same_name(&key.parent, &this) {
+            return Some(Refusal::new(
                 format!(
                     "{} refers to this table by foreign key `{}`",
                     key.child, key.name
-                )
-            } else {
-                format!(
-                    "this table refers to {} by foreign key `{}`",
-                    key.parent, key.name
-                )
-            };
-            Refusal::new(
-                what,
+                ),
                 "a rename would leave the constraint with the old table; drop it first, or use a \
                  plain ALTER",
+            ));
+        }
+        let what = format!(
+            "this table refers to {} by foreign key `{}`",
+            key.parent, key.name
+        );
+        if wishes.foreign_keys == Companions::Refused {
+            return Some(Refusal::new(
+                what,
+                "a rename would leave the constraint with the old table; drop it first, give it up \
+                 with --discard-foreign-keys, or use a plain ALTER",
+            ));
+        }
+        (key.cascades && !facts.server.logs_cascades).then(|| {
+            Refusal::new(
+                format!("{what}, and the server doesn't log what it changes by it"),
+                "drop the constraint first: changes that are in no log can't be followed (MySQL 9.6 \
+                 and later log them, unless innodb_native_foreign_keys is ON)",
             )
         })
-        .collect();
-    let seen = |relative: &&String| {
-        let mut keys = facts.foreign_keys.iter();
-        keys.any(|key| same_name(&key.child, relative) || same_name(&key.parent, relative))
     };
-    // With triggers on the table their own refusal is word enough.
-    let unseen: Vec<&str> = facts
-        .relatives
-        .iter()
-        .filter(|relative| !seen(relative) && facts.triggers.is_empty())
-        .map(String::as_str)
-        .collect();
-    if !unseen.is_empty() {
-        refusals.push(Refusal::new(
-            format!(
-                "changes of this table reach {}, by a foreign key or trigger that the account can't see",
-                unseen.join(", ")
-            ),
-            "look with an account that sees all schemas (SELECT ON *.*), and drop the foreign key first",
-        ));
-    }
+    let mut refusals: Vec<Refusal> = facts.foreign_keys.iter().filter_map(refusal).collect();
+    refusals.extend(unseen_relatives(facts));
     if alter.adds_foreign_key {
         refusals.push(Refusal::new(
             "the ALTER adds a foreign key",
@@ -335,6 +325,29 @@ fn foreign_keys(facts: &Inspection, alter: &Alter, names: &Names, _: &Wishes) ->
         ));
     }
     refusals
+}
+
+/// The server's locks tell of relatives that the catalogue hides from this account.
+fn unseen_relatives(facts: &Inspection) -> Option<Refusal> {
+    // Triggers reach tables without any foreign key; then it takes an account that sees them all.
+    if !facts.triggers.is_empty() && facts.privileges.sees_every_schema {
+        return None;
+    }
+    let seen = |relative: &&String| {
+        let mut keys = facts.foreign_keys.iter();
+        keys.any(|key| same_name(&key.child, relative) || same_name(&key.parent, relative))
+    };
+    let relatives = facts.relatives.iter().filter(|relative| !seen(relative));
+    let unseen: Vec<&str> = relatives.map(String::as_str).collect();
+    (!unseen.is_empty()).then(|| {
+        Refusal::new(
+            format!(
+                "changes of this table reach {}, by a foreign key or trigger that the account can't see",
+                unseen.join(", ")
+            ),
+            "look with an account that sees all schemas (SELECT ON *.*), and drop the foreign key first",
+        )
+    })
 }
 
 fn constraints(facts: &Inspection, alter: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {

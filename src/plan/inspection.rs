@@ -154,6 +154,8 @@ pub struct ForeignKey {
     pub child: String,
     /// `schema.table` it refers to.
     pub parent: String,
+    /// A change of the parent can change rows of the child.
+    pub cascades: bool,
 }
 
 /// The server's side of the facts.
@@ -173,6 +175,8 @@ pub struct Server {
     pub started: i64,
     /// `@@log_bin`.
     pub log_bin: bool,
+    /// Rows that a foreign key changes are logged as any other.
+    pub logs_cascades: bool,
     /// `@@global.binlog_format`.
     pub binlog_format: String,
     /// `@@read_only` or `@@super_read_only`.
@@ -242,6 +246,15 @@ pub enum Log {
     Own,
     /// A replica's.
     Replica,
+}
+
+/// Privileges that only some migrations need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// To end other connections, after a look at their transactions.
+    pub kills: bool,
+    /// To create triggers.
+    pub triggers: bool,
 }
 
 /// What the account may do, as far as a migration needs it.

@@ -5,6 +5,7 @@
 //! [`Plan`] can't be made any other way and never changes afterwards.
 
 pub mod alter;
+pub mod blockers;
 mod checks;
 pub mod columns;
 pub mod constraints;
@@ -12,20 +13,23 @@ pub mod conversion;
 pub mod gtid;
 pub mod inspection;
 pub mod key;
+pub mod leftovers;
 pub mod names;
 pub mod privileges;
 pub mod shown;
 pub mod statement;
 mod time_zone;
 pub mod topology;
+pub mod triggers;
 pub mod unique_key;
 
 use alter::Alter;
 use columns::{ColumnMap, SharedColumn};
 use constraints::CheckNames;
 use conversion::{Conversion, Misfits};
-use inspection::{Column, Inspection, Table, Version};
+use inspection::{Column, ForeignKey, Inspection, Table, Version};
 use names::Names;
+use triggers::{NewTrigger, Trigger};
 use unique_key::{IntroducedKey, SharedKey};
 
 /// One reason not to start; nothing stays written when the operator sees it.
@@ -64,6 +68,20 @@ pub struct Wishes {
     pub renames: Renames,
     /// `--allow-nullable-unique-key`.
     pub null_in_key: NullInKey,
+    /// `--include-triggers`: what becomes of the table's triggers.
+    pub triggers: Companions,
+    /// `--discard-foreign-keys`: what becomes of its own foreign keys.
+    pub foreign_keys: Companions,
+}
+
+/// What becomes of things that hang on the table and don't move by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Companions {
+    /// With them there is no migration.
+    #[default]
+    Refused,
+    /// They are dealt with as the flag says.
+    DealtWith,
 }
 
 /// What becomes of the data of a renamed column.
@@ -127,6 +145,12 @@ pub struct Plan {
     pub renamed_checks: Vec<(String, String)>,
     /// Programs of other schemas reach the table, so any change logged as a statement may concern it.
     pub reached_from_elsewhere: bool,
+    /// Triggers of the original, as they were inspected.
+    pub original_triggers: Vec<Trigger>,
+    /// Triggers that the ghost gets just before the rename.
+    pub triggers: Vec<NewTrigger>,
+    /// The original's foreign keys, which stay with the old table.
+    pub foreign_keys: Vec<ForeignKey>,
     /// The server can be trusted with an instant change of the ghost, which keeps old snapshots
     /// from reading it.
     pub guards_snapshots: bool,
@@ -134,7 +158,7 @@ pub struct Plan {
 
 /// From here on instant ADD and DROP COLUMN are relied on; releases between 8.0.29, which brought
 /// them, and this one are left out as a precaution; no older server was there to be tried.
-const INSTANT_TRUSTED: Version = Version {
+pub const INSTANT_TRUSTED: Version = Version {
     major: 8,
     minor: 0,
     patch: 33,
@@ -170,6 +194,32 @@ pub struct Given<'a> {
     pub now_utc: &'a str,
 }
 
+fn other_engine(ghost: &Table) -> Option<Refusal> {
+    (!ghost.engine.eq_ignore_ascii_case("InnoDB")).then(|| {
+        Refusal::new(
+            format!("the ALTER changes the engine to {}", ghost.engine),
+            "only InnoDB tables can take part in the atomic cut-over; use a plain ALTER",
+        )
+    })
+}
+
+/// How values of these columns are converted, by what the operator wished and the server's mode.
+fn conversion_for(
+    wishes: &Wishes,
+    facts: &Inspection,
+    columns: &ColumnMap,
+    (original, ghost): (&Table, &Table),
+) -> Conversion {
+    let mode = &facts.server.sql_mode;
+    let division = wishes.misfits == Misfits::Refused
+        && mode.contains("ERROR_FOR_DIVISION_BY_ZERO")
+        && conversion::computes_anew(original, ghost);
+    Conversion {
+        truncates_fractions: mode.contains("TIME_TRUNCATE_FRACTIONAL"),
+        ..Conversion::new(wishes, &columns.shared, division)
+    }
+}
+
 /// Makes the plan from both tables' catalogues. `now` is the moment that stands for the
 /// migration's time in defaults, in UTC.
 ///
@@ -190,13 +240,7 @@ pub fn make(
         now_utc,
     } = given;
     let mut columns = columns::map_columns(&original, &ghost, alter, (wishes.renames, now))?;
-    let mut refusals = Vec::new();
-    if !ghost.engine.eq_ignore_ascii_case("InnoDB") {
-        refusals.push(Refusal::new(
-            format!("the ALTER changes the engine to {}", ghost.engine),
-            "only InnoDB tables can take part in the atomic cut-over; use a plain ALTER",
-        ));
-    }
+    let mut refusals: Vec<Refusal> = other_engine(&ghost).into_iter().collect();
     let key = match unique_key::choose(&original, &ghost, &columns, wishes.null_in_key) {
         Ok(key) => key,
         Err(reasons) => {
@@ -218,13 +262,13 @@ pub fn make(
     if zone == Zone::Utc {
         columns::moments_in_utc(&mut columns, &ghost, now_utc);
     }
-    let server_mode = &facts.server.sql_mode;
-    let division = wishes.misfits == Misfits::Refused
-        && server_mode.contains("ERROR_FOR_DIVISION_BY_ZERO")
-        && conversion::computes_anew(&original, &ghost);
-    let mut conversion = Conversion::new(wishes, &columns.shared, division);
-    conversion.truncates_fractions = server_mode.contains("TIME_TRUNCATE_FRACTIONAL");
-    refusals.extend(zero_defaults(conversion, server_mode, &columns, &ghost));
+    let conversion = conversion_for(wishes, facts, &columns, (&original, &ghost));
+    refusals.extend(zero_defaults(
+        conversion,
+        &facts.server.sql_mode,
+        &columns,
+        &ghost,
+    ));
     let unverified = match conversion.misfits {
         Misfits::Refused => Vec::new(),
         Misfits::Adjusted => may_be_adjusted(&columns),
@@ -247,6 +291,9 @@ pub fn make(
         auto_increment_given: alter.auto_increment.is_some(),
         reached_from_elsewhere: !facts.reached_from.is_empty(),
         guards_snapshots: facts.server.version >= INSTANT_TRUSTED,
+        original_triggers: vec![],
+        triggers: vec![],
+        foreign_keys: facts.foreign_keys.clone(),
         names,
         original,
         ghost,

@@ -1,7 +1,7 @@
 //! Names of the helper tables: gh-ost's, so that everything that knows gh-ost's tables knows ours.
 
 /// Longest name of a table or constraint in MySQL, in characters (manual, "Identifier Length Limits").
-pub(super) const NAME_CHARS_MAX: usize = 64;
+pub(crate) const NAME_CHARS_MAX: usize = 64;
 
 /// The names of one migration's tables.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -43,6 +43,10 @@ pub struct Duties {
     pub past_read_only: bool,
     /// Stops and starts replication there.
     pub stops_replication: bool,
+    /// Ends other connections, after a look at their transactions.
+    pub kills: bool,
+    /// Gives triggers to the helper tables.
+    pub makes_triggers: bool,
 }
 
 impl Duties {
@@ -52,6 +56,8 @@ impl Duties {
         follows: true,
         past_read_only: false,
         stops_replication: false,
+        kills: false,
+        makes_triggers: false,
     };
 }
 
@@ -203,14 +209,15 @@ pub fn missing(grants: &Grants, names: &Names, duties: Duties) -> Vec<String> {
     let schema = names.schema.as_str();
     let mut missing = Vec::new();
     if duties.writes {
-        missing.extend(missing_for_writes(grants, names));
+        missing.extend(missing_for_writes(grants, names, duties));
     } else if !grants.on_table(schema, &names.changelog, "SELECT") {
         missing.push(format!("SELECT ON {}.*", quoted(schema)));
     }
     let mut global = vec!["REPLICATION CLIENT"];
     let more = [
         (duties.follows, "REPLICATION SLAVE"),
-        (duties.past_read_only, "CONNECTION_ADMIN"),
+        (duties.past_read_only || duties.kills, "CONNECTION_ADMIN"),
+        (duties.kills, "PROCESS"),
         (duties.stops_replication, "REPLICATION_SLAVE_ADMIN"),
     ];
     global.extend(more.iter().filter(|(on, _)| *on).map(|(_, name)| *name));
@@ -227,14 +234,15 @@ pub fn missing(grants: &Grants, names: &Names, duties: Duties) -> Vec<String> {
 }
 
 /// Privileges that some table lacks are asked for on the schema, unless only the original lacks them.
-fn missing_for_writes(grants: &Grants, names: &Names) -> Vec<String> {
+fn missing_for_writes(grants: &Grants, names: &Names, duties: Duties) -> Vec<String> {
     let schema = names.schema.as_str();
     let helpers = [&names.ghost, &names.changelog, &names.old];
     let mut on_schema: BTreeSet<&str> = SCHEMA
         .into_iter()
         .filter(|privilege| !grants.on_schema(schema, privilege))
         .collect();
-    for privilege in HELPERS {
+    let triggers = duties.makes_triggers.then_some("TRIGGER");
+    for privilege in HELPERS.into_iter().chain(triggers) {
         let lacking = |table: &&&String| !grants.on_table(schema, table, privilege);
         if helpers.iter().any(|table| lacking(&table)) {
             on_schema.insert(privilege);
@@ -410,6 +418,27 @@ mod tests {
             "{lacking:?}"
         );
         assert!(of(rehearsal)[2].contains("REPLICATION_SLAVE_ADMIN"));
+    }
+
+    #[test]
+    fn some_privileges_are_asked_for_only_when_they_are_needed() {
+        let lines = [
+            "GRANT ALTER, CREATE, DELETE, DROP, INDEX, INSERT, SELECT, UPDATE, LOCK TABLES ON `shop_1`.* TO \
+             `a`@`%`",
+            "GRANT TRIGGER ON `shop_1`.`t` TO `a`@`%`",
+            REPLICATION,
+            INSTRUMENTS,
+        ];
+        assert!(lacking(&lines).is_empty());
+        let more = Duties {
+            kills: true,
+            makes_triggers: true,
+            ..Duties::PRIMARY
+        };
+        assert_eq!(
+            lacking_as(&lines, SchemaNames::Patterns, more),
+            ["TRIGGER ON `shop_1`.*", "PROCESS, CONNECTION_ADMIN ON *.*"]
+        );
     }
 
     #[test]

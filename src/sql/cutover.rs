@@ -1,17 +1,20 @@
 //! The statements of the cut-over, all on the locking connection unless said otherwise.
 
 use super::{Sql, Statement, text_literal};
+use crate::plan::inspection::ForeignKey;
 use crate::plan::names::Names;
 
 impl Sql {
-    /// Locks both tables against everybody else.
+    /// Locks both tables against everybody else, and the parents of the original's foreign keys in the
+    /// same schema: the rename needs them for itself, and had better wait here than with the lock held
+    /// (measured on 9.7.4). Those of other schemas may be beyond the account's privileges.
     #[must_use]
     pub fn lock_tables(&self) -> Statement {
         Statement::new(
             "lock tables",
             format!(
-                "LOCK /* tableshift */ TABLES {} WRITE, {} WRITE",
-                self.original.table, self.ghost.table
+                "LOCK /* tableshift */ TABLES {} WRITE, {} WRITE{}",
+                self.original.table, self.ghost.table, self.parents
             ),
         )
     }
@@ -112,31 +115,83 @@ pub fn ownership(names: &Names) -> Statement {
     )
 }
 
-/// Sessions that hold a metadata lock on the original or the ghost: their statement or
-/// transaction must end before LOCK TABLES gets its turn.
+/// Sessions that hold a metadata lock on the original or the ghost: their statement or transaction must
+/// end before LOCK TABLES gets its turn. And those that hold the backup lock or the global read lock.
 ///
-/// A lock without a session belongs to a prepared XA transaction (measured on 9.7.4).
+/// A lock without a session belongs to a prepared XA transaction (measured on 9.7.4). The last column
+/// counts locks that somebody asked for by name: transactions by themselves have none but these types.
 #[must_use]
-pub fn blockers(names: &Names) -> Statement {
+pub fn blockers(names: &Names, parents: &[ForeignKey]) -> Statement {
     Statement::new(
         "look for blockers",
         format!(
-            "SELECT /* tableshift */ t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST, \
-             CAST(MAX(COALESCE(x.TIMER_WAIT DIV 1000000000000, t.PROCESSLIST_TIME, 0)) AS UNSIGNED), \
-             LEFT(MAX(COALESCE(t.PROCESSLIST_INFO, t.PROCESSLIST_STATE, '')), 120), \
-             MAX(t.PROCESSLIST_COMMAND), MAX(m.OBJECT_TYPE = 'BACKUP LOCK') \
+            "WITH b AS (SELECT t.PROCESSLIST_ID AS id, t.PROCESSLIST_USER AS user, t.PROCESSLIST_HOST AS \
+             host, CAST(MAX(COALESCE(x.TIMER_WAIT DIV 1000000000000, t.PROCESSLIST_TIME, 0)) AS \
+             UNSIGNED) AS age, LEFT(MAX(COALESCE(t.PROCESSLIST_INFO, '')), 120) AS info, \
+             MAX(t.PROCESSLIST_COMMAND) AS command, MAX(m.OBJECT_TYPE = 'BACKUP LOCK') AS backup, \
+             MAX(m.OBJECT_TYPE IN ('GLOBAL', 'COMMIT')) AS flush, MAX(IF(x.STATE = 'ACTIVE', \
+             COALESCE(x.XA_STATE, 'NOTXA'), NULL)) AS xa, MAX(t.NAME LIKE '%one\\_connection') AS \
+             client, t.THREAD_ID AS thread \
              FROM performance_schema.metadata_locks AS m \
              LEFT JOIN performance_schema.threads AS t ON t.THREAD_ID = m.OWNER_THREAD_ID \
              LEFT JOIN performance_schema.events_transactions_current AS x ON x.THREAD_ID = \
              m.OWNER_THREAD_ID AND x.STATE = 'ACTIVE' \
-             WHERE (m.OBJECT_TYPE = 'BACKUP LOCK' AND m.LOCK_TYPE = 'SHARED' OR m.OBJECT_TYPE = \
-             'TABLE' AND m.OBJECT_SCHEMA = {} AND m.OBJECT_NAME IN ({}, {})) AND m.LOCK_STATUS = \
-             'GRANTED' AND (t.PROCESSLIST_ID IS NULL OR t.PROCESSLIST_ID <> \
-             CONNECTION_ID()) GROUP BY t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST \
-             ORDER BY 4 DESC LIMIT 20",
-            text_literal(&names.schema),
-            text_literal(&names.original),
-            text_literal(&names.ghost),
+             WHERE (m.OBJECT_TYPE = 'BACKUP LOCK' AND m.LOCK_TYPE = 'SHARED' OR m.OBJECT_TYPE IN \
+             ('GLOBAL', 'COMMIT') AND m.LOCK_TYPE = 'SHARED' OR m.OBJECT_TYPE = \
+             'TABLE' AND (m.OBJECT_SCHEMA = {schema} AND m.OBJECT_NAME IN ({original}, {ghost}) OR \
+             CONCAT(m.OBJECT_SCHEMA, '.', m.OBJECT_NAME) IN ({parents}))) AND \
+             m.LOCK_STATUS = 'GRANTED' AND (t.PROCESSLIST_ID IS NULL OR t.PROCESSLIST_ID <> \
+             CONNECTION_ID()) GROUP BY t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST, \
+             t.THREAD_ID ORDER BY age DESC LIMIT 20) SELECT /* tableshift */ id, user, host, age, info, \
+             command, backup, flush, xa, client, {program}, {ours}, {explicit} FROM b",
+            program = attribute("LEFT(MAX(a.ATTR_VALUE), 40)", "program_name"),
+            ours = OURS,
+            explicit = EXPLICIT_LOCKS,
+            schema = text_literal(&names.schema),
+            original = text_literal(&names.original),
+            ghost = text_literal(&names.ghost),
+            parents = parents
+                .iter()
+                .map(|key| text_literal(&key.parent))
+                .chain(["''".to_owned()])
+                .collect::<Vec<_>>()
+                .join(", "),
+        ),
+    )
+}
+
+/// Locks of a session that no transaction takes by itself: GET_LOCK, a backup's, HANDLER's, LOCK TABLES'
+/// and those of DDL.
+const EXPLICIT_LOCKS: &str = "(SELECT COUNT(*) FROM performance_schema.metadata_locks AS e WHERE \
+    e.OWNER_THREAD_ID = b.thread AND e.LOCK_STATUS = 'GRANTED' AND (e.OBJECT_TYPE IN ('USER LEVEL \
+    LOCK', 'LOCKING SERVICE', 'BACKUP LOCK') OR e.LOCK_DURATION = 'EXPLICIT' OR e.OBJECT_TYPE IN \
+    ('GLOBAL', 'COMMIT') AND e.LOCK_TYPE = 'SHARED' OR e.OBJECT_TYPE = 'TABLE' AND e.LOCK_TYPE NOT IN \
+    ('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ', 'SHARED_WRITE', 'SHARED_WRITE_LOW_PRIO')))";
+
+/// Marks of this program on a session: one place of the two is enough.
+const OURS: &str = "((SELECT COUNT(*) FROM performance_schema.session_connect_attrs AS a WHERE \
+    a.PROCESSLIST_ID = b.id AND a.ATTR_NAME = 'tableshift_run') + (SELECT COUNT(*) FROM \
+    performance_schema.user_variables_by_thread AS v WHERE v.THREAD_ID = b.thread AND \
+    v.VARIABLE_NAME = 'tableshift_run'))";
+
+/// What the clients of a session have said of themselves when they connected.
+fn attribute(what: &str, name: &str) -> String {
+    format!(
+        "(SELECT {what} FROM performance_schema.session_connect_attrs AS a WHERE a.PROCESSLIST_ID = \
+         b.id AND a.ATTR_NAME = '{name}')"
+    )
+}
+
+/// Rows that a session's transaction has changed; none when InnoDB has no transaction of it. One that is
+/// being rolled back already counts as too large to be ended.
+#[must_use]
+pub fn weights(id: u64) -> Statement {
+    Statement::new(
+        "weigh a transaction",
+        format!(
+            "SELECT /* tableshift */ CAST(COALESCE(MAX(IF(trx_state = 'ROLLING BACK', \
+             9223372036854775807, trx_rows_modified)), 0) AS UNSIGNED) FROM \
+             information_schema.INNODB_TRX WHERE trx_mysql_thread_id = {id}"
         ),
     )
 }

@@ -10,6 +10,23 @@ pub const HINT_MARKER: &str = "state";
 /// Hint of the changelog row that carries heartbeats.
 pub const HINT_HEARTBEAT: &str = "heartbeat";
 
+/// Hint of the changelog row that bears the mark of the run that made it.
+pub const HINT_RUN: &str = "run";
+
+/// Signs the changelog with the run's mark, by which later ones can tell whose it is.
+#[must_use]
+pub fn sign_changelog(names: &Names, mark: &str) -> Statement {
+    Statement::new(
+        "sign the changelog",
+        format!(
+            "INSERT /* tableshift */ INTO {} (id, hint, value) VALUES (3, {}, {})",
+            qualified(&names.schema, &names.changelog),
+            text_literal(HINT_RUN),
+            text_literal(mark),
+        ),
+    )
+}
+
 /// Creates the changelog with gh-ost's columns.
 #[must_use]
 pub fn create_changelog(names: &Names) -> Statement {
@@ -47,6 +64,18 @@ pub fn alter_ghost(names: &Names, clauses: &str) -> Statement {
         format!(
             "ALTER /* tableshift */ TABLE {} {clauses}",
             qualified(&names.schema, &names.ghost)
+        ),
+    )
+}
+
+/// Alters the original itself, if the server can do it instantly.
+#[must_use]
+pub fn alter_instantly(names: &Names, clauses: &str) -> Statement {
+    Statement::new(
+        "alter the table instantly",
+        format!(
+            "ALTER /* tableshift */ TABLE {} {clauses}, ALGORITHM=INSTANT",
+            qualified(&names.schema, &names.original)
         ),
     )
 }

@@ -7,6 +7,7 @@
 pub mod copy;
 pub mod cutover;
 pub mod helpers;
+pub mod leftovers;
 pub mod range;
 pub mod refresh;
 pub mod shown;
@@ -123,6 +124,8 @@ pub struct Sql {
     /// Columns of the ghost that aren't compared.
     unverified: Vec<String>,
     introduces_keys: bool,
+    /// `, parent WRITE` for each parent to be locked.
+    parents: String,
 }
 
 impl Sql {
@@ -162,7 +165,16 @@ impl Sql {
                     })
             })
             .map(|column| format!("{}.{}", original.table, quoted(&column.name)));
+        let mut parents: Vec<String> = plan
+            .foreign_keys
+            .iter()
+            .filter_map(|key| key.parent.strip_prefix(&format!("{}.", names.schema)))
+            .map(|parent| format!(", {} WRITE", qualified(&names.schema, parent)))
+            .collect();
+        parents.sort();
+        parents.dedup();
         Self {
+            parents: parents.concat(),
             original_name: names.original.clone(),
             old: qualified(&names.schema, &names.old),
             changelog: qualified(&names.schema, &names.changelog),

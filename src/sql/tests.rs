@@ -67,6 +67,9 @@ fn sql(original: Table, ghost: Table) -> Sql {
     let key = unique_key::choose(&original, &ghost, &columns, NullInKey::Refused).expect("a key");
     let introduced_keys = unique_key::introduced(&original, &ghost, &columns);
     Sql::new(&Plan {
+        foreign_keys: Vec::new(),
+        original_triggers: Vec::new(),
+        triggers: Vec::new(),
         names: Names::new("s", "t`x", None, None),
         key,
         introduced_keys,

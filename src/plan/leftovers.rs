@@ -1,0 +1,168 @@
+//! Helper tables of runs that are over: which are ours for certain, and which of them nobody uses. Pure.
+//!
+//! A table's name proves nothing. What proves it is the changelog: it bears our comment, and one row of it
+//! the mark of the run that made it. The ghost and the checkpoint beside such a changelog are that run's,
+//! since a run refuses to begin while others have these names. Old tables have no such evidence once the
+//! run is over; they are the application's data, and are listed apart.
+
+use super::inspection::same_name;
+use super::names::Names;
+
+/// The comment of our changelogs.
+pub const CHANGELOG_COMMENT: &str = "tableshift changelog";
+
+/// A table with a helper's name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Table {
+    /// Its schema.
+    pub schema: String,
+    /// Its name.
+    pub name: String,
+    /// Its comment.
+    pub comment: String,
+    /// Bytes of its data and indexes, as the engine estimates them.
+    pub bytes: u64,
+    /// Seconds since it was made or altered.
+    pub seconds: u64,
+    /// The mark of the run that made it: in changelogs only, and not in those of earlier versions.
+    pub mark: Option<String>,
+    /// The connection that holds the advisory lock of the table it belongs to by its name.
+    pub lock_holder: Option<u64>,
+}
+
+/// The helper tables of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remains {
+    /// Their schema.
+    pub schema: String,
+    /// What stands between `_` and the suffix: the table's name, unless the operator chose another.
+    pub base: String,
+    /// The tables; the changelog is the last, because it is the evidence for the others.
+    pub tables: Vec<Table>,
+    /// Why they aren't to be touched; `None` when nobody uses them.
+    pub in_use: Option<String>,
+}
+
+impl Remains {
+    /// Name of the advisory lock of the table that they belong to by their name.
+    #[must_use]
+    pub fn lock(&self) -> String {
+        lock_of(&self.schema, &self.base)
+    }
+}
+
+/// The lock of the table that a helper belongs to by its name.
+#[must_use]
+pub fn lock_of(schema: &str, base: &str) -> String {
+    Names::new(schema, base, None, None).advisory_lock()
+}
+
+/// What stands between `_` and one of the suffixes.
+#[must_use]
+pub fn base_of(name: &str) -> Option<&str> {
+    let inner = name.strip_prefix('_')?;
+    let suffixes = ["_gho", "_ghc", "_ghk", "_del"];
+    let base = suffixes
+        .iter()
+        .find_map(|suffix| inner.strip_suffix(suffix))?;
+    (!base.is_empty()).then_some(base)
+}
+
+/// Our helper tables by run, and old tables. `marks` are those of all connections of this program.
+#[must_use]
+pub fn sort(tables: &[Table], marks: &[String]) -> (Vec<Remains>, Vec<Table>) {
+    let changelogs = tables
+        .iter()
+        .filter(|table| table.name.ends_with("_ghc") && table.comment == CHANGELOG_COMMENT);
+    let remains = changelogs.filter_map(|changelog| {
+        let base = base_of(&changelog.name)?;
+        let beside = |suffix: &str| {
+            let name = format!("_{base}{suffix}");
+            let same =
+                |table: &&Table| table.schema == changelog.schema && same_name(&table.name, &name);
+            tables.iter().find(same).cloned()
+        };
+        let mut own: Vec<Table> = beside("_gho").into_iter().chain(beside("_ghk")).collect();
+        own.push(changelog.clone());
+        Some(Remains {
+            schema: changelog.schema.clone(),
+            base: base.to_owned(),
+            tables: own,
+            in_use: in_use(changelog, marks),
+        })
+    });
+    let old = tables.iter().filter(|table| table.name.ends_with("_del"));
+    (remains.collect(), old.cloned().collect())
+}
+
+/// A run on the same table is alive if one of its connections is; its mark says which table.
+fn in_use(changelog: &Table, marks: &[String]) -> Option<String> {
+    if let Some(holder) = changelog.lock_holder {
+        return Some(format!("connection {holder} holds the advisory lock"));
+    }
+    match &changelog.mark {
+        Some(mark) => {
+            let of_table = mark
+                .rsplit_once('-')
+                .map_or(mark.as_str(), |(table, _)| table);
+            let alive = marks.iter().any(|mark| mark.starts_with(of_table));
+            alive.then(|| "a run on its table is connected".into())
+        }
+        None if marks.is_empty() => None,
+        None => Some("it doesn't say which run it belongs to, and runs are connected".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(name: &str, comment: &str, mark: Option<&str>) -> Table {
+        Table {
+            schema: "shop".into(),
+            name: name.into(),
+            comment: comment.into(),
+            mark: mark.map(str::to_owned),
+            ..Table::default()
+        }
+    }
+
+    fn names(remains: &[Remains]) -> Vec<Vec<&str>> {
+        remains
+            .iter()
+            .map(|one| one.tables.iter().map(|table| table.name.as_str()).collect())
+            .collect()
+    }
+
+    #[test]
+    fn only_what_stands_beside_our_changelog_is_ours() {
+        let tables = [
+            table("_a_gho", "", None),
+            table("_a_ghc", CHANGELOG_COMMENT, Some("tableshift-0a-1")),
+            table("_b_gho", "", None),
+            table("_b_ghc", "gh-ost changelog", None),
+            table("_c_gho", "", None),
+            table("_a_del", "", None),
+        ];
+        let (remains, old) = sort(&tables, &[]);
+        assert_eq!(names(&remains), [["_a_gho", "_a_ghc"]]);
+        assert_eq!(remains[0].in_use, None);
+        assert_eq!(old.len(), 1);
+    }
+
+    #[test]
+    fn whose_run_may_be_alive_is_left() {
+        let marked = |mark| table("_a_ghc", CHANGELOG_COMMENT, mark);
+        let alive = ["tableshift-0a-77".to_owned()];
+        let in_use = |table: Table, marks: &[String]| sort(&[table], marks).0[0].in_use.is_some();
+        assert!(in_use(marked(Some("tableshift-0a-1")), &alive));
+        assert!(!in_use(marked(Some("tableshift-0b-1")), &alive));
+        assert!(in_use(marked(None), &alive));
+        assert!(!in_use(marked(None), &[]));
+        let locked = Table {
+            lock_holder: Some(3),
+            ..marked(Some("tableshift-0b-1"))
+        };
+        assert!(in_use(locked, &[]));
+    }
+}
