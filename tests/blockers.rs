@@ -86,6 +86,8 @@ async fn a_running_query_is_ended_as_a_query_and_its_values_stay_hidden() {
 /// Locks that were asked for by name, and a large transaction.
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_must_not_be_ended_is_waited_for() {
+    // A server of its own: looks are counted over all its sessions.
+    let server = Server::start(&[]);
     for (name, policy, before, reason) in [
         (
             "spared_lock",
@@ -114,13 +116,13 @@ async fn whoever_must_not_be_ended_is_waited_for() {
             "locks by name",
         ),
     ] {
-        let mut conn = schema(shared(), name, 12_000).await;
+        let mut conn = schema(&server, name, 12_000).await;
         execute(&mut conn, &["CREATE TABLE large AS SELECT * FROM t"]).await;
-        let mut spared = shared().conn(Some(name)).await;
+        let mut spared = server.conn(Some(name)).await;
         execute(&mut spared, before).await;
-        let running = Running::start(shared(), name, &[FORCE, policy]);
+        let running = Running::start(&server, name, &[FORCE, policy]);
         running.copied(&mut conn, 12_000).await;
-        let log = spared_in(running, reason, &mut spared).await;
+        let log = spared_in(running, (&server, reason), &mut spared).await;
         assert_done(&log);
         let told = lines(&log, &format!("connection {} ", spared.id()));
         assert!(told.iter().any(|line| line.contains(reason)), "{told:?}");
@@ -129,10 +131,14 @@ async fn whoever_must_not_be_ended_is_waited_for() {
 }
 
 /// Releases the run, waits until it has looked at the transaction's weight, and lets the session go.
-async fn spared_in(running: Running, reason: &str, spared: &mut Conn) -> Output {
+async fn spared_in(
+    running: Running,
+    (server, reason): (&Server, &str),
+    spared: &mut Conn,
+) -> Output {
     running.release();
     let socket = format!("WEIGHED {reason}");
-    let mut conn = shared().conn(None).await;
+    let mut conn = server.conn(None).await;
     let looks = format!(
         "SELECT CAST(COALESCE(SUM(COUNT_STAR), 0) AS UNSIGNED) FROM \
          performance_schema.events_statements_summary_by_digest WHERE DIGEST_TEXT LIKE \
