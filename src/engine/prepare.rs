@@ -284,6 +284,7 @@ pub(super) fn ddl_mode(server_mode: &str, misfits: Misfits) -> String {
 /// The mode in which the ghost gets the original's shape: defaults that are no dates are its own.
 pub(super) const PLAIN_MODE: &str = "STRICT_ALL_TABLES,ALLOW_INVALID_DATES";
 
+/// Makes the changelog and the ghost, and looks whether anything speaks against the migration.
 async fn make_tables(
     session: &mut Session,
     facts: &Inspection,
@@ -293,15 +294,57 @@ async fn make_tables(
 ) -> Result<Plan, Early> {
     drop_leftover(session, facts, names, &names.changelog).await?;
     drop_leftover(session, facts, names, &names.ghost).await?;
+    session.run(&helpers::create_changelog(names)).await?;
+    let signature = helpers::sign_changelog(names, session.mark());
+    session.run(&signature).await?;
+    let taken = [&facts.check_names[..], &facts.old_check_names].concat();
+    let (told, again) = ((alter, names, wishes, &taken[..]), original.clone());
+    let mut plan = make_ghost(session, facts, original, told).await?;
+    plan.original_triggers = triggers_of(session, names, wishes).await?;
+    verifiable(&plan)?;
+    unchanged(session, &plan).await?;
+    if let Some(refusal) = null_in_key(session, &plan).await? {
+        return Err(Early::Refused(vec![refusal]));
+    }
+    no_duplicates(session, &plan).await?;
+    no_zeros(session, &plan).await?;
+    if !wishes.execute {
+        return Ok(plan);
+    }
+    // Only now, when nothing speaks against the migration any more: it may be somebody's only copy of
+    // what the table was.
+    drop_leftover(session, facts, names, &names.old).await?;
+    if !facts.old_check_names.is_empty() {
+        // The names of its constraints are free now.
+        let ghost = helpers::drop_table(&names.schema, &names.ghost);
+        session.run(&ghost).await?;
+        let told = (alter, names, wishes, &facts.check_names[..]);
+        let renamed = make_ghost(session, facts, again, told).await?;
+        plan = Plan {
+            original_triggers: plan.original_triggers,
+            ..renamed
+        };
+    }
+    Ok(plan)
+}
+
+/// Makes the ghost; its CHECK constraints get names that aren't taken.
+async fn make_ghost(
+    session: &mut Session,
+    facts: &Inspection,
+    original: Table,
+    (alter, names, wishes, taken): (&Alter, &Names, &Wishes, &[String]),
+) -> Result<Plan, Early> {
     let now = session
         .say("read the time", "SELECT NOW(6), UTC_TIMESTAMP(6)")
         .await?;
     let moment = |column| now.text(0, column).unwrap_or_default();
-    session.run(&helpers::create_changelog(names)).await?;
-    let signature = helpers::sign_changelog(names, session.mark());
-    session.run(&signature).await?;
     session.run(&helpers::create_ghost(names)).await?;
-    let checks = name_checks(session, facts, &original, alter, names).await?;
+    let taken = Taken {
+        in_schema: taken,
+        any_case: facts.server.lower_case_table_names > 0,
+    };
+    let checks = name_checks(session, &taken, &original, alter, names).await?;
     let mode = ddl_mode(&facts.server.sql_mode, wishes.misfits);
     set_mode(session, &mode).await?;
     let altered = session
@@ -328,22 +371,7 @@ async fn make_tables(
         now: &moment(0),
         now_utc: &moment(1),
     };
-    let mut plan =
-        plan::make(facts, original, ghost, alter, names.clone(), given).map_err(Early::Refused)?;
-    plan.original_triggers = triggers_of(session, names, wishes).await?;
-    verifiable(&plan)?;
-    unchanged(session, &plan).await?;
-    if let Some(refusal) = null_in_key(session, &plan).await? {
-        return Err(Early::Refused(vec![refusal]));
-    }
-    no_duplicates(session, &plan).await?;
-    no_zeros(session, &plan).await?;
-    // The last thing, when nothing speaks against the migration any more: it may be somebody's only
-    // copy of what the table was.
-    if wishes.execute {
-        drop_leftover(session, facts, names, &names.old).await?;
-    }
-    Ok(plan)
+    plan::make(facts, original, ghost, alter, names.clone(), given).map_err(Early::Refused)
 }
 
 /// Drops what an earlier run has left under this name; that it may go was checked.
@@ -386,16 +414,12 @@ async fn no_zeros(session: &mut Session, plan: &Plan) -> Result<(), Early> {
 /// the rename know them.
 async fn name_checks(
     session: &mut Session,
-    facts: &Inspection,
+    taken: &Taken<'_>,
     original: &Table,
     alter: &Alter,
     names: &Names,
 ) -> Result<CheckNames, Early> {
-    let taken = Taken {
-        in_schema: &facts.check_names,
-        any_case: facts.server.lower_case_table_names > 0,
-    };
-    let checks = CheckNames::new(original, alter, names, &taken)
+    let checks = CheckNames::new(original, alter, names, taken)
         .map_err(|refusal| Early::Refused(vec![refusal]))?;
     let made = ghost_checks(session, names).await?;
     if checks.as_made(&made) {

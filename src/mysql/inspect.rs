@@ -8,7 +8,7 @@ use super::session::{Answer, Session};
 use crate::plan::gtid::GtidSet;
 use crate::plan::inspection::{
     Channel, Column, ForeignKey, Index, IndexPart, Inspection, Leftover, Log, Needs, Privileges,
-    Server, Setting, Site, Table, Version,
+    Server, Setting, Site, Table, Version, same_name,
 };
 use crate::plan::names::Names;
 use crate::plan::privileges::{Duties, Grants, SchemaNames, missing};
@@ -32,6 +32,7 @@ pub async fn inspect(
         kills: needs.kills,
         makes_triggers: needs.triggers,
     };
+    let [old_check_names, check_names] = check_names(session, names).await?;
     Ok(Inspection {
         setting,
         original: table(session, &names.schema, &names.original).await?,
@@ -40,7 +41,8 @@ pub async fn inspect(
         relatives: relatives(session, names).await?,
         reached_from: reached_from(session, names).await?,
         leftovers: leftovers(session, names).await?,
-        check_names: check_names(session, names).await?,
+        check_names,
+        old_check_names,
         privileges: privileges(session, names, duties).await?,
         server,
     })
@@ -566,22 +568,30 @@ async fn reached_from(session: &mut Session, names: &Names) -> Result<Vec<String
 
 /// Their names are unique in a schema (manual, "CHECK Constraints"). Those of leftovers don't count:
 /// they are dropped before a name is needed, or the run is refused.
-async fn check_names(session: &mut Session, names: &Names) -> Result<Vec<String>, Fault> {
+/// Names of the schema's CHECK constraints without the ghost's: those of the old table, and the rest.
+async fn check_names(session: &mut Session, names: &Names) -> Result<[Vec<String>; 2], Fault> {
     let answer = session
         .say(
             "look for check constraints",
             &format!(
-                "SELECT /* tableshift */ CONSTRAINT_NAME FROM information_schema.TABLE_CONSTRAINTS \
-                 WHERE CONSTRAINT_SCHEMA={} AND CONSTRAINT_TYPE='CHECK' AND TABLE_NAME NOT IN ({}, {})",
+                "SELECT /* tableshift */ CONSTRAINT_NAME, TABLE_NAME FROM \
+                 information_schema.TABLE_CONSTRAINTS WHERE CONSTRAINT_SCHEMA={} AND \
+                 CONSTRAINT_TYPE='CHECK' AND TABLE_NAME<>{}",
                 text_literal(&names.schema),
                 text_literal(&names.ghost),
-                text_literal(&names.old)
             ),
         )
         .await?;
-    Ok((0..answer.rows.len())
-        .map(|row| text(&answer, row, 0))
-        .collect())
+    let (mut of_old, mut rest) = (Vec::new(), Vec::new());
+    for row in 0..answer.rows.len() {
+        let list = if same_name(&text(&answer, row, 1), &names.old) {
+            &mut of_old
+        } else {
+            &mut rest
+        };
+        list.push(text(&answer, row, 0));
+    }
+    Ok([of_old, rest])
 }
 
 async fn leftovers(session: &mut Session, names: &Names) -> Result<Vec<Leftover>, Fault> {

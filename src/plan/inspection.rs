@@ -313,6 +313,8 @@ pub struct Inspection {
     pub leftovers: Vec<Leftover>,
     /// Names of the schema's CHECK constraints, without those of the ghost and the old table.
     pub check_names: Vec<String>,
+    /// Those of an earlier run's old table, free once it is dropped.
+    pub old_check_names: Vec<String>,
     /// What the account lacks.
     pub privileges: Privileges,
     /// What the run asks of the server.
