@@ -7,14 +7,21 @@ use std::process::{Command, Output};
 
 use support::running::{PATIENCE, Running, assert_done, execute, schema, tables};
 use support::server::{PASSWORD, Server, USER};
+use support::terminal::Terminal;
 use support::wait_until;
 
-fn cleanup(server: &Server, flags: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tableshift"))
+fn command(server: &Server, flags: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tableshift"));
+    command
         .args(["cleanup", "--host", &server.host])
         .args(["--port", &server.port.to_string()])
         .args(["--user", USER, "--password", PASSWORD])
-        .args(flags)
+        .args(flags);
+    command
+}
+
+fn cleanup(server: &Server, flags: &[&str]) -> Output {
+    command(server, flags)
         .stdin(std::process::Stdio::null())
         .output()
         .expect("the program")
@@ -138,4 +145,25 @@ async fn only_sockets_on_which_nobody_listens_go() {
     drop(listening);
     std::fs::remove_file(path("alive")).expect("the socket");
     std::fs::remove_file(path("file")).expect("the file");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_terminal_it_asks_and_anything_but_yes_means_no() {
+    let server = Server::start(&[]);
+    let mut conn = killed(&server, "cleanup_asked").await;
+    let before = tables(&mut conn).await;
+    assert_eq!(before, ["_t_ghc", "_t_gho", "t"]);
+    for (keys, code, left) in [
+        ("\r", 4, &before[..]),
+        ("no\r", 4, &before[..]),
+        ("y\r", 0, &["t".to_owned()][..]),
+    ] {
+        let mut terminal = Terminal::run(&command(&server, &["--database", "cleanup_asked"]));
+        terminal.shows("Drop these? [y/N] ").await;
+        assert_eq!(tables(&mut conn).await, before, "not before the answer");
+        terminal.press(keys);
+        let (ended, text) = terminal.end().await;
+        assert_eq!(ended, Some(code), "{keys:?}: {text}");
+        assert_eq!(tables(&mut conn).await, left, "{keys:?}");
+    }
 }

@@ -1,9 +1,12 @@
 //! What can be asked of the program without a server: every flag in every form, help, version,
 //! completions, manual page, reference page.
 
-use std::path::{Path, PathBuf};
+#[cfg(test)]
+mod support;
+
 use std::process::{Command, Output};
 
+use support::golden;
 use tableshift::cli::flags::{self, Kind};
 use tableshift::cli::{Asked, help, read};
 
@@ -202,21 +205,6 @@ fn printed(arguments: &[&str]) -> String {
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {errors}");
     assert_eq!(errors, "");
     String::from_utf8(output.stdout).expect("text")
-}
-
-/// The file has this text; with `TABLESHIFT_WRITE_DOCS=1` it gets it.
-#[track_caller]
-fn golden(name: &str, text: &str) {
-    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-    if std::env::var_os("TABLESHIFT_WRITE_DOCS").is_some() {
-        std::fs::write(&path, text).expect("the file can be written");
-    }
-    let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(
-        found == text,
-        "{name} is not current: TABLESHIFT_WRITE_DOCS=1 cargo test --test command_line, then read the \
-         difference"
-    );
 }
 
 #[test]

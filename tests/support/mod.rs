@@ -7,6 +7,7 @@
 pub mod proxy;
 pub mod running;
 pub mod server;
+pub mod terminal;
 
 use std::{
     path::{Path, PathBuf},
@@ -33,7 +34,14 @@ const _: () = {
     let _ = (tableshift_command, |deadline| {
         wait_until(deadline, "", async || true)
     });
-    let _ = through;
+    let _ = (through, golden);
+    let _ = (
+        terminal::Terminal::run,
+        terminal::Terminal::shows,
+        terminal::Terminal::press,
+        terminal::Terminal::end,
+    );
+    let _ = |terminal: terminal::Terminal| terminal.child;
     let _ = (Server::kill_and_restart, Server::stop);
     let _ = (Server::freeze, Server::thaw);
     let _ = (
@@ -62,6 +70,21 @@ const _: () = {
         running::assert_same,
     );
 };
+
+/// The file has this text; with `TABLESHIFT_WRITE_DOCS=1` it gets it.
+#[track_caller]
+pub fn golden(name: &str, text: &str) {
+    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    if std::env::var_os("TABLESHIFT_WRITE_DOCS").is_some() {
+        std::fs::write(&path, text).expect("the file can be written");
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == text,
+        "{name} is not current: run this test with TABLESHIFT_WRITE_DOCS=1, then read the \
+         difference"
+    );
+}
 
 /// The same command through another port.
 pub fn through(command: &Command, server: &Server, port: u16) -> Command {
