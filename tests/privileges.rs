@@ -80,7 +80,6 @@ async fn what_is_missing_is_said_as_grants_and_these_are_enough() {
     }
     let output = migration(&server, "nothing", "stranger", &["--ok-to-drop-table"]);
     assert_done(&output);
-    assert_code(&output, 0, &["foreign keys of other schemas"]);
     assert_eq!(tables(&mut conn).await, ["t"]);
 }
 
@@ -90,7 +89,7 @@ async fn grants_on_single_tables_are_enough() {
     let mut conn = schema(&server, "single", 100).await;
     user(&mut conn, "frugal", &SERVER).await;
     for grant in [
-        "ALTER, CREATE, DROP, INSERT, SELECT, TRIGGER ON single.t",
+        "ALTER, CREATE, DELETE, DROP, INSERT, SELECT, TRIGGER ON single.t",
         "LOCK TABLES ON single.*",
     ] {
         execute(&mut conn, &[&format!("GRANT {grant} TO frugal")]).await;

@@ -193,9 +193,11 @@ fn unquoted(text: &str) -> Option<(String, &str)> {
     }
 }
 
-/// The original: read, locked, renamed away (ALTER, DROP, and CREATE and INSERT for its new name), and
-/// its triggers have to be seen.
-const ORIGINAL: [&str; 6] = ["ALTER", "CREATE", "DROP", "INSERT", "SELECT", "TRIGGER"];
+/// The original: read, locked, renamed away (ALTER, DROP, and CREATE and INSERT for its new name), its
+/// triggers have to be seen, and a DELETE of no row shows the tables that belong to it.
+const ORIGINAL: [&str; 7] = [
+    "ALTER", "CREATE", "DELETE", "DROP", "INSERT", "SELECT", "TRIGGER",
+];
 /// The helper tables: made, filled, swapped, dropped.
 const HELPERS: [&str; 8] = [
     "ALTER", "CREATE", "DELETE", "DROP", "INDEX", "INSERT", "SELECT", "UPDATE",
