@@ -260,6 +260,15 @@ async fn a_restart_of_a_replica_that_may_lose_its_log_ends_the_run() {
     execute(&mut on_replica, &["SET GLOBAL sync_binlog = 0"]).await;
     let running = Running::start(&replica, "unsafe_log", &[]);
     running.copied(&mut conn, 300).await;
+    // Starts less than two seconds apart count as one.
+    wait_until(PATIENCE, "the replica is old enough", async || {
+        let row: Option<(String, String)> = on_replica
+            .query_first("SHOW GLOBAL STATUS LIKE 'Uptime'")
+            .await
+            .expect("its age");
+        row.is_some_and(|(_, age)| age.parse().unwrap_or(0) >= 3)
+    })
+    .await;
     replica.kill_and_restart();
     let output = running.end();
     assert_code(&output, 5, &["the replica was restarted", "  data:  "]);

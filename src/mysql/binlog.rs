@@ -262,8 +262,9 @@ impl Follower {
                 "a failover happened: start the migration anew on the new primary",
             )));
         }
-        // Two clocks are read, so a second of difference means nothing; a server that was back within it
-        // has lost the lock.
+        // Two clocks are read, so a second of difference means nothing. A server that was back within it has
+        // lost the lock; what it has written to its log is lost by a crash of the machine alone, which takes
+        // longer.
         let restarted = started.abs_diff(self.source.server_started) > 1;
         match self.source.anchor {
             Anchor::Lock(id) if restarted || holder != Some(id) => {
