@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::control::window::Window;
 use crate::plan::Wishes;
 use crate::plan::blockers::KillPolicy;
+use crate::plan::names::digest;
 use crate::plan::triggers::Suffix;
 use crate::report::{Format, Level};
 
@@ -274,8 +275,35 @@ pub struct Hooks {
     pub timeout: Duration,
 }
 
-/// gh-ost's place for a table's socket.
+/// Longest `database.table` in the name of a socket, in bytes: a path has 107 (unix(7)), and a process id may
+/// have to find room.
+const SOCKET_NAME_MAX: usize = 80;
+
+/// gh-ost's place for a table's socket; a name that makes no file name is replaced by its digest.
 #[must_use]
 pub fn default_socket(database: &str, table: &str) -> PathBuf {
-    format!("/tmp/gh-ost.{database}.{table}.sock").into()
+    let name = format!("{database}.{table}");
+    if name.len() > SOCKET_NAME_MAX || name.contains('/') {
+        return format!("/tmp/gh-ost.{:016x}.sock", digest(&name)).into();
+    }
+    format!("/tmp/gh-ost.{name}.sock").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_s_socket_has_a_path_that_can_be_opened() {
+        let usual = default_socket("shop", "orders");
+        assert_eq!(usual.to_str(), Some("/tmp/gh-ost.shop.orders.sock"));
+        let long = default_socket(&"s".repeat(64), &"ü".repeat(64));
+        let other = default_socket(&"s".repeat(64), &"ü".repeat(63));
+        assert!(long != other && long.as_os_str().len() <= 90);
+        let folder = default_socket("a/b", "t");
+        assert_eq!(
+            folder.parent().and_then(|parent| parent.to_str()),
+            Some("/tmp")
+        );
+    }
 }

@@ -145,11 +145,21 @@ async fn another_dump_with_our_server_id_is_made_way_for() {
     let proxy = Proxy::start(&server).await;
     let running = Running::start_through(&server, proxy.port, "pushed", &[]);
     running.copied(&mut conn, 100).await;
+    let mut known = 0;
     for round in 1..=3 {
         let dumps = proxy.dumps();
-        let row: mysql_async::Row = one(&mut conn, "SHOW REPLICAS").await;
+        let mut shown: Option<mysql_async::Row> = None;
+        wait_until(PATIENCE, "the server knows our dump", async || {
+            let dumps: Vec<mysql_async::Row> = conn.query("SHOW REPLICAS").await.expect("dumps");
+            let mut news = dumps.into_iter();
+            shown = news.find(|row| row.get(0) != Some(known));
+            shown.is_some()
+        })
+        .await;
+        let row = shown.expect("our dump");
         let ours: u32 = row.get(0).expect("its id");
         assert!(ours >= 0x8000_0000, "{ours}");
+        known = ours;
         let file = log_file(&mut conn).await;
         let mut rival = server.conn(None).await;
         let uuid: String = row.get(4).expect("its uuid");

@@ -440,7 +440,7 @@ async fn the_metadata_lock_instrument_is_switched_on_when_that_is_allowed() {
         &without,
         5,
         &[
-            "needs UPDATE on performance_schema",
+            "could not switch the metadata lock instrument on",
             "grant the missing privilege",
         ],
     );

@@ -315,3 +315,12 @@ fn a_process_that_was_frozen_gives_everybody_time_to_answer() {
     core.step(Event::Tick(24 * 3_600_000 + 50));
     assert_eq!(core.outcome(), None);
 }
+
+#[test]
+fn a_stream_from_which_nothing_ever_came_falls_behind() {
+    let mut core = copying();
+    core.step(Event::Tick(2_000));
+    assert_eq!(core.view().lag_ms, Some(2_000));
+    core.step(Event::HeartbeatSeen(20));
+    assert_eq!(core.view().lag_ms, Some(20));
+}

@@ -223,6 +223,7 @@ impl Core {
             Event::BarrierPassed => {
                 if self.phase == Phase::Barrier {
                     self.phase = Phase::Copying;
+                    self.lag_seen_ms = self.now_ms;
                 }
             }
             Event::ChunkEndFound(Scan::Copy, end) => self.chunker.lookup_done(end),
@@ -518,6 +519,13 @@ impl Core {
         self.lag_ms.map(|age| age.saturating_add(since))
     }
 
+    /// The same for people: a stream from which nothing ever came falls behind since the start barrier.
+    fn lag_shown_ms(&self) -> Option<u64> {
+        let waited = self.now_ms.saturating_sub(self.lag_seen_ms);
+        let silent = (self.phase != Phase::Barrier).then_some(waited);
+        self.lag_now_ms().or(silent)
+    }
+
     /// Numbers for people.
     #[must_use]
     pub fn counters(&self) -> Counters {
@@ -548,7 +556,7 @@ impl Core {
             dirty: self.dirty.len(),
             held: self.dirty.held(),
             suspects: self.verification.suspect_count(),
-            lag_ms: self.lag_now_ms(),
+            lag_ms: self.lag_shown_ms(),
             chunk_rows: self.chunker.rows(),
         }
     }

@@ -74,7 +74,8 @@ pub(super) fn shortened(name: &str) -> String {
 }
 
 /// FNV-1a; names have to differ, nothing has to be secret.
-fn digest(text: &str) -> u64 {
+#[must_use]
+pub fn digest(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
