@@ -342,10 +342,10 @@ async fn by_gtids_a_chain_is_followed_over_rotations_and_restarts() {
     let mut tagged = primary.conn(Some("chain")).await;
     execute(&mut tagged, &["SET GTID_NEXT = 'AUTOMATIC:night'"]).await;
     for round in 0..4 {
-        for table in ["t", "twin"] {
-            let change = format!("UPDATE {table} SET v = v - 1 WHERE id % 4 = {round}");
-            execute(&mut tagged, &[&change]).await;
-        }
+        // In one transaction: a row that the application inserts in between would be changed in one only.
+        let change = |table| format!("UPDATE {table} SET v = v - 1 WHERE id % 4 = {round}");
+        let changes = ["BEGIN", &change("t"), &change("twin"), "COMMIT"];
+        execute(&mut tagged, &changes).await;
         execute(
             &mut conn,
             &[&format!("CREATE TABLE other_{round} (id INT)")],
