@@ -49,11 +49,22 @@ async fn plain(conn: &mut Conn, bytes: &[u8]) -> String {
     plain
 }
 
-/// The log, and of stdout what isn't a line of the progress.
+/// The log without steps that may come sooner or later than others, and of stdout what isn't a line of the
+/// progress.
 async fn told(conn: &mut Conn, output: &Output) -> String {
     let log = plain(conn, &output.stderr).await;
+    let steps = ["cut-over postponed", "copy complete", "verified rows"];
+    let fixed = |line: &&str| !steps.iter().any(|step| line.contains(step));
+    let log: String = log
+        .lines()
+        .filter(fixed)
+        .map(|line| format!("{line}\n"))
+        .collect();
     let out = plain(conn, &output.stdout).await;
-    let lines = out.lines().filter(|line| !line.starts_with("Copy: "));
+    // They come by the second; replies.txt has them.
+    let by_time =
+        |line: &&str| line.starts_with("Copy: ") || line.starts_with("# ") && *line != "# Done";
+    let lines = out.lines().filter(|line| !by_time(line));
     let out: String = lines.map(|line| format!("{line}\n")).collect();
     format!(
         "exit code {}\n\n--- stderr\n{log}\n--- stdout\n{out}",
