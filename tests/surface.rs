@@ -441,6 +441,8 @@ async fn the_metadata_lock_instrument_is_switched_on_when_that_is_allowed() {
         5,
         &[
             "could not switch the metadata lock instrument on",
+            "UPDATE command denied",
+            "setup_instruments",
             "grant the missing privilege",
         ],
     );
