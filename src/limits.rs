@@ -39,8 +39,12 @@ pub const BACKLOG_KEYS_HIGH: usize = 20_000;
 /// Bytes of dirty keys, with their overhead, at which the stream is no longer read until the
 /// refresh has caught up. Keeps the process under 100 MiB whatever the table's size.
 pub const DIRTY_BYTES_MAX: usize = 32 << 20;
-/// Overhead per dirty key beside its own bytes (allocation and tree node): an estimate.
-pub const DIRTY_KEY_OVERHEAD: usize = 72;
+/// Overhead per dirty key beside its own bytes (allocation, tree node, since when): an estimate.
+pub const DIRTY_KEY_OVERHEAD: usize = 80;
+/// Bytes of keys in a checkpoint that the copy passed over; with more, none is taken until some are
+/// refreshed. Far below the smallest `max_allowed_packet` in use (16 MiB was a default before 8.0), twice
+/// as large in hexadecimal.
+pub const CHECKPOINT_KEYS_BYTES_MAX: usize = 2 << 20;
 
 /// Interval of the tick that drives pauses, batching, throttling and status.
 pub const TICK: Duration = Duration::from_millis(50);

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::checkpoint::Copied;
+use super::rules::{Rule, Rules};
 use crate::limits;
 use crate::plan::key::Key;
 
@@ -113,6 +115,27 @@ impl Chunker {
     pub fn done(&mut self, id: u64, rows: u64, took_ms: u64) {
         self.in_flight.remove(&id);
         self.rows = next_size(self.rows, rows, took_ms, self.target_ms).min(self.rows_max);
+    }
+
+    /// How far everything is done, without a gap.
+    #[must_use]
+    pub(super) fn copied(&self, rules: Rules) -> Copied {
+        let open = self.ready.iter().chain(self.in_flight.values());
+        match open.min_by_key(|chunk| chunk.id) {
+            Some(chunk) if rules.has(Rule::CheckpointStaysBehindOpenChunks) => {
+                Copied::UpTo(chunk.after.clone())
+            }
+            Some(_) | None if self.end_reached => Copied::Everything,
+            Some(_) | None => Copied::UpTo(self.after.clone()),
+        }
+    }
+
+    /// Goes on from there.
+    pub(super) fn resume(&mut self, copied: Copied) {
+        match copied {
+            Copied::UpTo(key) => self.after = key,
+            Copied::Everything => self.end_reached = true,
+        }
     }
 
     /// Chunks handed out and not done yet.

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use super::dirty::Since;
 use super::event::{Command, Event, Marker, Outcome, Ownership};
 use super::rules::Rule;
 use super::{Core, Phase};
@@ -23,7 +24,7 @@ pub(super) enum Attempt {
     /// The tables are locked; waiting for this attempt's marker.
     Marking { marker: Marker, locked_ms: u64 },
     /// These last dirty keys are being refreshed under the lock.
-    Refreshing(Vec<Key>),
+    Refreshing(Vec<(Key, Since)>),
     /// The rename is sent.
     Renaming,
     /// The rename's answer was lost; the catalogue is being read.
@@ -102,8 +103,8 @@ impl Core {
     }
 
     fn refresh_under_lock(&mut self, commands: &mut VecDeque<Command>) {
-        let keys = self.dirty.all();
-        if keys.len() > limits::CUT_OVER_DIRTY_LOCKED_MAX {
+        let dirty = self.dirty.all();
+        if dirty.len() > limits::CUT_OVER_DIRTY_LOCKED_MAX {
             self.give_up(None, commands);
             return;
         }
@@ -116,11 +117,11 @@ impl Core {
         // A conflict that is left under the lock ends the run.
         self.conflicting.clear();
         let keys = if self.rules().has(Rule::DrainBeforeRename) {
-            keys
+            dirty.iter().map(|(key, _)| key.clone()).collect()
         } else {
             Vec::new()
         };
-        self.phase = Phase::CutOver(Attempt::Refreshing(keys.clone()));
+        self.phase = Phase::CutOver(Attempt::Refreshing(dirty));
         commands.push_back(Command::RefreshLocked {
             keys,
             suspects: if self.rules().has(Rule::SuspectsSettledUnderLock) {
@@ -166,9 +167,9 @@ impl Core {
                     self.give_up(Some(Outcome::Mismatch(different)), commands);
                 }
             }
-            (Attempt::Refreshing(keys), Event::LockLost) => {
+            (Attempt::Refreshing(dirty), Event::LockLost) => {
                 if self.rules().has(Rule::LostLockMarksAgain) {
-                    keys.into_iter().for_each(|key| self.dirty.mark(key));
+                    self.dirty.restore(dirty);
                 }
                 self.back_to_gate();
             }
@@ -299,6 +300,7 @@ mod tests {
             lag_max_ms: 1_000,
             lock_held_max_ms: 1_000,
             pause_max_ms: 30_000,
+            checkpoint_ms: None,
             rules: Rules::default(),
         });
         core.conflicting.insert(Key::from_bytes(&[1]));

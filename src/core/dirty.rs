@@ -3,7 +3,10 @@
 //! A key is in one of three places: ready to be refreshed, held (somebody had its row locked; it
 //! is tried again after a pause), or in a worker's hands. An event for a key in a worker's hands
 //! marks it ready again, but it isn't handed out before the worker has given it back.
+//!
+//! Each outstanding key knows since when it is ([`Since`]): a checkpoint must not claim to be past it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -11,17 +14,63 @@ use super::rules::{Rule, Rules};
 use crate::limits;
 use crate::plan::key::Key;
 
+/// A place in the log that the stream had reached, as the engine numbers them: they only grow.
+pub type Spot = u32;
+
+/// Since when a key is dirty, over all that has made it so and isn't refreshed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Since {
+    /// Its first event comes behind this spot; [`Spot::MAX`] when it has none.
+    pub spot: Spot,
+    /// The copy passed over its row, of which no event tells.
+    pub passed_over: bool,
+}
+
+impl Since {
+    fn event(spot: Spot) -> Self {
+        Self {
+            spot,
+            passed_over: false,
+        }
+    }
+
+    const PASSED_OVER: Self = Self {
+        spot: Spot::MAX,
+        passed_over: true,
+    };
+
+    /// See [`DirtySet::rebase`].
+    #[cfg(test)]
+    pub(super) fn rebased(self, base: Spot) -> Self {
+        let spot = if self.spot == Spot::MAX {
+            self.spot
+        } else {
+            self.spot - base
+        };
+        Self { spot, ..self }
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            spot: self.spot.min(other.spot),
+            passed_over: self.passed_over || other.passed_over,
+        }
+    }
+}
+
 /// The set of dirty keys.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DirtySet {
-    ready: BTreeSet<Key>,
-    held: BTreeSet<Key>,
-    in_hand: BTreeMap<u64, Vec<Key>>,
+    ready: BTreeMap<Key, Since>,
+    held: BTreeMap<Key, Since>,
+    in_hand: BTreeMap<u64, Vec<(Key, Since)>>,
     keys_in_hand: BTreeMap<Key, u32>,
     /// Where the last batch ended: batches go round, so that low keys can't starve high ones.
     cursor: Option<Key>,
     bytes: usize,
     next_job: u64,
+    /// Where the stream is.
+    spot: Spot,
     /// Equal keys may have different bytes: one refresh at a time.
     serial: bool,
     rules: Rules,
@@ -36,38 +85,77 @@ impl DirtySet {
     #[must_use]
     pub fn new(serial: bool, rules: Rules) -> Self {
         Self {
-            ready: BTreeSet::new(),
-            held: BTreeSet::new(),
+            ready: BTreeMap::new(),
+            held: BTreeMap::new(),
             in_hand: BTreeMap::new(),
             keys_in_hand: BTreeMap::new(),
             cursor: None,
             bytes: 0,
             next_job: 0,
+            spot: 0,
             serial,
             rules,
         }
     }
 
-    /// Marks a key dirty.
+    /// The stream has delivered everything up to this spot.
+    pub fn reached(&mut self, spot: Spot) {
+        self.spot = spot;
+    }
+
+    /// An event marks a key dirty.
     pub fn mark(&mut self, key: Key) {
+        let since = Since::event(self.spot);
+        self.add(key, since);
+    }
+
+    /// The copy passed over this key's row.
+    pub fn mark_passed_over(&mut self, key: Key) {
+        self.add(key, Since::PASSED_OVER);
+    }
+
+    /// Marks keys again that were taken out by [`DirtySet::clear`].
+    pub fn restore(&mut self, keys: Vec<(Key, Since)>) {
+        for (key, since) in keys {
+            let since = if self.rules.has(Rule::DirtyAgainKeepsItsAge) {
+                since
+            } else {
+                Since::event(self.spot)
+            };
+            self.add(key, since);
+        }
+    }
+
+    fn add(&mut self, key: Key, since: Since) {
         if !self.rules.has(Rule::EventDuringRefreshMarksAgain)
             && self.keys_in_hand.contains_key(&key)
         {
             return;
         }
-        if self.held.remove(&key) {
-            self.bytes -= cost(&key);
-        }
         let cost = cost(&key);
-        if self.ready.insert(key) {
-            self.bytes += cost;
+        let held = self.held.remove(&key);
+        if held.is_some() {
+            self.bytes -= cost;
+        }
+        let since = held.map_or(since, |before| before.and(since));
+        match self.ready.entry(key) {
+            Entry::Vacant(free) => {
+                free.insert(since);
+                self.bytes += cost;
+            }
+            Entry::Occupied(mut there) => {
+                let both = there.get().and(since);
+                there.insert(both);
+            }
         }
     }
 
     /// Whether a refresh of this key is outstanding.
     #[must_use]
     pub fn contains(&self, key: &Key) -> bool {
-        self.ready.contains(key) || self.held.contains(key) || self.keys_in_hand.contains_key(key)
+        self.ready.contains_key(key)
+            || self.held.contains_key(key)
+            || self.keys_in_hand.contains_key(key)
     }
 
     /// Takes up to `most` keys for one refresh; they are in the worker's hands until
@@ -85,6 +173,7 @@ impl DirtySet {
         let mut keys: Vec<Key> = self
             .ready
             .range::<Key, _>(after)
+            .map(|(key, _)| key)
             .filter(free)
             .take(most)
             .cloned()
@@ -99,6 +188,7 @@ impl DirtySet {
                 keys.extend(
                     self.ready
                         .range::<Key, _>(upto)
+                        .map(|(key, _)| key)
                         .filter(free)
                         .take(more)
                         .cloned(),
@@ -109,23 +199,25 @@ impl DirtySet {
         if keys.is_empty() {
             return None;
         }
+        let mut taken = Vec::with_capacity(keys.len());
         for key in &keys {
-            if self.ready.remove(key) {
+            if let Some(since) = self.ready.remove(key) {
                 self.bytes -= cost(key);
+                taken.push((key.clone(), since));
             }
             *self.keys_in_hand.entry(key.clone()).or_default() += 1;
         }
         let job = self.next_job;
         self.next_job += 1;
-        self.in_hand.insert(job, keys.clone());
+        self.in_hand.insert(job, taken);
         Some((job, keys))
     }
 
     /// A refresh is over; `stayed` are those of its keys that are still dirty. Never overwrites
     /// a newer mark. Returns the keys the job had.
     pub fn give_back(&mut self, job: u64, stayed: Vec<Key>) -> Vec<Key> {
-        let keys = self.in_hand.remove(&job).unwrap_or_default();
-        for key in &keys {
+        let taken = self.in_hand.remove(&job).unwrap_or_default();
+        for (key, _) in &taken {
             if let Some(count) = self.keys_in_hand.get_mut(key) {
                 *count -= 1;
                 if *count == 0 {
@@ -133,21 +225,73 @@ impl DirtySet {
                 }
             }
         }
-        if !self.rules.has(Rule::HeldStaysDirty) {
-            return keys;
-        }
-        for key in stayed {
-            let cost = cost(&key);
-            if !self.ready.contains(&key) && self.held.insert(key) {
-                self.bytes += cost;
+        if self.rules.has(Rule::HeldStaysDirty) && !stayed.is_empty() {
+            let ages: BTreeMap<&Key, Since> = taken.iter().map(|(key, age)| (key, *age)).collect();
+            for key in stayed {
+                // A key that the job didn't have would be one that nobody knows anything of.
+                let since = ages.get(&key).copied().unwrap_or(Since::PASSED_OVER);
+                self.hold(key, since);
             }
         }
-        keys
+        taken.into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// A key of a job stays dirty: since it was, and not since now.
+    fn hold(&mut self, key: Key, mut since: Since) {
+        if !self.rules.has(Rule::DirtyAgainKeepsItsAge) {
+            since = Since::event(self.spot);
+        }
+        if let Some(newer) = self.ready.get_mut(&key) {
+            *newer = newer.and(since);
+            return;
+        }
+        let cost = cost(&key);
+        let before = self.held.get(&key).copied();
+        self.held
+            .insert(key, before.map_or(since, |before| before.and(since)));
+        if before.is_none() {
+            self.bytes += cost;
+        }
     }
 
     /// Lets the held keys be tried again.
     pub fn release_held(&mut self) {
         self.ready.append(&mut self.held);
+    }
+
+    /// Where the log has to be read from again so that no outstanding key is missed, and the keys of
+    /// which it doesn't tell.
+    #[must_use]
+    pub fn outstanding(&self) -> (Spot, Vec<Key>) {
+        let waiting = self.ready.iter().chain(&self.held);
+        let in_hand = self.in_hand.values().flatten();
+        let in_hand = in_hand.map(|(key, since)| (key, since));
+        let in_hand = in_hand.filter(|_| self.rules.has(Rule::CheckpointCountsKeysInHand));
+        let mut first = self.spot;
+        let mut passed_over = Vec::new();
+        for (key, since) in waiting.chain(in_hand) {
+            if self.rules.has(Rule::CheckpointIsNotPastDirtyKeys) {
+                first = first.min(since.spot);
+            }
+            if since.passed_over && self.rules.has(Rule::CheckpointNamesKeysPassedOver) {
+                passed_over.push(key.clone());
+            }
+        }
+        passed_over.sort_unstable();
+        passed_over.dedup();
+        (first, passed_over)
+    }
+
+    /// The spots behind which outstanding keys have their first events, and where the stream is.
+    #[must_use]
+    pub fn spots(&self) -> BTreeSet<Spot> {
+        let waiting = self.ready.values().chain(self.held.values());
+        let in_hand = self.in_hand.values().flatten().map(|(_, since)| since);
+        let spots = waiting.chain(in_hand).map(|since| since.spot);
+        spots
+            .filter(|spot| *spot != Spot::MAX)
+            .chain([self.spot])
+            .collect()
     }
 
     /// See [`super::Core::canonical`]: job numbers begin at the lowest free one, and where the
@@ -162,10 +306,24 @@ impl DirtySet {
         }
     }
 
+    /// Numbers spots from here on; see [`super::Core::canonical`].
+    #[cfg(test)]
+    pub(super) fn rebase(&mut self, base: Spot) {
+        self.spot -= base;
+        let waiting = self.ready.values_mut().chain(self.held.values_mut());
+        let in_hand = self.in_hand.values_mut().flatten();
+        for since in waiting.chain(in_hand.map(|(_, since)| since)) {
+            *since = since.rebased(base);
+        }
+    }
+
     /// Every dirty key, for the refresh under the lock; none may be in a worker's hands.
     #[must_use]
-    pub fn all(&self) -> Vec<Key> {
-        self.ready.union(&self.held).cloned().collect()
+    pub fn all(&self) -> Vec<(Key, Since)> {
+        let all = self.ready.iter().chain(&self.held);
+        let mut all: Vec<(Key, Since)> = all.map(|(key, since)| (key.clone(), *since)).collect();
+        all.sort_unstable();
+        all
     }
 
     /// Forgets every key: they were refreshed under the lock.

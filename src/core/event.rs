@@ -1,7 +1,9 @@
 //! Everything that can happen to a migration, and everything it can ask for.
 
+use super::checkpoint::Checkpoint;
 use super::chunk::{Chunk, ChunkEnd};
 use super::copy::{CopyJob, CopyOutcome};
+use super::dirty::Spot;
 use super::refresh::{RefreshJob, RefreshOutcome};
 use super::verify::Pass;
 use crate::plan::key::Key;
@@ -54,6 +56,12 @@ pub enum Event {
     MarkerSeen(Marker),
     /// The stream delivered a heartbeat, so many milliseconds after it was written.
     HeartbeatSeen(u64),
+    /// Everything logged up to this spot has been delivered.
+    Reached(Spot),
+    /// The stream delivered the row of the checkpoint with this number.
+    CheckpointSeen(u64),
+    /// The last checkpoint taken is written, or given up.
+    CheckpointWritten,
     /// The stream has nothing to deliver, because the replica that is followed applies nothing; but it is
     /// there.
     StreamAlive,
@@ -167,6 +175,8 @@ pub enum Command {
     Compare(Pass, Chunk),
     /// Check suspect keys.
     Check(u64, Vec<Key>),
+    /// Store this checkpoint; the one before it is of no use any more.
+    WriteCheckpoint(Checkpoint),
     /// Write this marker to the changelog.
     WriteMarker(Marker),
     /// Lock both tables.

@@ -26,6 +26,7 @@ fn core() -> Core {
         lag_max_ms: 1_500,
         lock_held_max_ms: 3_000,
         pause_max_ms: 30_000,
+        checkpoint_ms: None,
         rules: Rules::default(),
     })
 }

@@ -17,6 +17,7 @@
     clippy::match_wildcard_for_single_variants
 )]
 
+pub mod checkpoint;
 pub mod chunk;
 pub mod copy;
 mod cutover;
@@ -32,6 +33,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::limits;
 use crate::plan::key::Key;
+use checkpoint::Keeping;
 use chunk::Chunker;
 use copy::{CopyJob, CopyOutcome};
 use cutover::Attempt;
@@ -74,6 +76,8 @@ pub struct Settings {
     pub lock_held_max_ms: u64,
     /// Longest pause between cut-over attempts, in milliseconds.
     pub pause_max_ms: u64,
+    /// Time between two checkpoints, in milliseconds, if there are any.
+    pub checkpoint_ms: Option<u64>,
     /// The rules in force.
     pub rules: Rules,
 }
@@ -148,6 +152,7 @@ pub struct Core {
     /// Rests after chunks.
     pace: Pace,
     counters: Counters,
+    keeping: Keeping,
     /// What answers are owed, and since when.
     liveness: Liveness,
 }
@@ -192,6 +197,7 @@ impl Core {
             lock_wait_ms: millis(limits::LOCK_WAIT_FIRST).min(settings.lock_held_max_ms),
             pace: Pace::default(),
             counters: Counters::default(),
+            keeping: Keeping::default(),
             liveness: Liveness::default(),
             settings,
         }
@@ -199,6 +205,9 @@ impl Core {
 
     /// What has to be done at the very beginning.
     pub fn start(&mut self) -> Vec<Command> {
+        if self.phase != Phase::Barrier {
+            return self.go_on();
+        }
         if self.rules().has(Rule::StartBarrier) {
             return vec![Command::WaitForBarrier];
         }
@@ -239,9 +248,16 @@ impl Core {
             }
             Event::MarkerSeen(marker) => {
                 self.liveness.delivered += 1;
+                self.proved(commands);
                 self.verification.marker_seen(marker);
                 self.marker_seen_in_attempt(marker, commands);
             }
+            Event::Reached(spot) => self.dirty.reached(spot),
+            Event::CheckpointSeen(number) => {
+                self.liveness.delivered += 1;
+                self.checkpoint_seen(number);
+            }
+            Event::CheckpointWritten => self.checkpoint_written(),
             Event::StreamAlive => self.liveness.delivered += 1,
             Event::HeartbeatSeen(age_ms) => {
                 self.liveness.delivered += 1;
@@ -295,7 +311,7 @@ impl Core {
         self.chunker.done(outcome.chunk, outcome.read, took_ms);
         self.pace.worked(took_ms, self.now_ms);
         for key in outcome.missing {
-            self.dirty.mark(key);
+            self.dirty.mark_passed_over(key);
         }
     }
 
@@ -338,6 +354,7 @@ impl Core {
         self.dirty.release_held();
         self.verification.release();
         self.attempt_tick(commands);
+        self.keep(commands);
     }
 
     /// Moves on to the next phase when everything the present one owes is done.

@@ -118,6 +118,7 @@ mod tests {
             lag_max_ms: 1_000,
             lock_held_max_ms: 1_000,
             pause_max_ms: 30_000,
+            checkpoint_ms: None,
             rules: Rules::default(),
         })
     }

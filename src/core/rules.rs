@@ -61,11 +61,27 @@ pub enum Rule {
     LostLockMarksAgain,
     /// A stop waits for the answer of a rename that was sent.
     StopWaitsForRename,
+    /// A key that is dirty again because its refresh came to nothing is so since its first event.
+    DirtyAgainKeepsItsAge,
+    /// A checkpoint's position is not past the first event of any dirty key.
+    CheckpointIsNotPastDirtyKeys,
+    /// Keys in workers' hands count as dirty for a checkpoint.
+    CheckpointCountsKeysInHand,
+    /// Keys that the copy passed over, of which no event tells, stand in the checkpoint.
+    CheckpointNamesKeysPassedOver,
+    /// A checkpoint says "copied up to" where the first chunk that isn't done begins.
+    CheckpointStaysBehindOpenChunks,
+    /// No checkpoint is taken in an attempt at the cut-over, when the set is empty but not refreshed.
+    NoCheckpointUnderLock,
+    /// No checkpoint is taken before the start barrier is passed.
+    NoCheckpointBeforeBarrier,
+    /// A resumed run goes on only in a log that has the checkpoint's own row.
+    CheckpointProvesItself,
 }
 
 /// Every rule.
 #[cfg(test)]
-pub(crate) const ALL: [Rule; 27] = [
+pub(crate) const ALL: [Rule; 35] = [
     Rule::StartBarrier,
     Rule::PassedOverBecomesDirty,
     Rule::EventDuringRefreshMarksAgain,
@@ -93,6 +109,14 @@ pub(crate) const ALL: [Rule; 27] = [
     Rule::SuspectsSettledUnderLock,
     Rule::LostLockMarksAgain,
     Rule::StopWaitsForRename,
+    Rule::DirtyAgainKeepsItsAge,
+    Rule::CheckpointIsNotPastDirtyKeys,
+    Rule::CheckpointCountsKeysInHand,
+    Rule::CheckpointNamesKeysPassedOver,
+    Rule::CheckpointStaysBehindOpenChunks,
+    Rule::NoCheckpointUnderLock,
+    Rule::NoCheckpointBeforeBarrier,
+    Rule::CheckpointProvesItself,
 ];
 
 /// The rules in force: all of them, except in the simulation.

@@ -287,6 +287,7 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         lag_max_ms: millis(config.throttle.lag_max),
         lock_held_max_ms: millis(config.cut_over.lock_held_max),
         pause_max_ms: millis(config.cut_over.pause_max),
+        checkpoint_ms: None,
         rules: Rules::default(),
     }
 }
@@ -472,6 +473,7 @@ impl Crew {
                 self.waiting.push_back(command);
                 self.hand_out().await;
             }
+            Command::WriteCheckpoint(_) => {}
             Command::WriteMarker(marker) => drop(self.markers.send(marker).await),
             Command::Lock { .. }
             | Command::RefreshLocked { .. }

@@ -149,6 +149,7 @@ impl Locker {
             | Command::Refresh(_)
             | Command::Compare(..)
             | Command::Check(..)
+            | Command::WriteCheckpoint(_)
             | Command::WriteMarker(_) => {
                 let fault = Fault::unexpected("dispatch", "a job that isn't the locker's");
                 Event::Broken(fault.failure())

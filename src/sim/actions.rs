@@ -58,6 +58,12 @@ pub(super) enum Action {
     DeadRename,
     /// Work that was asked for, or its answer, is never heard of again.
     Vanish(u8),
+    /// A checkpoint is stored, or comes to nothing.
+    Store(bool),
+    /// The tool dies and is started again.
+    Crash,
+    /// A finished migration is reverted.
+    Revert,
 }
 
 /// Kinds of work that can vanish.
@@ -72,7 +78,8 @@ impl<const N: usize> Sim<N> {
         let world = &self.world;
         let mut actions = Vec::with_capacity(24);
         self.server_actions(&mut actions);
-        if world.transactions_left > 0 && !world.locked && !world.swapped {
+        let open = !world.locked && (!world.swapped || self.revertable());
+        if world.transactions_left > 0 && open {
             actions.extend(setup.ops.iter().map(|op| Action::Begin(*op)));
             let several = setup.pairs.iter();
             actions.extend(
@@ -99,6 +106,12 @@ impl<const N: usize> Sim<N> {
             actions.extend([Action::Throttle, Action::Postpone]);
         }
         actions.extend([Action::Tick, Action::Leap]);
+        if world.crashes_left > 0 {
+            actions.push(Action::Crash);
+        }
+        if self.revertable() {
+            actions.push(Action::Revert);
+        }
         if world.faults_left > 0 {
             self.fault_actions(setup, &mut actions);
         }
@@ -116,7 +129,10 @@ impl<const N: usize> Sim<N> {
         when(world.barrier_asked, Action::Barrier);
         when(!world.lookups.is_empty(), Action::Lookup);
         when(
-            !world.stream.is_empty() && self.core.wants_changes(),
+            // What comes behind the rename is for a revert.
+            !world.stream.is_empty()
+                && self.core.wants_changes()
+                && !(world.swapped && world.reverts_left > 0),
             Action::Deliver,
         );
         for slot in 0..SLOTS {
@@ -143,6 +159,8 @@ impl<const N: usize> Sim<N> {
         when(check == Some(false), Action::Check);
         when(check == Some(true), Action::ReportChecked);
         when(!world.to_write.is_empty(), Action::WriteMarker);
+        when(world.to_store.is_some(), Action::Store(true));
+        when(world.to_store.is_some(), Action::Store(false));
         when(!world.locker.is_empty(), Action::Locker(Fate::Well));
         when(!world.answers.is_empty(), Action::LockerAnswer);
         when(!world.delete_lingers.is_empty(), Action::DeadDelete);
@@ -213,6 +231,9 @@ impl<const N: usize> Sim<N> {
             | Action::DeadDelete
             | Action::DeadRename => Ok(self.mishap(setup, action)),
             Action::Vanish(what) => Ok(self.world.vanish(what)),
+            Action::Store(done) => self.store(setup, done),
+            Action::Crash => self.crash(setup),
+            Action::Revert => self.revert(setup),
         }
     }
 
@@ -314,20 +335,22 @@ impl<const N: usize> Sim<N> {
     }
 
     fn deliver(&mut self, setup: &Setup<N>) -> Result<bool, Broken> {
-        let event = match self.world.stream.pop_front() {
-            None => return Ok(false),
-            Some(Item::Marker(marker)) => Event::MarkerSeen(marker),
-            Some(Item::Heartbeat(written_ms)) => {
-                Event::HeartbeatSeen(self.world.now_ms - written_ms)
-            }
-            Some(Item::Keys(bits)) => Event::Changed(
+        let Some(item) = self.world.stream.pop_front() else {
+            return Ok(false);
+        };
+        let event = match item {
+            Item::Marker(marker) => Event::MarkerSeen(marker),
+            Item::Checkpoint(number) => Event::CheckpointSeen(number),
+            Item::Heartbeat(written_ms) => Event::HeartbeatSeen(self.world.now_ms - written_ms),
+            Item::Keys(bits) => Event::Changed(
                 (0..super::world::KEYS_MAX)
                     .filter(|number| bits & (1 << number) != 0)
                     .map(super::world::key)
                     .collect(),
             ),
         };
-        self.tell(setup, event).map(|()| true)
+        self.tell(setup, event)?;
+        self.delivered(setup, item).map(|()| true)
     }
 
     fn write_marker(&mut self) -> bool {

@@ -115,7 +115,7 @@ impl<const N: usize> Explorer<'_, N> {
         next: &mut Vec<(u32, Sim<N>)>,
     ) -> Result<(), Box<Story>> {
         self.seen.swapped += usize::from(sim.world.swapped);
-        let ended = sim.core.outcome().is_some();
+        let ended = sim.is_over();
         self.seen.ended += usize::from(ended);
         let mut moves = false;
         for action in sim.actions(self.setup) {
@@ -293,6 +293,7 @@ fn friendly_actions<const N: usize>(sim: &Sim<N>) -> Vec<Action> {
         Action::Check,
         Action::ReportChecked,
         Action::WriteMarker,
+        Action::Store(true),
         Action::DeadDelete,
         Action::DeadRename,
         Action::Victim(0),

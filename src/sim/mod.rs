@@ -19,6 +19,7 @@
 mod actions;
 mod explore;
 mod mutants;
+mod restarts;
 mod server;
 mod stories;
 mod world;
@@ -73,10 +74,16 @@ enum Lie {
     DeadClientsDelete,
     /// The catalogue is read before the renaming connection is gone from the server.
     OwnershipReadTooEarly,
+    /// A resumed run begins before the statements of the earlier one are gone from the server.
+    EarlierRunLingers,
+    /// The log that a resumed run reads lacks what was logged before.
+    AnotherLog,
+    /// A revert reads the log from a place behind the first change of the new table.
+    RevertBeginsTooLate,
 }
 
 /// Every lie.
-const LIES: [Lie; 11] = [
+const LIES: [Lie; 14] = [
     Lie::RefreshWithoutLock,
     Lie::CopyWithoutLock,
     Lie::ProofWithoutLock,
@@ -88,6 +95,9 @@ const LIES: [Lie; 11] = [
     Lie::BarrierIgnoresXa,
     Lie::DeadClientsDelete,
     Lie::OwnershipReadTooEarly,
+    Lie::EarlierRunLingers,
+    Lie::AnotherLog,
+    Lie::RevertBeginsTooLate,
 ];
 
 /// Where a story begins.
@@ -123,6 +133,12 @@ struct Setup<const N: usize = 2> {
     fault_kinds: &'static [Fault],
     stops: u8,
     pauses: u8,
+    /// Times that the tool dies and is started again.
+    crashes: u8,
+    /// Checkpoints that are stored in a story, of those that are taken.
+    checkpoints: u8,
+    /// A finished migration may be reverted.
+    reverts: u8,
     /// The copy statement reads one row after the other.
     rows_one_by_one: bool,
     /// The ends of chunks are known at once.
@@ -164,6 +180,7 @@ fn settings() -> Settings {
         lag_max_ms: 1_000,
         lock_held_max_ms: 1_000,
         pause_max_ms: 30_000,
+        checkpoint_ms: None,
         rules: Rules::default(),
     }
 }
@@ -200,6 +217,9 @@ fn plain() -> Setup {
         fault_kinds: &[],
         stops: 0,
         pauses: 0,
+        crashes: 0,
+        checkpoints: 0,
+        reverts: 0,
         rows_one_by_one: false,
         lookups_at_once: true,
         reports_late: false,

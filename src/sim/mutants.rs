@@ -350,3 +350,93 @@ fn a_stop_that_does_not_wait_for_the_rename() {
     };
     caught(&setup.without(Rule::StopWaitsForRename));
 }
+
+/// The tool dies once; rows are few, so that stories are long.
+fn dying() -> Setup {
+    let mut setup = Setup {
+        crashes: 1,
+        checkpoints: 1,
+        contents: vec![[row(0), None], [row(0), row(1)]],
+        ..plain()
+    };
+    setup.settings.checkpoint_ms = Some(0);
+    setup
+}
+
+#[test]
+fn a_checkpoint_past_a_dirty_key() {
+    wrong_rows(&dying().without(Rule::CheckpointIsNotPastDirtyKeys));
+}
+
+#[test]
+fn a_checkpoint_past_a_key_in_a_workers_hands() {
+    wrong_rows(&dying().without(Rule::CheckpointCountsKeysInHand));
+}
+
+#[test]
+fn a_checkpoint_without_the_keys_that_were_passed_over() {
+    wrong_rows(&dying().without(Rule::CheckpointNamesKeysPassedOver));
+}
+
+#[test]
+fn a_checkpoint_past_a_chunk_that_is_not_done() {
+    wrong_rows(
+        &dying()
+            .chunks(1)
+            .without(Rule::CheckpointStaysBehindOpenChunks),
+    );
+}
+
+#[test]
+fn a_held_key_that_gets_younger() {
+    let setup = Setup {
+        transactions: 2,
+        contents: vec![[row(0), row(1)]],
+        ops: vec![Op::Update(0), Op::Update(1)],
+        ..dying()
+    };
+    wrong_rows(&setup.without(Rule::DirtyAgainKeepsItsAge));
+}
+
+#[test]
+fn a_checkpoint_under_the_lock() {
+    wrong_rows(&dying().without(Rule::NoCheckpointUnderLock));
+}
+
+#[test]
+fn a_checkpoint_before_the_barrier() {
+    let setup = Setup {
+        before: true,
+        ..dying()
+    };
+    wrong_rows(&setup.without(Rule::NoCheckpointBeforeBarrier));
+}
+
+#[test]
+fn a_log_without_the_checkpoint() {
+    let setup = lie(Lie::AnotherLog, dying());
+    wrong_rows(&setup.clone().without(Rule::CheckpointProvesItself));
+    let seen = explore(&setup).unwrap_or_else(|story| panic!("{story}"));
+    assert!(seen.complete && seen.ended > 0, "{seen:?}");
+}
+
+#[test]
+fn a_run_that_begins_before_the_dead_one_is_gone() {
+    let setup = Setup {
+        transactions: 2,
+        contents: vec![[row(0), None]],
+        ops: vec![Op::Insert(0, 2), Op::Delete(0)],
+        ..dying()
+    };
+    wrong_rows(&lie(Lie::EarlierRunLingers, setup));
+}
+
+#[test]
+fn a_revert_that_begins_too_late() {
+    let setup = Setup {
+        crashes: 0,
+        reverts: 1,
+        ..dying()
+    };
+    wrong_rows(&lie(Lie::RevertBeginsTooLate, setup));
+}

@@ -97,8 +97,14 @@ fn random_world(random: &mut Random) -> Setup<KEYS> {
         same_order: !own_order,
         other_unique_keys: unique != Unique::No || own_order,
         introduced_keys: unique == Unique::Added || own_order,
+        checkpoint_ms: random
+            .one_in(2)
+            .then(|| random.pick(&[0, TICK_MS, 20 * TICK_MS])),
         ..settings()
     };
+    let restarts = settings.checkpoint_ms.is_some();
+    // The way back is the same migration only if both tables tell the same keys apart.
+    let alike = !own_order && unique != Unique::Added;
     let faults = random.small(4);
     Setup {
         settings,
@@ -116,6 +122,9 @@ fn random_world(random: &mut Random) -> Setup<KEYS> {
         fault_kinds: ALL_FAULTS,
         stops: u8::from(random.one_in(20)),
         pauses: random.small(3),
+        checkpoints: u8::MAX,
+        crashes: if restarts { random.small(4) } else { 0 },
+        reverts: u8::from(restarts && alike && random.one_in(2)),
         rows_one_by_one: random.one_in(2),
         lookups_at_once: random.one_in(2),
         reports_late: random.one_in(2),
@@ -223,7 +232,10 @@ fn actor(action: Action) -> u32 {
         | Action::Stop
         | Action::Break
         | Action::Victim(_)
-        | Action::Vanish(_) => 18,
+        | Action::Vanish(_)
+        | Action::Store(_)
+        | Action::Crash
+        | Action::Revert => 18,
     }
 }
 
@@ -240,7 +252,7 @@ fn random_action(
     random: &mut Random,
 ) -> Action {
     let world = &sim.world;
-    let open = !world.locked && !world.swapped;
+    let open = !world.locked && (!world.swapped || sim.revertable());
     let begin = open && world.transactions_left > 0 && world.transactions.len() < 4;
     if begin && still & 1 == 0 && random.one_in(habits.seldom) {
         return habits.change(random);
@@ -259,6 +271,8 @@ fn random_action(
                 | Action::RefreshLost(..)
                 | Action::CopyLost(_)
                 | Action::LockLost
+                | Action::Crash
+                | Action::Revert
         );
         if !rare && still >> actor(action) & 1 == 0 {
             break;
@@ -365,7 +379,7 @@ fn tell(
     let mut result = Ok(());
     let mut still = 0;
     for _ in 0..steps {
-        if sim.core.outcome().is_some() {
+        if sim.is_over() {
             break;
         }
         if random.one_in(STILL) {
@@ -416,7 +430,7 @@ impl Told {
                 | Action::RollBack(tx) => usize::from(*tx) < sim.world.transactions.len(),
                 _ => true,
             };
-            if !known || sim.core.outcome().is_some() {
+            if !known || sim.is_over() {
                 continue;
             }
             match step(&mut sim, &self.setup, *action) {
@@ -550,19 +564,22 @@ const SELDOM: [Rule; 3] = [
     Rule::EqualKeysOneWorker,
     Rule::NothingAfterTheEnd,
 ];
-const SELDOM_LIES: [Lie; 3] = [
+const SELDOM_LIES: [Lie; 4] = [
     Lie::CopyWithoutLock,
     Lie::BarrierIgnoresXa,
     Lie::DeadClientsDelete,
+    Lie::EarlierRunLingers,
 ];
 /// Rules that no story can show: nobody damages the ghost here; the lock's time always runs out, and
-/// the next attempt may go better; and two false confirmations in a row are too rare
+/// the next attempt may go better; a tool that dies before its barrier, beside a hidden insert, is too
+/// rare; and two false confirmations in a row are too rare
 /// (`core::verify` has a test for those).
-const EXPLORERS: [Rule; 4] = [
+const EXPLORERS: [Rule; 5] = [
     Rule::StreamReadUnderLock,
     Rule::VerifiedBeforeCutOver,
     Rule::SuspectsSettledUnderLock,
     Rule::AnyEventTouchesSpellings,
+    Rule::NoCheckpointBeforeBarrier,
 ];
 
 /// Stories without the rule, in worlds where it is of use more often than in others.
@@ -599,7 +616,30 @@ fn without(rule: Rule, setup: &mut Setup<KEYS>) {
         Rule::StopWaitsForRename => setup.stops = 1,
         Rule::StreamReadUnderLock => setup.settings.dirty_bytes_max = 100,
         Rule::SuspectsSettledUnderLock => {}
+        Rule::DirtyAgainKeepsItsAge
+        | Rule::CheckpointIsNotPastDirtyKeys
+        | Rule::CheckpointCountsKeysInHand
+        | Rule::CheckpointNamesKeysPassedOver
+        | Rule::CheckpointStaysBehindOpenChunks => restart(setup),
+        Rule::CheckpointProvesItself => {
+            restart(setup);
+            setup.lie = Some(Lie::AnotherLog);
+        }
+        Rule::NoCheckpointUnderLock => {
+            restart(setup);
+            setup.faults = 0;
+        }
+        Rule::NoCheckpointBeforeBarrier => {
+            restart(setup);
+            setup.before = true;
+        }
     }
+}
+
+/// The tool dies several times.
+fn restart(setup: &mut Setup<KEYS>) {
+    setup.settings.checkpoint_ms = Some(0);
+    setup.crashes = 4;
 }
 
 /// Two keys are spellings of one row.
@@ -648,6 +688,13 @@ fn stories_show_every_lie_about_the_server() {
                 Lie::OwnershipReadTooEarly => only(setup, &[Fault::Locker]),
                 Lie::LockIgnoresXa => setup.xa = true,
                 Lie::BarrierIgnoresXa => (setup.xa, setup.before) = (true, true),
+                Lie::EarlierRunLingers => restart(setup),
+                // Such a log is recognized.
+                Lie::AnotherLog => without(Rule::CheckpointProvesItself, setup),
+                Lie::RevertBeginsTooLate => {
+                    restart(setup);
+                    setup.reverts = 1;
+                }
                 Lie::RefreshWithoutLock
                 | Lie::CopyWithoutLock
                 | Lie::ProofWithoutLock

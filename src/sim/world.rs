@@ -12,12 +12,15 @@
 //! - `LOCK TABLES` is granted when no transaction (a prepared XA counts) and none of our workers
 //!   has used the tables; after it nobody else reads or writes them.
 //! - The tool never writes to the original: there is no action that could, so a crash at any
-//!   moment before the rename leaves it as it was, and crashes need no actions of their own.
+//!   moment before the rename leaves it as it was.
+//! - When the tool dies, its transactions are rolled back and its locks go; what it has stored stays, and
+//!   the next run reads the log again from the checkpoint's position ([`super::restarts`]).
 
 use std::collections::VecDeque;
 
 use super::Setup;
 use crate::core::Core;
+use crate::core::checkpoint::Checkpoint;
 use crate::core::chunk::Chunk;
 use crate::core::copy::CopyJob;
 use crate::core::event::{Command, Event, Marker, Outcome, Scan, Side};
@@ -126,6 +129,8 @@ pub(super) enum Item {
     Marker(Marker),
     /// When it was written.
     Heartbeat(u64),
+    /// The row of the checkpoint with this number.
+    Checkpoint(u64),
 }
 
 /// A copy worker's job.
@@ -181,6 +186,13 @@ pub(super) struct World<const N: usize = 2> {
     pub(super) transactions_left: u8,
     pub(super) stream: VecDeque<Item>,
     pub(super) to_write: VecDeque<Marker>,
+    /// What was delivered since the first place that somebody may go back to.
+    pub(super) past: VecDeque<Item>,
+    pub(super) stored: Option<Checkpoint>,
+    pub(super) to_store: Option<Checkpoint>,
+    pub(super) checkpoints_left: u8,
+    pub(super) crashes_left: u8,
+    pub(super) reverts_left: u8,
     pub(super) barrier_asked: bool,
     pub(super) lookups: VecDeque<(Scan, Side, Option<Key>, u64)>,
     pub(super) copy: [Option<CopyWork<N>>; SLOTS],
@@ -246,6 +258,12 @@ impl<const N: usize> Sim<N> {
             transactions: before.into_iter().collect(),
             stream: VecDeque::new(),
             to_write: VecDeque::new(),
+            past: VecDeque::new(),
+            stored: None,
+            to_store: None,
+            checkpoints_left: setup.checkpoints,
+            crashes_left: setup.crashes,
+            reverts_left: setup.reverts,
             barrier_asked: false,
             lookups: VecDeque::new(),
             copy: [None, None],
@@ -275,13 +293,27 @@ impl<const N: usize> Sim<N> {
             core: Core::new(setup.settings.clone()),
             world,
         };
-        let commands = sim.core.start();
-        let mut more = sim.carry_out(setup, commands);
-        more.push_back(Event::HeartbeatSeen(0));
-        for event in more {
-            sim.tell(setup, event)?;
-        }
+        sim.start(setup)?;
         Ok(sim)
+    }
+
+    /// The core's first commands.
+    pub(super) fn start(&mut self, setup: &Setup<N>) -> Result<(), Broken> {
+        let commands = self.core.start();
+        let mut more = self.carry_out(setup, commands);
+        more.push_back(Event::HeartbeatSeen(0));
+        more.into_iter()
+            .try_for_each(|event| self.tell(setup, event))
+    }
+
+    /// Nothing that matters can happen any more.
+    pub(super) fn is_over(&self) -> bool {
+        self.core.outcome().is_some() && !self.revertable()
+    }
+
+    /// The tables are swapped, and nothing of that run is left.
+    pub(super) fn revertable(&self) -> bool {
+        self.world.reverts_left > 0 && self.core.outcome() == Some(&Outcome::Completed)
     }
 
     /// Tells the core something, carries out what follows, and looks at how it ended.
@@ -302,6 +334,7 @@ impl<const N: usize> Sim<N> {
             .any(|item| matches!(item, Item::Marker(_)));
         if setup.alike {
             self.core.canonical(in_stream || !world.to_write.is_empty());
+            self.renumber();
         }
         self.check_end(setup)
     }
@@ -360,6 +393,10 @@ impl<const N: usize> Sim<N> {
                         found: None,
                     });
                 }
+                Command::WriteCheckpoint(_) if world.checkpoints_left == 0 => {
+                    events.push_back(Event::CheckpointWritten);
+                }
+                Command::WriteCheckpoint(checkpoint) => world.to_store = Some(checkpoint),
                 Command::WriteMarker(marker) => world.to_write.push_back(marker),
                 Command::Lock { .. } => world.locker.push_back(LockerJob::Lock),
                 Command::RefreshLocked { keys, suspects } => {
@@ -472,6 +509,7 @@ impl<const N: usize> World<N> {
             ));
         }
         self.swapped = true;
+        self.log_the_swap();
         Ok(())
     }
 

@@ -161,6 +161,9 @@ fn three_keys_one_of_them_held() {
         fault_kinds: &[],
         stops: 0,
         pauses: 0,
+        crashes: 0,
+        checkpoints: 0,
+        reverts: 0,
         rows_one_by_one: false,
         lookups_at_once: true,
         reports_late: false,
@@ -169,6 +172,127 @@ fn three_keys_one_of_them_held() {
         vanishing: false,
         alike: true,
         states_max: base.states_max,
+    };
+    holds(&transactions(1, setup));
+}
+
+/// The tool may die once and is started again.
+fn restarting(setup: Setup) -> Setup {
+    let mut setup = Setup {
+        crashes: 1,
+        checkpoints: 1,
+        ..setup
+    };
+    setup.settings.checkpoint_ms = Some(0);
+    setup
+}
+
+#[test]
+fn a_run_goes_on_where_a_dead_one_was() {
+    let contents = vec![[row(0), None], [row(0), row(1)]];
+    let setup = Setup {
+        xa: true,
+        contents: contents.clone(),
+        ops: vec![
+            Op::Update(0),
+            Op::Delete(0),
+            Op::Insert(1, 2),
+            Op::Move(0, 1),
+        ],
+        ..restarting(plain())
+    };
+    holds(&transactions(1, setup.clone().chunks(1)));
+    let setup = Setup {
+        before: true,
+        contents,
+        ..setup
+    };
+    holds(&transactions(1, setup));
+}
+
+#[test]
+fn a_run_that_goes_on_dies_as_well() {
+    let setup = Setup {
+        crashes: 2,
+        checkpoints: 2,
+        contents: vec![[row(0), None]],
+        ops: vec![Op::Update(0), Op::Delete(0)],
+        ..restarting(plain())
+    };
+    holds(&transactions(1, setup));
+}
+
+#[test]
+fn a_run_goes_on_with_unique_values_and_spellings() {
+    let few = |setup: Setup| Setup {
+        contents: vec![[row(0), Some(Row { key: 1, value: 2 })]],
+        ops: vec![Op::Swap(0, 1), Op::Delete(0)],
+        pairs: vec![[Op::Delete(0), Op::Update(1)]],
+        ..setup
+    };
+    holds(&transactions(1, few(restarting(handed_over()))));
+    holds(&transactions(1, few(restarting(added()))));
+    let few = |setup: Setup| Setup {
+        contents: vec![[row(0), None]],
+        ops: vec![Op::Move(0, 1), Op::Delete(0)],
+        ..setup
+    };
+    holds(&transactions(1, few(restarting(collated()))));
+    holds(&transactions(1, few(restarting(finer()))));
+}
+
+#[test]
+fn a_run_goes_on_after_trouble_at_the_cut_over() {
+    let setup = Setup {
+        faults: 1,
+        fault_kinds: &[Fault::LockTime, Fault::LockLost],
+        contents: vec![[row(0), None]],
+        ops: vec![Op::Update(0), Op::Delete(0)],
+        ..restarting(plain())
+    };
+    holds(&transactions(1, setup.seeing(Start::Verification)));
+}
+
+#[test]
+fn two_copy_workers_die() {
+    let mut setup = restarting(plain()).chunks(1);
+    setup.settings.copy_workers = 2;
+    setup.contents = vec![[row(0), row(1)]];
+    setup.ops = vec![Op::Update(0), Op::Delete(1)];
+    holds(&transactions(1, setup));
+}
+
+#[test]
+fn a_finished_migration_is_reverted() {
+    let setup = Setup {
+        reverts: 1,
+        crashes: 0,
+        contents: vec![[row(0), None]],
+        ops: vec![
+            Op::Update(0),
+            Op::Delete(0),
+            Op::Insert(1, 2),
+            Op::Move(0, 1),
+        ],
+        ..restarting(plain())
+    };
+    holds(&transactions(1, setup.clone()));
+    let setup = Setup {
+        ops: vec![Op::Update(0), Op::Delete(0)],
+        ..setup
+    };
+    holds(&transactions(2, setup.clone()));
+    holds(&transactions(
+        1,
+        Setup {
+            crashes: 1,
+            ..setup
+        },
+    ));
+    let setup = Setup {
+        reverts: 1,
+        crashes: 0,
+        ..restarting(handed_over())
     };
     holds(&transactions(1, setup));
 }
