@@ -64,6 +64,8 @@ pub struct Config {
     pub setup_instruments: bool,
     /// Drop the old table at the end.
     pub drop_old: bool,
+    /// Time between two checkpoints; without it there are none.
+    pub checkpoint: Option<Duration>,
     /// What may be dropped at the start.
     pub wishes: Wishes,
     /// The triggers are taken along under these names.

@@ -24,8 +24,10 @@ pub mod exit {
     pub const UNKNOWN: u8 = 6;
     /// Swapped, but helper tables are left over.
     pub const LEFTOVERS: u8 = 7;
+    /// Stopped or given up with a checkpoint to go on from; the original is untouched.
+    pub const RESUMABLE: u8 = 8;
     /// All of them, with the name by which the documentation calls them.
-    pub const ALL: [(u8, &str); 8] = [
+    pub const ALL: [(u8, &str); 9] = [
         (COMPLETED, "completed"),
         (INTERNAL, "internal error"),
         (USAGE, "usage"),
@@ -34,6 +36,7 @@ pub mod exit {
         (FAILED, "failed"),
         (UNKNOWN, "outcome unknown"),
         (LEFTOVERS, "completed with leftovers"),
+        (RESUMABLE, "resumable"),
     ];
 }
 
@@ -99,20 +102,55 @@ pub fn not_started(failure: &Failure) -> Report {
     }
 }
 
-/// The end of a run that began. `key` are the columns of the shared key; `kept` tells that the ghost
-/// could not be dropped.
+/// What is left of a run on the server, beside what belongs there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing.
+    Nothing,
+    /// Helper tables that could not be dropped, or that a person has to look at.
+    Tables,
+    /// Helper tables with which another run can go on.
+    State,
+}
+
+/// A run that ended before the swap, and can be continued.
+fn resumable(what: &str, untouched: &str, next: &str, names: &Names) -> Report {
+    let kept = format!(
+        "{untouched}; what is copied so far is kept (`{}`, `{}`, `{}`)",
+        names.ghost, names.changelog, names.checkpoint
+    );
+    let next = format!(
+        "{next} to go on from the last checkpoint; or give it up: add --no-resume, or run tableshift cleanup"
+    );
+    Report {
+        code: exit::RESUMABLE,
+        text: three_parts(what, &kept, &next),
+    }
+}
+
+/// The end of a run that began. `key` are the columns of the shared key.
 #[must_use]
-pub fn ended(outcome: &Outcome, names: &Names, key: &[KeyColumn], kept: bool) -> Report {
+pub fn ended(outcome: &Outcome, names: &Names, key: &[KeyColumn], left: Left) -> Report {
     let original = format!("`{}`.`{}`", names.schema, names.original);
     let mut untouched = format!("{original} is in place, untouched and taking writes");
-    if kept {
+    if left == Left::Tables {
         untouched.push_str(&format!(
             "; helper tables (`{}`, `{}`) may be left over",
             names.ghost, names.changelog
         ));
     }
     match outcome {
-        Outcome::Completed if kept => Report {
+        Outcome::Stopped if left == Left::State => resumable(
+            "stopped as asked",
+            &untouched,
+            "run the same command again",
+            names,
+        ),
+        Outcome::Failed(failure) if left == Left::State => {
+            let next = format!("{}. Run the same command", failure.next);
+            resumable(&failure.what, &untouched, &next, names)
+        }
+        Outcome::Completed if left == Left::Tables => Report {
             code: exit::LEFTOVERS,
             text: three_parts(
                 "the helper tables could not all be dropped",
@@ -193,16 +231,24 @@ mod tests {
             (Outcome::Unknown, exit::UNKNOWN),
         ];
         for (outcome, code) in endings {
-            let report = ended(&outcome, &names, &[], false);
+            let report = ended(&outcome, &names, &[], Left::Nothing);
             assert_eq!(report.code, code);
             assert!(report.text.contains("\n  data:  ") && report.text.contains("\n  next:  "));
         }
+        for outcome in [
+            Outcome::Stopped,
+            Outcome::Failed(Failure::new("what", "next")),
+        ] {
+            let report = ended(&outcome, &names, &[], Left::State);
+            assert_eq!(report.code, exit::RESUMABLE);
+            assert!(report.text.contains("_orders_ghk") && report.text.contains("--no-resume"));
+        }
         assert_eq!(
-            ended(&Outcome::Completed, &names, &[], false).code,
+            ended(&Outcome::Completed, &names, &[], Left::Nothing).code,
             exit::COMPLETED
         );
         assert_eq!(
-            ended(&Outcome::Completed, &names, &[], true).code,
+            ended(&Outcome::Completed, &names, &[], Left::Tables).code,
             exit::LEFTOVERS
         );
     }

@@ -24,7 +24,7 @@ use mysql_async::{Error, IoError, ServerError};
 
 /// Every point, by the role of the connection it stands on. A statement that isn't here is a panic,
 /// so none can be forgotten; the test walks the whole list.
-pub const POINTS: [(&str, &[&str]); 14] = [
+pub const POINTS: [(&str, &[&str]); 15] = [
     (
         "main",
         &[
@@ -56,6 +56,8 @@ pub const POINTS: [(&str, &[&str]); 14] = [
             "read the time",
             "create the changelog table",
             "sign the changelog",
+            "create the checkpoint table",
+            "describe the migration",
             "alter the table instantly",
             "look for blockers",
             "create a trigger",
@@ -105,6 +107,15 @@ pub const POINTS: [(&str, &[&str]); 14] = [
             "set the session up",
             "ask which server this is",
             "write the changelog",
+        ],
+    ),
+    (
+        "scribe",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "write the checkpoint",
         ],
     ),
     (
@@ -223,11 +234,24 @@ pub const POINTS: [(&str, &[&str]); 14] = [
     ("test", &[]),
 ];
 
+/// Time between two checkpoints, for tests that can't wait for seconds: `TABLESHIFT_CHECKPOINT_MS`.
+#[must_use]
+pub fn checkpoint_interval() -> Option<Duration> {
+    let text = std::env::var("TABLESHIFT_CHECKPOINT_MS").ok()?;
+    text.parse().ok().map(Duration::from_millis)
+}
+
 /// Points of connections that are there only when flags ask for them, by role.
 pub const WHEN_ASKED_FOR: [(&str, &[&str]); 8] = [
     (
         "main",
-        &["switch the metadata lock instrument on", "look for zeros"],
+        &[
+            "switch the metadata lock instrument on",
+            "look for zeros",
+            "read the checkpoint",
+            "compare the GTIDs",
+            "tidy the ghost table up",
+        ],
     ),
     ("locker", &["look for zeros"]),
     ("barrier", &["look for NULL in the key"]),

@@ -41,6 +41,14 @@ pub const BACKLOG_KEYS_HIGH: usize = 20_000;
 pub const DIRTY_BYTES_MAX: usize = 32 << 20;
 /// Overhead per dirty key beside its own bytes (allocation, tree node, since when): an estimate.
 pub const DIRTY_KEY_OVERHEAD: usize = 80;
+/// Longest time in which a stream that delivers at full speed tells no position.
+pub const POSITION_EVERY: Duration = Duration::from_secs(1);
+/// Tries to write one checkpoint: the next one comes soon enough.
+pub const CHECKPOINT_TRIES: u32 = 3;
+/// Places in the log that are kept for checkpoints to begin at. They are as many as checkpoints are taken
+/// while one key stays dirty: behind this many, a day at the usual pace, positions stand still until it is
+/// refreshed.
+pub const SPOTS_MAX: usize = 16_384;
 /// Bytes of keys in a checkpoint that the copy passed over; with more, none is taken until some are
 /// refreshed. Far below the smallest `max_allowed_packet` in use (16 MiB was a default before 8.0), twice
 /// as large in hexadecimal.

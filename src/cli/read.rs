@@ -20,7 +20,7 @@ use crate::mysql::tls;
 use crate::plan::blockers::KillPolicy;
 use crate::plan::conversion::Misfits;
 use crate::plan::triggers::Suffix;
-use crate::plan::{Companions, NullInKey, Renames, Wishes, alter};
+use crate::plan::{Companions, Earlier, NullInKey, Renames, Wishes, alter};
 use crate::report::{Format, Level};
 
 /// What was given, flag by flag. Problems are collected, not returned, so that all are told at once.
@@ -209,7 +209,8 @@ impl<'a> Given<'a> {
     }
 
     fn contradictions(&self) {
-        const EXCLUSIVE: [(&str, &str); 5] = [
+        const EXCLUSIVE: [(&str, &str); 6] = [
+            ("resume", "no-resume"),
             ("allow-on-master", "test-on-replica"),
             ("allow-on-master", "migrate-on-replica"),
             ("migrate-on-replica", "test-on-replica"),
@@ -384,6 +385,9 @@ impl<'a> Given<'a> {
                 comes_off: self.is_on("remove-trigger-suffix-if-exists"),
             }),
             attempt_instant: self.is_on("attempt-instant-ddl"),
+            checkpoint: self
+                .is_on("checkpoint")
+                .then(|| self.seconds("checkpoint-seconds")),
             timestamp_old: self.is_on("timestamp-old-table"),
             base_name: self.optional("force-table-names"),
             copy_workers: workers(self.whole("copy-workers")),
@@ -408,6 +412,11 @@ impl<'a> Given<'a> {
             execute: self.is_on("execute"),
             drop_ghost_first: self.is_on("initially-drop-ghost-table"),
             drop_old_first: self.is_on("initially-drop-old-table"),
+            earlier: match (self.is_on("resume"), self.is_on("no-resume")) {
+                (true, _) => Earlier::Required,
+                (false, true) => Earlier::Dropped,
+                (false, false) => Earlier::Continued,
+            },
             misfits: if self.is_on("skip-strict-mode") {
                 Misfits::Adjusted
             } else {

@@ -706,14 +706,33 @@ pub const GROUPS: [Group; 10] = [
     Group {
         title: "Resume, revert, metrics",
         flags: &[
-            not_yet(switch("checkpoint", "Write checkpoints")),
-            not_yet(whole(
+            more(
+                Flag {
+                    default: "true",
+                    ..switch("checkpoint", "Write down now and then how far the run is")
+                },
+                "In the table _TABLE_ghk, on a connection of its own. A run that is stopped, killed or \
+                 given up after a checkpoint goes on from it when the same command is run again. \
+                 --checkpoint=false leaves it out; then an end before the swap drops all helper tables.",
+            ),
+            whole(
                 "checkpoint-seconds",
-                "300",
-                (10, 86_400),
+                "5",
+                (1, 86_400),
                 "Time between two checkpoints",
-            )),
-            not_yet(switch("resume", "Go on from the last checkpoint")),
+            ),
+            more(
+                switch("resume", "Go on from the last checkpoint, or refuse to run"),
+                "Without it a run goes on if there is something to go on from, and begins anew if there \
+                 isn't.",
+            ),
+            more(
+                switch(
+                    "no-resume",
+                    "Begin anew even if an earlier run could be continued",
+                ),
+                "Drops what that run has left.",
+            ),
             not_yet(switch("revert", "Swap a finished migration back")),
             not_yet(text("old-table", "", "The table to revert to")),
             not_yet(text("statsd-addr", "", "Where metrics are sent, host:port")),

@@ -71,12 +71,18 @@ impl Core {
         core.counters.rows_copied = from.rows_copied;
         core.keeping.next_number = from.number + 1;
         core.keeping.unproved = Some(from.number);
-        core.phase = Phase::Copying;
         core
+    }
+
+    /// It goes on from a checkpoint and needs no start barrier.
+    pub(super) fn goes_on(&self) -> bool {
+        self.keeping.unproved.is_some()
     }
 
     /// The first commands of a resumed run: a marker, behind which the checkpoint can't be any more.
     pub(super) fn go_on(&mut self) -> Vec<Command> {
+        self.phase = Phase::Copying;
+        self.lag_seen_ms = self.now_ms;
         let mut commands = VecDeque::from([Command::WriteMarker(Marker(self.next_marker))]);
         self.next_marker += 1;
         self.advance(&mut commands);
@@ -145,8 +151,9 @@ impl Core {
             let failure = Failure::new(
                 "the binary log from the checkpoint's position on doesn't have the checkpoint's own row: it \
                  is another log than the one that was followed (RESET BINARY LOGS, or another server)",
-                "start the migration anew with --no-resume",
-            );
+                "start the migration anew",
+            )
+            .for_good();
             self.stop(Outcome::Failed(failure), commands);
         }
     }

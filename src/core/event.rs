@@ -122,6 +122,8 @@ pub struct Failure {
     pub next: String,
     /// What it is about, where more can be said about that.
     pub about: About,
+    /// A run that went on from a checkpoint would end in the same way.
+    pub for_good: bool,
 }
 
 /// What a failure is about.
@@ -141,6 +143,16 @@ impl Failure {
             what: what.into(),
             next: next.into(),
             about: About::Nothing,
+            for_good: false,
+        }
+    }
+
+    /// The same failure, after which only a new beginning helps.
+    #[must_use]
+    pub fn for_good(self) -> Self {
+        Self {
+            for_good: true,
+            ..self
         }
     }
 

@@ -205,7 +205,7 @@ impl Core {
 
     /// What has to be done at the very beginning.
     pub fn start(&mut self) -> Vec<Command> {
-        if self.phase != Phase::Barrier {
+        if self.goes_on() {
             return self.go_on();
         }
         if self.rules().has(Rule::StartBarrier) {
@@ -333,7 +333,7 @@ impl Core {
             let what = "more rows than a cut-over can settle have the same value in a unique key \
                         that the ALTER introduces";
             let next = "remove the duplicates that the application writes, or leave the key out";
-            let failure = Failure::new(what, next).about(About::Duplicates);
+            let failure = Failure::new(what, next).about(About::Duplicates).for_good();
             self.stop(Outcome::Failed(failure), commands);
         }
     }

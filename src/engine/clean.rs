@@ -2,6 +2,7 @@
 
 use crate::config::{Config, OnReplica};
 use crate::core::event::Outcome;
+use crate::error::Left;
 use crate::limits;
 use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::session::Session;
@@ -10,45 +11,66 @@ use crate::report::Reporter;
 use crate::sql::helpers::{drop_old_hint, drop_table};
 use crate::sql::text_literal;
 
-/// Drops what this ending makes superfluous. Returns whether something is left over.
+/// Drops what this ending makes superfluous, and tells what is left. `kept` says that there is a checkpoint
+/// to go on from.
 pub(super) async fn clean(
     session: &mut Session,
     config: &Config,
     names: &Names,
-    outcome: &Outcome,
+    (outcome, kept): (&Outcome, bool),
     reporter: &Reporter,
-) -> bool {
-    match outcome {
+) -> Left {
+    let resumable = match outcome {
+        Outcome::Stopped => kept,
+        Outcome::Failed(failure) => kept && !failure.for_good,
+        Outcome::Completed | Outcome::Mismatch(_) | Outcome::Unknown => false,
+    };
+    if resumable {
+        return Left::State;
+    }
+    let left_over = match outcome {
         // Nothing was renamed; both tables stay for comparison.
         Outcome::Completed if matches!(config.topology.on_replica, OnReplica::Test { .. }) => {
-            drop(session, names, &names.changelog, reporter).await
+            let checkpoint = drop(session, names, &names.checkpoint, reporter).await;
+            drop(session, names, &names.changelog, reporter).await || checkpoint
         }
         Outcome::Completed => {
-            let mut kept = drop(session, names, &names.changelog, reporter).await;
+            let mut left = drop(session, names, &names.changelog, reporter).await;
             if config.drop_old {
-                kept |= drop(session, names, &names.old, reporter).await;
+                left |= drop(session, names, &names.checkpoint, reporter).await;
+                left |= drop(session, names, &names.old, reporter).await;
             } else {
                 reporter.info(format!(
                     "the old table is kept; to drop it: {}",
                     drop_old_hint(names)
                 ));
             }
-            kept
+            left
         }
         Outcome::Stopped | Outcome::Failed(_) | Outcome::Mismatch(_) => {
             drop_helpers(session, names, reporter).await
         }
         // A person decides; what is there is evidence.
         Outcome::Unknown => true,
+    };
+    if left_over {
+        Left::Tables
+    } else {
+        Left::Nothing
     }
 }
 
-/// Drops ghost and changelog. Returns whether something is left over.
+/// Drops ghost, changelog and checkpoint. Returns whether something is left over.
+///
+/// The checkpoint goes first: without it nobody takes an empty ghost of the same name for a copy.
 pub(super) async fn drop_helpers(
     session: &mut Session,
     names: &Names,
     reporter: &Reporter,
 ) -> bool {
+    if drop(session, names, &names.checkpoint, reporter).await {
+        return true;
+    }
     let ghost = drop(session, names, &names.ghost, reporter).await;
     let changelog = drop(session, names, &names.changelog, reporter).await;
     ghost || changelog

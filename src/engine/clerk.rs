@@ -18,8 +18,6 @@ use crate::sql::helpers::{HINT_HEARTBEAT, HINT_MARKER};
 
 /// Changelog row of the heartbeat, as in gh-ost.
 pub const HEARTBEAT_ROW: u64 = 1;
-/// Changelog row of the markers, gh-ost's state row.
-pub const MARKER_ROW: u64 = 2;
 
 /// The text of a marker; only this run's are understood.
 #[must_use]

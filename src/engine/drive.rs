@@ -13,16 +13,20 @@ use super::clock::{Clock, unlike_others};
 use super::console::{Console, Parts};
 use super::count::Counting;
 use super::locker::{Locker, Timeline};
+use super::places::Places;
 use super::rehearsal::Rehearsal;
+use super::resume::Resumed;
+use super::scribe::Scribe;
 use super::throttle::Collectors;
 use super::topology::{self, Route};
 use super::workers::{Done, Worker};
 use super::{barrier, keeper, open, prepare, step, usual};
-use crate::config::{Config, RowCount, Throttle};
+use crate::config::{Config, OnReplica, RowCount, Throttle};
 use crate::control::Wish;
 use crate::control::desk::{Desk, Facts};
 use crate::control::hooks::Runner;
 use crate::control::socket::Sockets;
+use crate::core::checkpoint::Checkpoint;
 use crate::core::event::{Command, Event, Failure, Marker, Outcome};
 use crate::core::rules::Rules;
 use crate::core::{Core, Counters, Settings, Stage};
@@ -31,11 +35,13 @@ use crate::mysql::binlog::{self, Anchor, Delivery, ReplicaLog, Source};
 use crate::mysql::classify::Fault;
 use crate::mysql::inspect::{self, Counted};
 use crate::mysql::place::Position;
-use crate::mysql::session::{Address, Session, Setup};
+use crate::mysql::session::{Address, Session, Setup, mark_of_table};
 use crate::plan::Plan;
 use crate::plan::inspection::Server;
+use crate::plan::saved::Progress;
 use crate::report::{Reporter, Snapshot};
 use crate::sql::Sql;
+use crate::sql::helpers::MARKER_ROW;
 
 type Wishes = (mpsc::Sender<Wish>, mpsc::Receiver<Wish>);
 
@@ -48,6 +54,9 @@ struct Crew {
     scout: mpsc::Sender<Command>,
     locker: mpsc::Sender<Command>,
     markers: mpsc::Sender<Marker>,
+    /// Writes checkpoints, if there are any.
+    scribe: Option<mpsc::Sender<Progress>>,
+    places: Places,
     barrier: Option<Session>,
     /// Whether heartbeats rest.
     silent: watch::Sender<bool>,
@@ -74,6 +83,10 @@ pub(super) struct Run<'a> {
     pub clock: Clock,
     /// Where to report.
     pub reporter: &'a Reporter,
+    /// Where the run goes on, if it does.
+    pub resumed: Option<Resumed>,
+    /// Told when there is a checkpoint to go on from.
+    pub kept: watch::Sender<bool>,
 }
 
 /// What operators reach a run by.
@@ -102,6 +115,12 @@ pub(super) async fn drive(
     };
     let (mut crew, mut deliveries, position) = begun;
     let plan = Arc::clone(&run.plan);
+    let settings = settings(run.config, &plan);
+    let parts = parts(&run, surface, &crew, settings.chunk_rows_max);
+    let mut core = match &run.resumed {
+        Some(from) => Core::resume(settings, from.checkpoint.clone()),
+        None => Core::new(settings),
+    };
     let Run {
         config,
         route,
@@ -109,12 +128,9 @@ pub(super) async fn drive(
         reporter,
         ..
     } = run;
-    let settings = settings(config, &plan);
-    let parts = parts(&run, surface, &crew, settings.chunk_rows_max);
     let (mut console, already) =
         Console::open(parts, config, wishes.clone(), &mut crew.tasks, reporter);
     crew.collect(&run, console.throttle(), wishes);
-    let mut core = Core::new(settings);
     // Before the first step, so that what holds already does so from the beginning.
     for event in already {
         core.step(event);
@@ -135,6 +151,7 @@ pub(super) async fn drive(
                 event => event.into_iter().collect(),
             },
             delivery = deliveries.recv(), if core.wants_changes() => {
+                crew.places.take_in(&delivery);
                 watch.delivered(delivery, &route.written.token).into_iter().collect()
             }
             wish = wish_queue.recv() => wish.map(|wish| console.wished(wish)).unwrap_or_default(),
@@ -148,7 +165,10 @@ pub(super) async fn drive(
                 continue;
             }
             ended = crew.tasks.join_next() => died(ended).into_iter().collect(),
-            _ = ticks.tick() => console.tick(clock.elapsed_ms()),
+            _ = ticks.tick() => {
+                let now = clock.elapsed_ms();
+                crew.places.reached(now).into_iter().chain(console.tick(now)).collect()
+            }
         };
         commands = events
             .into_iter()
@@ -159,6 +179,9 @@ pub(super) async fn drive(
     drop(counting);
     let outcome = core.outcome().cloned().unwrap_or(Outcome::Stopped);
     watch.finish(&core, &console, &outcome, reporter);
+    if outcome == Outcome::Completed && !config.drop_old {
+        crew.note_swap(config).await;
+    }
     drop((deliveries, results, wish_queue));
     crew.disband(console, reporter).await;
     Ok(outcome)
@@ -199,7 +222,11 @@ async fn begin(
     let mut crew = assemble(run, &members, tell, hooks).await?;
     step("connected").await;
     let mut barrier = open(&members, "barrier", &run.plan).await?;
-    let position = position(run, &mut barrier, &crew.markers).await?;
+    let position = match &run.resumed {
+        Some(from) => from.position.clone(),
+        None => position(run, &mut barrier, &crew.markers).await?,
+    };
+    crew.places.begin(position.clone());
     run.reporter
         .info(format!("following the binary log from {position}"));
     // What is altered from here on is in the log; what was altered before must not have been.
@@ -287,7 +314,7 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         lag_max_ms: millis(config.throttle.lag_max),
         lock_held_max_ms: millis(config.cut_over.lock_held_max),
         pause_max_ms: millis(config.cut_over.pause_max),
-        checkpoint_ms: None,
+        checkpoint_ms: config.checkpoint.map(millis),
         rules: Rules::default(),
     }
 }
@@ -318,6 +345,10 @@ fn source(run: &Run<'_>, address: &Address) -> Source {
         key: plan.key.columns.clone(),
         columns: plan.original.columns.len(),
         reached_from_elsewhere: plan.reached_from_elsewhere,
+        earlier: run
+            .resumed
+            .as_ref()
+            .map(|_| mark_of_table(&plan.names.advisory_lock())),
     }
 }
 
@@ -364,6 +395,7 @@ async fn assemble(
         silent: resting,
     };
     tasks.spawn(clerk.run(marker_queue, done.clone()));
+    let (places, scribe) = keep(run, address, &mut tasks, &done).await?;
     let locker = locker(run, address, sql, hooks).await?;
     let (locks, lock_queue) = mpsc::channel(4);
     tasks.spawn(locker.run(lock_queue, done.clone()));
@@ -376,11 +408,40 @@ async fn assemble(
         scout,
         locker: locks,
         markers,
+        scribe,
+        places,
         barrier: None,
         silent,
         done,
         tasks,
     })
+}
+
+/// What checkpoints need: a connection of their own, and places to begin at.
+async fn keep(
+    run: &Run<'_>,
+    address: &Address,
+    tasks: &mut JoinSet<()>,
+    done: &mpsc::Sender<Done>,
+) -> Result<(Places, Option<mpsc::Sender<Progress>>), Fault> {
+    let every = run.config.checkpoint;
+    let log = run.route.followed.as_ref().map(|followed| &followed.server);
+    let servers = (&run.server, log.unwrap_or(&run.server));
+    let number = run.resumed.as_ref().map(|from| from.checkpoint.number);
+    let places = Places::new(every, servers, number.unwrap_or_default());
+    if every.is_none() {
+        return Ok((places, None));
+    }
+    let scribe = Scribe {
+        session: open(address, "scribe", &run.plan).await?,
+        names: run.plan.names.clone(),
+        kept: run.kept.clone(),
+        reporter: run.reporter.clone(),
+    };
+    // The core takes no checkpoint before the last one is written; the swap may follow on one.
+    let (entries, queue) = mpsc::channel(2);
+    tasks.spawn(scribe.run(queue, done.clone()));
+    Ok((places, Some(entries)))
 }
 
 async fn locker(
@@ -473,13 +534,27 @@ impl Crew {
                 self.waiting.push_back(command);
                 self.hand_out().await;
             }
-            Command::WriteCheckpoint(_) => {}
+            Command::WriteCheckpoint(checkpoint) => self.write_down(checkpoint).await,
             Command::WriteMarker(marker) => drop(self.markers.send(marker).await),
             Command::Lock { .. }
             | Command::RefreshLocked { .. }
             | Command::Rename
             | Command::Unlock
             | Command::ReadOwnership => drop(self.locker.send(command).await),
+        }
+    }
+
+    async fn write_down(&mut self, checkpoint: Checkpoint) {
+        if let (Some(scribe), Some(progress)) = (&self.scribe, self.places.write_down(checkpoint)) {
+            drop(scribe.send(progress).await);
+        }
+    }
+
+    /// Writes down from where a revert has to read the log.
+    async fn note_swap(&mut self, config: &Config) {
+        let rehearsed = matches!(config.topology.on_replica, OnReplica::Test { .. });
+        if let (Some(scribe), false) = (&self.scribe, rehearsed) {
+            drop(scribe.send(self.places.swapped()).await);
         }
     }
 
@@ -539,11 +614,12 @@ impl Crew {
             scout,
             locker,
             markers,
+            scribe,
             done,
             mut tasks,
             ..
         } = self;
-        drop((workers, scout, locker, markers, done));
+        drop((workers, scout, locker, markers, scribe, done));
         let all = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(limits::STOP_WAIT, all).await.is_err() {
             reporter.warn("a statement is still running; its connection is given up");
@@ -618,15 +694,16 @@ impl Watch {
     fn delivered(&mut self, delivery: Option<Delivery>, token: &str) -> Option<Event> {
         match delivery {
             Some(Delivery::Keys(keys)) => Some(Event::Changed(keys)),
-            Some(Delivery::Changelog(clerk::MARKER_ROW, text)) => {
+            Some(Delivery::Changelog(MARKER_ROW, text)) => {
                 clerk::marker_of(token, &text).map(Event::MarkerSeen)
             }
             Some(Delivery::Changelog(clerk::HEARTBEAT_ROW, text)) => {
                 super::clock::age_ms(&text).map(Event::HeartbeatSeen)
             }
             Some(Delivery::Changelog(..)) => None,
-            Some(Delivery::Position(position)) => {
-                self.position = position;
+            Some(Delivery::Checkpoint(number)) => Some(Event::CheckpointSeen(number)),
+            Some(Delivery::Position { read, .. }) => {
+                self.position = read;
                 None
             }
             Some(Delivery::Alive) => Some(Event::StreamAlive),

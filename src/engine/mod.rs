@@ -16,9 +16,12 @@ mod earlier;
 mod instant;
 mod keeper;
 mod locker;
+mod places;
 mod prepare;
 mod rehearsal;
 mod renewal;
+mod resume;
+mod scribe;
 mod throttle;
 mod topology;
 mod triggers;
@@ -37,7 +40,7 @@ use crate::control::hooks::{self, Runner, Told};
 use crate::control::signals::{Reactions, Signals};
 use crate::control::socket::{self, Sockets};
 use crate::core::event::{Failure, Outcome};
-use crate::error::{Report, ended, exit, not_started, refused};
+use crate::error::{Left, Report, ended, exit, not_started, refused};
 use crate::limits;
 use crate::mysql::session::{Account, Address, Session, Setup, mark_of_table};
 use crate::plan::inspection::Server;
@@ -92,6 +95,13 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
     for note in &config.notes {
         reporter.warn(note.clone());
     }
+    #[cfg(feature = "faults")]
+    let config = Config {
+        checkpoint: config
+            .checkpoint
+            .map(|usual| crate::faults::checkpoint_interval().unwrap_or(usual)),
+        ..config
+    };
     let config = Arc::new(config);
     let clock = Clock::start();
     let stamp = config.timestamp_old.then(stamp);
@@ -136,11 +146,11 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
                 clock,
             };
             let key = run.prepared.plan.key.columns.clone();
-            let (outcome, kept) = migrate(run, &reporter, (wishes, wish_queue)).await;
+            let (outcome, left) = migrate(run, &reporter, (wishes, wish_queue)).await;
             if rehearsed && outcome == Outcome::Completed {
                 reporter.warn(rehearsal::left(&names));
             }
-            ended(&outcome, &names, &key, kept)
+            ended(&outcome, &names, &key, left)
         }
         Err(early) => {
             instant = matches!(early, Early::Altered);
@@ -230,7 +240,9 @@ async fn begin(
     match ready.await {
         Ok(sockets) => Ok((prepared, sockets)),
         Err(early) => {
-            clean::drop_helpers(&mut prepared.session, names, reporter).await;
+            if prepared.resumed.is_none() {
+                clean::drop_helpers(&mut prepared.session, names, reporter).await;
+            }
             Err(early)
         }
     }
@@ -272,7 +284,7 @@ async fn with_hooks(
 
 fn early_report(early: &Early, names: &Names) -> Report {
     match early {
-        Early::Altered => ended(&Outcome::Completed, names, &[], false),
+        Early::Altered => ended(&Outcome::Completed, names, &[], Left::Nothing),
         Early::Refused(refusals) => refused(refusals),
         Early::Failed(failure) => not_started(failure),
     }
@@ -294,12 +306,15 @@ async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> Report {
         prepared.plan.ghost.definition
     ));
     let names = prepared.plan.names.clone();
-    let kept = clean::drop_helpers(&mut prepared.session, &names, reporter).await;
-    if kept {
-        return ended(&Outcome::Stopped, &names, &[], true);
+    if prepared.resumed.is_some() {
+        reporter.info("nothing speaks against going on; add --execute to do so");
+        return ended(&Outcome::Completed, &names, &[], Left::Nothing);
+    }
+    if clean::drop_helpers(&mut prepared.session, &names, reporter).await {
+        return ended(&Outcome::Stopped, &names, &[], Left::Tables);
     }
     reporter.info("nothing speaks against this migration; add --execute to run it");
-    ended(&Outcome::Completed, &names, &[], false)
+    ended(&Outcome::Completed, &names, &[], Left::Nothing)
 }
 
 /// A migration about to copy its first row.
@@ -315,7 +330,7 @@ async fn migrate(
     started: Started,
     reporter: &Reporter,
     wishes: (mpsc::Sender<Wish>, mpsc::Receiver<Wish>),
-) -> (Outcome, bool) {
+) -> (Outcome, Left) {
     let Started {
         config,
         prepared,
@@ -328,7 +343,9 @@ async fn migrate(
         server,
         mut session,
         route,
+        resumed,
     } = prepared;
+    let (kept, saved) = watch::channel(resumed.is_some());
     let (names, named) = (plan.names.clone(), Arc::clone(&plan));
     step("prepared").await;
     let run = drive::Run {
@@ -339,6 +356,8 @@ async fn migrate(
         main_id: session.id(),
         clock,
         reporter,
+        resumed,
+        kept,
     };
     let surface = drive::Surface {
         facts: hooks.told.facts,
@@ -355,8 +374,9 @@ async fn migrate(
     if let Outcome::Failed(failure) = &mut outcome {
         duplicates::name_rows(&mut session, &named, failure, reporter).await;
     }
-    let kept = clean::clean(&mut session, &config, &names, &outcome, reporter).await;
-    (outcome, kept)
+    let kept = *saved.borrow();
+    let left = clean::clean(&mut session, &config, &names, (&outcome, kept), reporter).await;
+    (outcome, left)
 }
 
 /// Settings of the session that holds the advisory lock and idles for as long as a run takes.

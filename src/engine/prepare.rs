@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::resume::Resumed;
 use super::topology::Route;
-use super::{Early, clean, duplicates, earlier, instant, triggers, usual};
+use super::{Early, clean, duplicates, earlier, instant, resume, triggers, usual};
 use crate::config::Config;
 use crate::limits;
 use crate::mysql::classify::Fault;
@@ -15,9 +16,11 @@ use crate::plan::constraints::{Check, CheckNames, Taken, checks_of};
 use crate::plan::conversion::Misfits;
 use crate::plan::inspection::{Inspection, Needs, Server, Table};
 use crate::plan::names::Names;
+use crate::plan::saved::Saved;
 use crate::plan::triggers::Trigger;
 use crate::plan::{self, Companions, Plan, Refusal, Wishes, unique_key};
 use crate::report::Reporter;
+use crate::sql::checkpoint::{create_checkpoint, describe_migration};
 use crate::sql::cutover::without_counter;
 use crate::sql::{Sql, Statement, helpers, quoted, verify};
 
@@ -31,6 +34,8 @@ pub(super) struct Prepared {
     pub session: Session,
     /// Where the run works.
     pub route: Route,
+    /// It goes on from here.
+    pub resumed: Option<Resumed>,
 }
 
 /// The ALTER as it is understood.
@@ -73,7 +78,18 @@ pub(super) async fn prepare(
     };
     let facts = inspect::inspect(&mut session, names, (route.setting, needs)).await?;
     session.pin(&facts.server.uuid);
-    let original = plan::check(&facts, &alter, names, &config.wishes).map_err(Early::Refused)?;
+    let saved = resume::wanted(&facts, config);
+    let unfit = match saved {
+        Some(saved) => {
+            resume::unfit(&mut session, (config, names, &route), (saved, &facts)).await?
+        }
+        None => Vec::new(),
+    };
+    let original = match plan::check(&facts, &alter, names, &config.wishes) {
+        Ok(original) if unfit.is_empty() => original,
+        Ok(_) => return Err(Early::Refused(unfit)),
+        Err(refusals) => return Err(Early::Refused([refusals, unfit].concat())),
+    };
     if !marks_shown {
         return Err(Early::Refused(vec![Refusal::new(
             "the server doesn't show the attributes of connections, so a lost one can't be ended",
@@ -90,25 +106,32 @@ pub(super) async fn prepare(
         facts.server.version,
         original.rows_estimate,
     ));
+    if let Some(saved) = saved {
+        let (plan, resumed) = go_on(
+            &mut session,
+            config,
+            (&facts, saved),
+            (original, &alter, names),
+        )
+        .await?;
+        announce(&plan, reporter);
+        reporter.info(format!(
+            "going on from checkpoint {} of an earlier run: rows={}",
+            resumed.checkpoint.number, resumed.checkpoint.rows_copied
+        ));
+        return Ok(Prepared {
+            plan: Arc::new(plan),
+            server: facts.server,
+            session,
+            route,
+            resumed: Some(resumed),
+        });
+    }
     let told = (&alter, &original, &facts.server);
     if instant::attempt(&mut session, config, names, told, reporter).await? {
         return Err(Early::Altered);
     }
-    let made = make_tables(
-        &mut session,
-        &facts,
-        original,
-        &alter,
-        (names, &config.wishes),
-    );
-    let made = match made.await {
-        Ok(mut plan) => {
-            let tried = triggers::prepare(&mut session, config, &mut plan).await;
-            tried.map(|()| plan)
-        }
-        Err(early) => Err(early),
-    };
-    match made {
+    match begin(&mut session, config, &facts, (original, &alter, names)).await {
         Ok(plan) => {
             announce(&plan, reporter);
             Ok(Prepared {
@@ -116,6 +139,7 @@ pub(super) async fn prepare(
                 server: facts.server,
                 session,
                 route,
+                resumed: None,
             })
         }
         Err(early) => {
@@ -123,6 +147,35 @@ pub(super) async fn prepare(
             Err(early)
         }
     }
+}
+
+/// Makes the tables and tries out what can be tried out.
+async fn begin(
+    session: &mut Session,
+    config: &Config,
+    facts: &Inspection,
+    (original, alter, names): (Table, &Alter, &Names),
+) -> Result<Plan, Early> {
+    let (mut plan, moment) =
+        make_tables(session, facts, original, alter, (names, &config.wishes)).await?;
+    triggers::prepare(session, config, &mut plan).await?;
+    if config.execute && config.checkpoint.is_some() {
+        let origin = resume::origin(config, &plan, &moment)?;
+        session.run(&describe_migration(names, &origin)).await?;
+    }
+    Ok(plan)
+}
+
+/// Takes the tables of an earlier run as they are.
+async fn go_on(
+    session: &mut Session,
+    config: &Config,
+    told: (&Inspection, &Saved),
+    (original, alter, names): (Table, &Alter, &Names),
+) -> Result<(Plan, Resumed), Early> {
+    let (mut plan, resumed) = resume::plan(session, config, told, (original, alter, names)).await?;
+    triggers::prepare(session, config, &mut plan).await?;
+    Ok((plan, resumed))
 }
 
 fn announce(plan: &Plan, reporter: &Reporter) {
@@ -221,7 +274,7 @@ pub(super) async fn null_in_key(
 
 /// Conversions that no expression repeats can't be verified, and not all of them come out of INSERT …
 /// SELECT as they come out of ALTER.
-fn verifiable(plan: &Plan) -> Result<(), Early> {
+pub(super) fn verifiable(plan: &Plan) -> Result<(), Early> {
     let refusals: Vec<Refusal> = verify::unverified(&plan.columns.shared)
         .iter()
         .map(|shared| {
@@ -291,15 +344,18 @@ async fn make_tables(
     original: Table,
     alter: &Alter,
     (names, wishes): (&Names, &Wishes),
-) -> Result<Plan, Early> {
+) -> Result<(Plan, Moment), Early> {
+    // First: it must not describe a ghost that is made anew.
+    drop_leftover(session, facts, names, &names.checkpoint).await?;
     drop_leftover(session, facts, names, &names.changelog).await?;
     drop_leftover(session, facts, names, &names.ghost).await?;
     session.run(&helpers::create_changelog(names)).await?;
     let signature = helpers::sign_changelog(names, session.mark());
     session.run(&signature).await?;
+    session.run(&create_checkpoint(names)).await?;
     let taken = [&facts.check_names[..], &facts.old_check_names].concat();
     let (told, again) = ((alter, names, wishes, &taken[..]), original.clone());
-    let mut plan = make_ghost(session, facts, original, told).await?;
+    let (mut plan, mut moment) = make_ghost(session, facts, original, told).await?;
     plan.original_triggers = triggers_of(session, names, wishes).await?;
     verifiable(&plan)?;
     unchanged(session, &plan).await?;
@@ -309,7 +365,7 @@ async fn make_tables(
     no_duplicates(session, &plan).await?;
     no_zeros(session, &plan).await?;
     if !wishes.execute {
-        return Ok(plan);
+        return Ok((plan, moment));
     }
     // Only now, when nothing speaks against the migration any more: it may be somebody's only copy of
     // what the table was.
@@ -319,14 +375,18 @@ async fn make_tables(
         let ghost = helpers::drop_table(&names.schema, &names.ghost);
         session.run(&ghost).await?;
         let told = (alter, names, wishes, &facts.check_names[..]);
-        let renamed = make_ghost(session, facts, again, told).await?;
+        let (renamed, then) = make_ghost(session, facts, again, told).await?;
         plan = Plan {
             original_triggers: plan.original_triggers,
             ..renamed
         };
+        moment = then;
     }
-    Ok(plan)
+    Ok((plan, moment))
 }
+
+/// The migration's time: in the server's zone, and in UTC.
+type Moment = (String, String);
 
 /// Makes the ghost; its CHECK constraints get names that aren't taken.
 async fn make_ghost(
@@ -334,11 +394,12 @@ async fn make_ghost(
     facts: &Inspection,
     original: Table,
     (alter, names, wishes, taken): (&Alter, &Names, &Wishes, &[String]),
-) -> Result<Plan, Early> {
+) -> Result<(Plan, Moment), Early> {
     let now = session
         .say("read the time", "SELECT NOW(6), UTC_TIMESTAMP(6)")
         .await?;
     let moment = |column| now.text(0, column).unwrap_or_default();
+    let moment = (moment(0), moment(1));
     session.run(&helpers::create_ghost(names)).await?;
     let taken = Taken {
         in_schema: taken,
@@ -368,10 +429,11 @@ async fn make_ghost(
     let given = plan::Given {
         wishes,
         checks: &checks,
-        now: &moment(0),
-        now_utc: &moment(1),
+        now: &moment.0,
+        now_utc: &moment.1,
     };
-    plan::make(facts, original, ghost, alter, names.clone(), given).map_err(Early::Refused)
+    let plan = plan::make(facts, original, ghost, alter, names.clone(), given);
+    Ok((plan.map_err(Early::Refused)?, moment))
 }
 
 /// Drops what an earlier run has left under this name; that it may go was checked.
@@ -475,7 +537,7 @@ async fn set_mode(session: &mut Session, mode: &str) -> Result<(), Fault> {
 }
 
 /// The original's triggers, if they go along.
-async fn triggers_of(
+pub(super) async fn triggers_of(
     session: &mut Session,
     names: &Names,
     wishes: &Wishes,

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::clerk::{MARKER_ROW, marker_of};
+use super::clerk::marker_of;
 use super::clock::Clock;
 use super::{Early, usual};
 use crate::config::{Config, OnReplica, Topology};
@@ -20,6 +20,7 @@ use crate::plan::names::Names;
 use crate::plan::privileges::Duties;
 use crate::plan::topology::{self, Link};
 use crate::report::Reporter;
+use crate::sql::helpers::MARKER_ROW;
 use crate::sql::{Statement, qualified};
 
 /// Where a run works.

@@ -10,8 +10,10 @@ use crate::limits;
 use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::session::Session;
 use crate::mysql::triggers::names_taken;
+use crate::plan::names::Names;
 use crate::plan::triggers::{NewTrigger, renewed};
 use crate::plan::{Plan, Refusal};
+use crate::sql::{qualified, text_literal};
 
 /// After a trigger was made: statements of ours are plain again.
 const PLAIN: &str = "SET NAMES utf8mb4 COLLATE utf8mb4_bin";
@@ -64,6 +66,27 @@ async fn one(
     session.say("set the session up", &trigger.settings).await?;
     let text = trigger.create(&names.schema, &names.ghost, mark);
     session.say("create a trigger", &text).await?;
+    Ok(())
+}
+
+/// Takes away whatever triggers the ghost has: a run that died under the lock has left them.
+pub(super) async fn drop_left(session: &mut Session, names: &Names) -> Result<(), Fault> {
+    let question = format!(
+        "SELECT /* tableshift */ TRIGGER_NAME FROM information_schema.TRIGGERS WHERE \
+         EVENT_OBJECT_SCHEMA={} AND EVENT_OBJECT_TABLE={}",
+        text_literal(&names.schema),
+        text_literal(&names.ghost),
+    );
+    let answer = session.say("look for triggers", &question).await?;
+    for row in 0..answer.rows.len() {
+        let name = answer.text(row, 0).unwrap_or_default();
+        let text = format!(
+            "DROP TRIGGER IF EXISTS {} /* {} */",
+            qualified(&names.schema, &name),
+            session.mark()
+        );
+        session.say("drop a trigger", &text).await?;
+    }
     Ok(())
 }
 

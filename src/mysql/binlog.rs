@@ -21,6 +21,9 @@ use mysql_async::{BinlogStream, BinlogStreamRequest, Conn};
 use mysql_common::packets::{GnoInterval, Sid, Tag};
 use tokio::sync::mpsc;
 
+use super::helper_rows::{
+    CHANGELOG_COLUMNS, changelog_columns, changelog_row, checkpoint_columns, checkpoint_number,
+};
 use super::keys::KeyReader;
 use super::place::{FILE_START, Place, Position};
 use super::session::{Address, Joined, fence};
@@ -30,6 +33,8 @@ use crate::plan::gtid::{Gtid, GtidSet, Origin};
 use crate::plan::key::{Key, KeyColumn};
 use crate::plan::names::Names;
 use crate::plan::statement::{Meaning, Reach, judge};
+use crate::sql::checkpoint::CHECKPOINT_COLUMNS;
+use crate::sql::helpers::MARKER_ROW;
 
 /// Something the stream delivers, in the order of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +43,15 @@ pub enum Delivery {
     Keys(Vec<Key>),
     /// A row of the changelog: its id and its value.
     Changelog(u64, String),
-    /// How far the stream has read.
-    Position(Position),
+    /// The row of a checkpoint: its number.
+    Checkpoint(u64),
+    /// How far the stream has read, and from where it could be read again with nothing missed.
+    Position {
+        /// For people.
+        read: Position,
+        /// For checkpoints.
+        resume: Position,
+    },
     /// The replica has nothing to tell, but is there.
     Alive,
     /// Row events no longer tell the whole story.
@@ -69,6 +81,10 @@ pub struct Source {
     pub columns: usize,
     /// Programs of other schemas reach the table.
     pub reached_from_elsewhere: bool,
+    /// The log begins with what an earlier run on the table has written: its marks begin so. Until this
+    /// run's first marker nobody knows that run's connections, so writers of the helper tables are taken for
+    /// its own; what a stranger did in that time the verification sees.
+    pub earlier: Option<String>,
 }
 
 /// How the log that is followed hangs together with the server that is written to.
@@ -130,6 +146,7 @@ pub async fn follow(
         joined,
         ours: BTreeSet::new(),
         writer: None,
+        told: tokio::time::Instant::now(),
     };
     let failure = follower.run().await;
     if let Some(failure) = failure {
@@ -156,11 +173,14 @@ struct Follower {
     ours: BTreeSet<u32>,
     /// The connection that wrote the present transaction.
     writer: Option<u32>,
+    /// When a position was told last.
+    told: tokio::time::Instant,
 }
 
 enum Target {
     Original(KeyReader),
     Changelog(KeyReader),
+    Checkpoint(KeyReader),
     Ghost,
 }
 
@@ -327,7 +347,8 @@ impl Follower {
                             self.place.resume(),
                             error.message
                         ),
-                        "keep the binary logs longer than a migration takes, and start it again",
+                        "keep the binary logs longer than a migration takes, and start it again (with \
+                         --no-resume, if it was to be continued)",
                     ));
                 }
                 Ok(Some(Err(error))) => return Ok(End::Lost(error.to_string())),
@@ -405,10 +426,17 @@ impl Follower {
                         format!("the original changed while it was migrated: {error}"),
                         "start the migration again once nobody alters the table",
                     )
+                    .for_good()
                 });
         }
         if same(&name, &self.source.names.ghost) {
             return Ok(Some(Target::Ghost));
+        }
+        if same(&name, &self.source.names.checkpoint) {
+            let reader = KeyReader::new(map, &checkpoint_columns(), CHECKPOINT_COLUMNS);
+            return reader
+                .map(|reader| Some(Target::Checkpoint(reader.after_only())))
+                .map_err(|error| Failure::new(format!("the checkpoint table: {error}"), REPORT));
         }
         if same(&name, &self.source.names.changelog) {
             let reader = KeyReader::new(map, &changelog_columns(), CHANGELOG_COLUMNS);
@@ -451,7 +479,8 @@ impl Follower {
             EventData::IncidentEvent(_) => Err(Failure::new(
                 "the server logged an incident: the binary log has a gap",
                 "start the migration again",
-            )),
+            )
+            .for_good()),
             EventData::LoadEvent(_)
             | EventData::CreateFileEvent(_)
             | EventData::ExecLoadEvent(_)
@@ -507,16 +536,21 @@ impl Follower {
         let helper = match table.and_then(|id| self.readers.get(&id)?.as_ref()) {
             Some(Target::Ghost) => Some(names.ghost.clone()),
             Some(Target::Changelog(_)) => Some(names.changelog.clone()),
+            Some(Target::Checkpoint(_)) => Some(names.checkpoint.clone()),
             Some(Target::Original(_)) | None => None,
         };
         if let Some(helper) = helper {
             foreign(&helper, self.stranger())?;
         }
         let table = table.and_then(|id| self.readers.get(&id)?.as_ref());
-        let changelog = read_rows(table, rows, &mut self.keys)?;
-        for (id, value) in changelog {
+        for delivery in read_rows(table, rows, &mut self.keys)? {
+            if let Delivery::Changelog(MARKER_ROW, text) = &delivery
+                && text.contains(&self.source.address.token)
+            {
+                self.source.earlier = None;
+            }
             // Keys logged before the marker come before it.
-            if !self.flush().await || !self.send(Delivery::Changelog(id, value)).await {
+            if !self.flush().await || !self.send(delivery).await {
                 return Ok(Some(End::Closed));
             }
         }
@@ -529,7 +563,7 @@ impl Follower {
     /// In a replica's log this isn't told: the statements that begin transactions have the ids of the
     /// applier's threads, or of whatever statement those have applied before (seen on 9.7.4).
     fn stranger(&mut self) -> Option<u32> {
-        if matches!(self.source.anchor, Anchor::Replica(_)) {
+        if matches!(self.source.anchor, Anchor::Replica(_)) || self.source.earlier.is_some() {
             return None;
         }
         let writer = self.writer.unwrap_or_default();
@@ -543,7 +577,11 @@ impl Follower {
     }
 
     async fn statement(&mut self, text: &str, schema: &str) -> Result<Option<End>, Failure> {
-        let token = &self.source.address.token;
+        let token = self
+            .source
+            .earlier
+            .as_ref()
+            .unwrap_or(&self.source.address.token);
         let reach = if self.source.reached_from_elsewhere {
             Reach::AnySchema
         } else {
@@ -556,10 +594,10 @@ impl Follower {
             }
             Meaning::Harmless => Ok(None),
             Meaning::Commit => self.commit().await,
-            Meaning::Fatal(what) => Err(Failure::new(
-                what,
-                "start the migration again once this can't happen",
-            )),
+            Meaning::Fatal(what) => {
+                let next = "start the migration again once this can't happen";
+                Err(Failure::new(what, next).for_good())
+            }
         }
     }
 
@@ -567,12 +605,16 @@ impl Follower {
     async fn commit(&mut self) -> Result<Option<End>, Failure> {
         let more = self.keys.is_empty() || self.flush().await;
         self.place.committed();
-        // Positions are for people; when the receiver is busy they can be left out.
-        if self.out.capacity() > limits::STREAM_QUEUE / 2 {
-            let _ = self
-                .out
-                .try_send(Delivery::Position(self.place.read().clone()));
-        }
+        let room = self.out.capacity() > limits::STREAM_QUEUE / 2;
+        let due = self.told.elapsed() > limits::POSITION_EVERY;
+        // For people a busy receiver could do without, but checkpoints need one now and then.
+        let more = if more && (room || due) {
+            self.told = tokio::time::Instant::now();
+            let (read, resume) = (self.place.read().clone(), self.place.resume().clone());
+            self.send(Delivery::Position { read, resume }).await
+        } else {
+            more
+        };
         Ok(if more { None } else { Some(End::Closed) })
     }
 
@@ -607,7 +649,6 @@ impl Follower {
 
 const REPORT: &str =
     "run the command again; if it happens again, report it with the server's version";
-const CHANGELOG_COLUMNS: usize = 4;
 
 /// The library passes over a payload that it can't decompress.
 fn readable(payload: &TransactionPayloadEvent<'_>) -> Result<(), Failure> {
@@ -672,7 +713,8 @@ fn foreign(table: &str, stranger: Option<u32>) -> Result<(), Failure> {
             format!("connection {id}, which is not this run's, wrote rows to its table `{table}`"),
             "find out who writes to helper tables (a second tool, a restored backup, a script), then run \
              the command again",
-        )),
+        )
+        .for_good()),
     }
 }
 
@@ -714,13 +756,13 @@ fn checksum(event: &Event) -> Result<(), Failure> {
     ))
 }
 
-/// Keys of the original's rows go to `keys`; rows of the changelog are returned.
+/// Keys of the original's rows go to `keys`; rows of the changelog and of checkpoints are returned.
 fn read_rows(
     target: Option<&Target>,
     rows: &RowsEventData<'_>,
     keys: &mut Vec<Key>,
-) -> Result<Vec<(u64, String)>, Failure> {
-    let mut changelog = Vec::new();
+) -> Result<Vec<Delivery>, Failure> {
+    let mut told = Vec::new();
     match target {
         None | Some(Target::Ghost) => {}
         Some(Target::Original(reader)) => reader
@@ -739,41 +781,18 @@ fn read_rows(
             })?,
         Some(Target::Changelog(reader)) => reader
             .read(rows, |row| {
-                changelog.extend(row.after.as_ref().and_then(changelog_row))
+                let row = row.after.as_ref().and_then(changelog_row);
+                told.extend(row.map(|(id, value)| Delivery::Changelog(id, value)));
             })
             .map_err(|error| Failure::new(format!("the changelog table: {error}"), REPORT))?,
+        Some(Target::Checkpoint(reader)) => reader
+            .read(rows, |row| {
+                let number = row.after.as_ref().and_then(checkpoint_number);
+                told.extend(number.map(Delivery::Checkpoint));
+            })
+            .map_err(|error| Failure::new(format!("the checkpoint table: {error}"), REPORT))?,
     }
-    Ok(changelog)
-}
-
-/// Id and value of the changelog, read as if they were a key.
-fn changelog_columns() -> Vec<KeyColumn> {
-    use crate::plan::key::KeyKind;
-    let column = |name: &str, ordinal, kind, data_type: &str| KeyColumn {
-        name: name.into(),
-        ghost_name: name.into(),
-        ordinal,
-        kind,
-        data_type: data_type.into(),
-        charset: None,
-        collation: None,
-        ghost_text: None,
-        binary_length: None,
-    };
-    vec![
-        column("id", 0, KeyKind::UInt, "bigint"),
-        column("value", 3, KeyKind::Bytes, "varchar"),
-    ]
-}
-
-fn changelog_row(key: &Key) -> Option<(u64, String)> {
-    use crate::plan::key::{KeyValue, decode};
-    match decode(key, &changelog_columns()).ok()?.as_slice() {
-        [KeyValue::UInt(id), KeyValue::Bytes(value)] => {
-            Some((*id, String::from_utf8_lossy(value).into_owned()))
-        }
-        _ => None,
-    }
+    Ok(told)
 }
 
 /// Interval between two heartbeats of the server must leave room for a few before silence.

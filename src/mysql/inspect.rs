@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::classify::Fault;
 use super::place::Position;
+use super::saved::saved;
 use super::session::{Answer, Session};
 use crate::plan::gtid::GtidSet;
 use crate::plan::inspection::{
@@ -33,6 +34,7 @@ pub async fn inspect(
         makes_triggers: needs.triggers,
     };
     let [old_check_names, check_names] = check_names(session, names).await?;
+    let leftovers = leftovers(session, names).await?;
     Ok(Inspection {
         setting,
         original: table(session, &names.schema, &names.original).await?,
@@ -40,7 +42,8 @@ pub async fn inspect(
         foreign_keys: foreign_keys(session, names).await?,
         relatives: relatives(session, names).await?,
         reached_from: reached_from(session, names).await?,
-        leftovers: leftovers(session, names).await?,
+        saved: saved(session, names, &leftovers).await?,
+        leftovers,
         check_names,
         old_check_names,
         privileges: privileges(session, names, duties).await?,
@@ -602,18 +605,22 @@ async fn leftovers(session: &mut Session, names: &Names) -> Result<Vec<Leftover>
         .say(
             "look for leftovers",
             &format!(
-                "SELECT /* tableshift */ TABLE_NAME, TABLE_COMMENT FROM information_schema.TABLES WHERE \
-                 TABLE_SCHEMA={} AND TABLE_NAME IN ({}, {}, {})",
+                "SELECT /* tableshift */ t.TABLE_NAME, t.TABLE_COMMENT, c.COLUMN_NAME FROM \
+                 information_schema.TABLES AS t LEFT JOIN information_schema.COLUMNS AS c ON \
+                 c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME AND \
+                 c.ORDINAL_POSITION = 1 WHERE t.TABLE_SCHEMA={} AND t.TABLE_NAME IN ({}, {}, {}, {})",
                 text_literal(&names.schema),
                 text_literal(&names.ghost),
                 text_literal(&names.old),
-                text_literal(&names.changelog)
+                text_literal(&names.changelog),
+                text_literal(&names.checkpoint),
             ),
         )
         .await?;
     let leftover = |row: usize| Leftover {
         name: text(&answer, row, 0),
         comment: text(&answer, row, 1),
+        first_column: text(&answer, row, 2),
     };
     Ok((0..answer.rows.len()).map(leftover).collect())
 }

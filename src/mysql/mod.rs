@@ -3,9 +3,11 @@
 pub mod address;
 pub mod binlog;
 pub mod classify;
+mod helper_rows;
 pub mod inspect;
 pub mod keys;
 pub mod place;
+mod saved;
 pub mod session;
 pub mod tls;
 pub mod triggers;

@@ -3,7 +3,8 @@
 use super::alter::Alter;
 use super::inspection::{ForeignKey, Inspection, Log, Version, same_name};
 use super::names::Names;
-use super::{Companions, Refusal, Wishes, constraints, topology};
+use super::saved::{self, Saved};
+use super::{Companions, Earlier, Refusal, Wishes, constraints, topology};
 
 /// Oldest MySQL: 8.0.19 has the VALUES statement (manual, "VALUES Statement"), SKIP LOCKED
 /// (8.0.1) and RENAME under LOCK TABLES (8.0.13).
@@ -54,7 +55,13 @@ pub(super) fn run(
 
 /// With `--force-table-names` a helper could get the original's own name.
 fn distinct_names(_: &Inspection, _: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {
-    let all = [&names.original, &names.ghost, &names.old, &names.changelog];
+    let all = [
+        &names.original,
+        &names.ghost,
+        &names.old,
+        &names.changelog,
+        &names.checkpoint,
+    ];
     let twice = all.iter().enumerate().find(|(position, name)| {
         all.iter()
             .skip(position + 1)
@@ -359,23 +366,37 @@ fn constraints(facts: &Inspection, alter: &Alter, names: &Names, _: &Wishes) -> 
 
 fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    let foreign = facts.leftovers.iter().find(|leftover| {
-        same_name(&leftover.name, &names.changelog)
-            && !["tableshift changelog", "gh-ost changelog"].contains(&leftover.comment.as_str())
-    });
-    if foreign.is_some() {
+    let found = |name: &str| {
+        let mut found = facts.leftovers.iter();
+        found.find(|leftover| same_name(&leftover.name, name))
+    };
+    let foreign = [
+        found(&names.changelog).filter(|table| {
+            !["tableshift changelog", "gh-ost changelog"].contains(&table.comment.as_str())
+        }),
+        found(&names.checkpoint).filter(|table| {
+            !table.comment.starts_with(saved::COMMENT) && table.first_column != "gh_ost_chk_id"
+        }),
+    ];
+    for table in foreign.into_iter().flatten() {
         refusals.push(Refusal::new(
             format!(
                 "table `{}`.`{}` is not one of ours",
-                names.schema, names.changelog
+                names.schema, table.name
             ),
             "rename it, or choose other helper names with --force-table-names",
         ));
     }
+    let resumable = facts.saved.as_ref().is_some_and(Saved::resumable);
+    let dropped = wishes.earlier == Earlier::Dropped;
+    // Whose ghost it is is told by the checkpoint table, which is made before it. Without a checkpoint in
+    // it the ghost isn't worth asking for.
+    let ghost_is_ours = facts.saved.is_some();
+    let worthless = facts.saved.as_ref().is_some_and(Saved::worthless);
     for (name, allowed, flag) in [
         (
             &names.ghost,
-            wishes.drop_ghost_first,
+            wishes.drop_ghost_first || dropped && ghost_is_ours || worthless,
             "--initially-drop-ghost-table",
         ),
         (
@@ -384,28 +405,27 @@ fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> V
             "--initially-drop-old-table",
         ),
     ] {
-        let ghost_in_the_way = name == &names.ghost && allowed && !wishes.execute;
-        let there = facts
-            .leftovers
-            .iter()
-            .any(|leftover| same_name(&leftover.name, name));
-        if there && ghost_in_the_way {
+        if found(name).is_none() || name == &names.ghost && resumable && !allowed {
+            continue;
+        }
+        if name == &names.ghost && allowed && !wishes.execute {
             refusals.push(Refusal::new(
                 format!("table `{}`.`{name}` already exists", names.schema),
                 "without --execute nothing is dropped: drop it for a trial, or add --execute",
             ));
         }
-        if !allowed
-            && facts
-                .leftovers
-                .iter()
-                .any(|leftover| same_name(&leftover.name, name))
-        {
+        if !allowed {
             refusals.push(Refusal::new(
                 format!("table `{}`.`{name}` already exists", names.schema),
                 format!("drop or rename it, or have it dropped with {flag}"),
             ));
         }
+    }
+    if wishes.earlier == Earlier::Required && !resumable {
+        refusals.push(Refusal::new(
+            "--resume: no earlier run of this table can be continued",
+            "leave the flag out to begin anew",
+        ));
     }
     refusals
 }

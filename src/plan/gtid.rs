@@ -56,6 +56,16 @@ impl GtidSet {
         Some(set)
     }
 
+    /// Of this server's own transactions it has all from the first to the last one in it.
+    #[must_use]
+    pub fn is_whole_of(&self, uuid: &str) -> bool {
+        let Some(uuid) = parse_uuid(uuid) else {
+            return false;
+        };
+        let mut of_server = self.0.iter().filter(|(origin, _)| origin.uuid == uuid);
+        of_server.all(|(_, ranges)| matches!(ranges.as_slice(), [(1, _)]))
+    }
+
     /// Takes a transaction in.
     pub fn add(&mut self, gtid: &Gtid) {
         self.add_range(gtid.origin.clone(), gtid.number, gtid.number);
@@ -133,6 +143,18 @@ fn shown_uuid(uuid: [u8; 16]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hole_in_a_server_s_transactions_is_seen() {
+        let one = "00000000-0000-0000-0000-000000000001";
+        let two = "00000000-0000-0000-0000-000000000002";
+        let set = |text: &str| GtidSet::parse(text).expect("a set");
+        assert!(set(&format!("{one}:1-9,{two}:5-6")).is_whole_of(one));
+        assert!(!set(&format!("{one}:1-4:6-9")).is_whole_of(one));
+        assert!(!set(&format!("{one}:2-9")).is_whole_of(one));
+        assert!(!set(&format!("{one}:1-9:tag:2")).is_whole_of(one));
+        assert!(!set("").is_whole_of("no uuid"));
+    }
 
     const A: &str = "6eb68842-e7d5-11f1-8c2e-02fc00000001";
     const B: &str = "6eb68842-e7d5-11f1-8c2e-02fc00000002";

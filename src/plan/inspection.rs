@@ -2,6 +2,8 @@
 //!
 //! Filled by `mysql::inspect`, read by the checks and by [`super::make`].
 
+use super::saved::Saved;
+
 /// Version of a MySQL server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Version {
@@ -288,8 +290,10 @@ pub struct Setting {
 pub struct Leftover {
     /// Its name.
     pub name: String,
-    /// Its comment, by which our own changelogs can be told.
+    /// Its comment, by which our own changelogs and checkpoints can be told.
     pub comment: String,
+    /// Its first column, by which gh-ost's checkpoints can be told.
+    pub first_column: String,
 }
 
 /// Everything that was looked up before the first write.
@@ -311,6 +315,8 @@ pub struct Inspection {
     pub reached_from: Vec<String>,
     /// Helper tables that exist already, of the names this run would use.
     pub leftovers: Vec<Leftover>,
+    /// What an earlier run has left to go on from.
+    pub saved: Option<Saved>,
     /// Names of the schema's CHECK constraints, without those of the ghost and the old table.
     pub check_names: Vec<String>,
     /// Those of an earlier run's old table, free once it is dropped.

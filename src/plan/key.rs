@@ -18,6 +18,12 @@ impl Key {
         Self(bytes.into())
     }
 
+    /// Its bytes, for the checkpoint table.
+    #[must_use]
+    pub fn encoded(&self) -> &[u8] {
+        &self.0
+    }
+
     /// The length of the encoded key in bytes, for accounting memory.
     #[must_use]
     pub fn size(&self) -> usize {

@@ -16,6 +16,7 @@ pub mod key;
 pub mod leftovers;
 pub mod names;
 pub mod privileges;
+pub mod saved;
 pub mod shown;
 pub mod statement;
 mod time_zone;
@@ -60,6 +61,8 @@ pub struct Wishes {
     pub drop_ghost_first: bool,
     /// `--initially-drop-old-table`.
     pub drop_old_first: bool,
+    /// What is done about an earlier run that can be continued.
+    pub earlier: Earlier,
     /// `--skip-strict-mode`.
     pub misfits: Misfits,
     /// `--allow-zero-in-date`.
@@ -72,6 +75,18 @@ pub struct Wishes {
     pub triggers: Companions,
     /// `--discard-foreign-keys`: what becomes of its own foreign keys.
     pub foreign_keys: Companions,
+}
+
+/// What is done about an earlier run that can be continued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Earlier {
+    /// It is continued, if there is one.
+    #[default]
+    Continued,
+    /// `--resume`: it is continued, and there has to be one.
+    Required,
+    /// `--no-resume`: what it has left is dropped.
+    Dropped,
 }
 
 /// What becomes of things that hang on the table and don't move by themselves.

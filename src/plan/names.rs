@@ -16,6 +16,8 @@ pub struct Names {
     pub old: String,
     /// Markers, heartbeats and states.
     pub changelog: String,
+    /// Where the run writes down how far it is.
+    pub checkpoint: String,
 }
 
 impl Names {
@@ -34,6 +36,7 @@ impl Names {
             ghost: helper(base, "_gho"),
             old,
             changelog: helper(base, "_ghc"),
+            checkpoint: helper(base, "_ghk"),
         }
     }
 
@@ -106,7 +109,13 @@ mod tests {
         );
         assert_ne!(one.ghost, other.ghost);
         assert_ne!(one.advisory_lock(), other.advisory_lock());
-        for name in [&one.ghost, &one.old, &one.changelog, &one.advisory_lock()] {
+        for name in [
+            &one.ghost,
+            &one.old,
+            &one.changelog,
+            &one.checkpoint,
+            &one.advisory_lock(),
+        ] {
             assert!(name.chars().count() <= 64, "{name}");
         }
     }

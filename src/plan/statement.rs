@@ -13,7 +13,7 @@ pub enum Meaning {
     Harmless,
     /// The transaction is complete (tables of engines without transactions end so).
     Commit,
-    /// It may concern the original, the ghost or the changelog: what it does, in a few words.
+    /// It may concern the original or a helper table: what it does, in a few words.
     Fatal(String),
 }
 
@@ -72,7 +72,12 @@ pub fn judge(text: &str, schema: &str, names: &Names, reach: Reach, token: &str)
         return Meaning::Harmless;
     }
     let created = created_table(&words);
-    for ours in [&names.original, &names.ghost, &names.changelog] {
+    for ours in [
+        &names.original,
+        &names.ghost,
+        &names.changelog,
+        &names.checkpoint,
+    ] {
         if mentions(created.unwrap_or(&words), schema, &names.schema, ours) {
             return Meaning::Fatal(format!(
                 "another session ran {verb} on `{}`.`{ours}`",

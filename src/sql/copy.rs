@@ -6,6 +6,22 @@ use crate::core::copy::Locking;
 use crate::plan::key::KeyError;
 
 impl Sql {
+    /// The statement that copies the whole table: it has every expression and both tables.
+    ///
+    /// # Errors
+    /// Never, because there are no boundaries.
+    pub fn fingerprint(&self) -> Result<String, KeyError> {
+        let whole = Chunk {
+            id: 0,
+            after: None,
+            upto: None,
+            common_columns: 0,
+        };
+        let copy = self.copy_chunk(&whole, Locking::NoWait)?;
+        let pairs = self.missing_in_chunk(&whole)?;
+        Ok(format!("{}\n{}", copy.text, pairs.text))
+    }
+
     /// Copies the rows of a chunk that aren't in the ghost yet.
     ///
     /// The row count of the answer's info text is the number of rows read, the affected rows are

@@ -5,6 +5,8 @@ use crate::plan::constraints::Check;
 use crate::plan::names::Names;
 use crate::plan::unique_key::Term;
 
+/// Changelog row of the markers, gh-ost's state row.
+pub const MARKER_ROW: u64 = 2;
 /// Hint of the changelog row that carries markers; the state row of gh-ost.
 pub const HINT_MARKER: &str = "state";
 /// Hint of the changelog row that carries heartbeats.

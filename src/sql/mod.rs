@@ -4,6 +4,7 @@
 //! (see [`crate::plan::key::write_literal`]) and numbers. No base table has an alias, because the
 //! same statements run under LOCK TABLES, where an alias would need a lock of its own.
 
+pub mod checkpoint;
 pub mod copy;
 pub mod cutover;
 pub mod helpers;
