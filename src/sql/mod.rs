@@ -7,6 +7,7 @@
 pub mod copy;
 pub mod cutover;
 pub mod helpers;
+pub mod history;
 pub mod leftovers;
 pub mod range;
 pub mod refresh;
