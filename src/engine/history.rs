@@ -118,7 +118,7 @@ impl History {
         let mut history = Self {
             address: address.clone(),
             schema,
-            run: run(config, names, &address.token, Kind::Instant, (clock, 0)),
+            run: run(config, names, &address.token, Kind::Altered, (clock, 0)),
             reporter: reporter.clone(),
             told: false,
         };
@@ -168,7 +168,7 @@ impl History {
             ..usual("history", String::new())
         };
         let mut session = Session::open(&self.address, setup).await?;
-        let prepared = ending.is_some() && !self.told && self.run.kind != Kind::Instant;
+        let prepared = ending.is_some() && !self.told && self.run.kind != Kind::Altered;
         if !prepared {
             self.prepare(&mut session).await?;
         }

@@ -52,7 +52,7 @@ pub enum Kind {
     /// Copied and swapped.
     Migrate,
     /// The original was altered instantly.
-    Instant,
+    Altered,
     /// `--test-on-replica`: copied, not swapped.
     Test,
 }
@@ -63,7 +63,7 @@ impl Kind {
     pub fn word(self) -> &'static str {
         match self {
             Self::Migrate => "migrate",
-            Self::Instant => "instant",
+            Self::Altered => "instant",
             Self::Test => "test",
         }
     }
