@@ -235,6 +235,60 @@ async fn an_instant_change_is_recorded_as_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_comes_after_the_swap_is_recorded_too() {
+    let server = shared();
+    let mut conn = schema(server, "leftover", 10).await;
+    let mut command = migration(server, "leftover", ALTER, &[]);
+    command.env(
+        "TABLESHIFT_FAULTS",
+        "drop a helper table@main:error=1205:1+",
+    );
+    assert_code(&run(command), 7, &[]);
+    let row: (String, u8, String) =
+        mysql_async::from_row(only(&mut conn, "result, exit_code, reason").await);
+    let reason = "the helper tables could not all be dropped";
+    assert_eq!(row, ("completed".into(), 7, reason.into()));
+
+    let mut conn = schema(server, "hook", 10).await;
+    let folder = std::env::temp_dir().join(format!("tableshift-{}-hooks", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let hook = folder.join("gh-ost-on-success");
+    std::fs::write(&hook, "#!/bin/sh\nexit 3\n").expect("a hook");
+    let mode = Command::new("chmod").arg("+x").arg(&hook).status();
+    assert!(mode.expect("chmod").success());
+    let flag = format!("--hooks-path={}", folder.display());
+    assert_code(&run(migration(server, "hook", ALTER, &[&flag])), 7, &[]);
+    let row: (String, u8, bool) =
+        mysql_async::from_row(only(&mut conn, "result, exit_code, reason LIKE '%hook%'").await);
+    assert_eq!(row, ("completed".into(), 7, true));
+    std::fs::remove_dir_all(&folder).expect("the folder");
+}
+
+/// The table is made and written to in the very schema whose changes are followed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_passes_over_what_others_record_meanwhile() {
+    let server = shared();
+    let mut conn = schema(server, "meanwhile", 50).await;
+    execute(
+        &mut conn,
+        &["CREATE TABLE u LIKE t", "CREATE DATABASE elsewhere"],
+    )
+    .await;
+    let running = Running::start(server, "meanwhile", &["--history-schema=elsewhere"]);
+    running.copied(&mut conn, 50).await;
+    assert!(!has_history(&mut conn).await);
+    let mut other = tableshift_command(server, "meanwhile", "u", ALTER);
+    other.arg("--execute");
+    assert_done(&run(other));
+    assert!(has_history(&mut conn).await);
+    execute(&mut conn, &["DELETE FROM _tableshift_history"]).await;
+    running.release();
+    assert_done(&running.end());
+    let shown = listed(server, &["--history-schema=elsewhere"]);
+    assert!(shown.contains("meanwhile.t"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_list_is_newest_first_and_can_be_narrowed() {
     let server = Server::start(&[]);
     let mut conn = schema(&server, "one", 10).await;
@@ -523,4 +577,13 @@ async fn replicas_go_on_replicating() {
     caught_up(&mut conn, &mut on_replica).await;
     let both: Vec<(String, String)> = on_replica.query(there).await.expect("the history");
     assert_eq!(both, [alone, only_one].concat());
+    assert_done(&run(migration(
+        &replica,
+        "twice",
+        "FORCE",
+        &["--test-on-replica"],
+    )));
+    let last = format!("{there} DESC LIMIT 1");
+    let rehearsed: Vec<(String, String)> = on_replica.query(last).await.expect("the history");
+    assert_eq!(rehearsed, [("test".into(), "completed".into())]);
 }
