@@ -84,6 +84,8 @@ pub struct Config {
     pub level: Level,
     /// Form of log lines.
     pub format: Format,
+    /// Schema in which the run is recorded, if it is.
+    pub history: Option<String>,
     /// Flags that were accepted without effect, each with the reason.
     pub notes: Vec<String>,
 }
@@ -109,6 +111,19 @@ pub struct Cleanup {
     pub yes: bool,
     /// Drop old tables as well.
     pub old_tables: bool,
+}
+
+/// What `tableshift history` is asked for; schema and table of the configuration may be empty for all.
+#[derive(Clone)]
+pub struct Listing {
+    /// Where to look.
+    pub config: Config,
+    /// The only schema whose history is read.
+    pub schema: Option<String>,
+    /// Most runs that are listed; 0 for all.
+    pub limit: usize,
+    /// The form of the list.
+    pub format: Format,
 }
 
 /// How connections are protected.

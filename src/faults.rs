@@ -24,7 +24,7 @@ use mysql_async::{Error, IoError, ServerError};
 
 /// Every point, by the role of the connection it stands on. A statement that isn't here is a panic,
 /// so none can be forgotten; the test walks the whole list.
-pub const POINTS: [(&str, &[&str]); 15] = [
+pub const POINTS: [(&str, &[&str]); 17] = [
     (
         "main",
         &[
@@ -228,6 +228,31 @@ pub const POINTS: [(&str, &[&str]); 15] = [
             "take the advisory lock",
             "give the advisory lock back",
             "drop a helper table",
+        ],
+    ),
+    (
+        "history",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "read the account",
+            "read the account's privileges",
+            "look for the history",
+            "enter the history's schema",
+            "create the history",
+            "mark interrupted runs",
+            "record the run",
+            "record the end of the run",
+        ],
+    ),
+    (
+        "listing",
+        &[
+            "connect",
+            "set the session up",
+            "look for the history",
+            "read the history",
         ],
     ),
     // Sessions that a test opens by itself.

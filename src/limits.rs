@@ -193,6 +193,15 @@ pub const REPLICA_DISCOVERY: Duration = Duration::from_secs(10);
 pub const REPLICA_GONE: Duration = Duration::from_secs(60);
 /// Bytes of an HTTP answer that are read for its first line.
 pub const HTTP_ANSWER_BYTES: usize = 4_096;
+/// Time that recording a run may take, at its start and at its end, all attempts together: a history is
+/// worth a few seconds of waiting, not more.
+pub const HISTORY_WAIT: Duration = Duration::from_secs(10);
+/// Time that one of its statements may take; then its connection is thrown away.
+pub const HISTORY_STATEMENT: Duration = Duration::from_secs(3);
+/// Seconds that the server lets it wait for a metadata lock.
+pub const HISTORY_LOCK_SECONDS: u32 = 2;
+/// Times that it is tried, each time on a new connection.
+pub const HISTORY_TRIES: u32 = 3;
 /// Time a clean stop may take before the process ends anyway.
 pub const STOP_WAIT: Duration = Duration::from_secs(20);
 /// Keys that a message shows: enough to see what they have in common.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tableshift::cli::terminal::ask_password;
 use tableshift::cli::{Asked, problems_text, read};
-use tableshift::config::{Cleanup, Config};
+use tableshift::config::{Cleanup, Config, Listing};
 use tableshift::control::client;
 use tableshift::engine;
 use tableshift::error::exit;
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         },
         Asked::Run(config) => run(*config),
         Asked::CleanUp(wanted) => clean_up(*wanted),
+        Asked::List(wanted) => list(*wanted),
     }
 }
 
@@ -47,13 +48,29 @@ fn ended(end: anyhow::Result<u8>) -> ExitCode {
 }
 
 fn clean_up(mut wanted: Cleanup) -> ExitCode {
-    if wanted.config.ask_password {
-        match ask_password() {
-            Ok(password) => wanted.config.password = password,
-            Err(problem) => return wrong(&problems_text(&[problem])),
-        }
+    match asked_for(&mut wanted.config) {
+        Ok(()) => ended(engine::cleanup::run(&wanted, std::io::stdout())),
+        Err(problem) => wrong(&problem),
     }
-    ended(engine::cleanup::run(&wanted, std::io::stdout()))
+}
+
+fn list(mut wanted: Listing) -> ExitCode {
+    match asked_for(&mut wanted.config) {
+        Ok(()) => ended(engine::listing::run(
+            &wanted,
+            std::io::stdout(),
+            std::io::stderr(),
+        )),
+        Err(problem) => wrong(&problem),
+    }
+}
+
+/// The password, if it is to be asked for.
+fn asked_for(config: &mut Config) -> Result<(), String> {
+    if config.ask_password {
+        config.password = ask_password().map_err(|problem| problems_text(&[problem]))?;
+    }
+    Ok(())
 }
 
 /// The other end of a running migration's socket.

@@ -543,6 +543,21 @@ async fn session(server: &Server) -> tableshift::mysql::session::Session {
     Session::open(&address, setup).await.expect("a session")
 }
 
+/// A server that was restarted counts its connections anew, and the new one may get the earlier one's id.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_with_its_earlier_id_does_not_end_itself() {
+    let server = Server::start(&[]);
+    // Far enough from those that starting the server takes.
+    while server.conn(None).await.id() < 60 {}
+    let mut session = session(&server).await;
+    let id = session.id();
+    server.kill_and_restart();
+    while server.conn(None).await.id() + 1 < id {}
+    session.reopen().await.expect("a connection");
+    assert_eq!(session.id(), id);
+    session.say("look", "DO 1").await.expect("an answer");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_start_barrier_outlasts_a_commit_that_is_logged_but_not_visible() {
     use tableshift::engine::{barrier, clock::Clock};

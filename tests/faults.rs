@@ -80,7 +80,7 @@ async fn everywhere(kind: &str, expected: impl Fn(&str, &str) -> &'static [End])
         let wanted = expected(role, name);
         if wanted.is_empty()
             || ELSEWHERE.contains(&name)
-            || role == "cleanup"
+            || matches!(role, "cleanup" | "listing")
             || (role, name) == ("main", "look for blockers")
         {
             continue;
@@ -147,7 +147,7 @@ fn given_up(role: &str, name: &str) -> &'static [End] {
         | ("control", "analyze the ghost table" | "read who owns the names")
         | ("locker", "shut old snapshots out" | "unlock tables")
         | ("fence", "end a connection")
-        | ("watchdog" | "stream", _) => &[End::Done],
+        | ("watchdog" | "stream" | "history", _) => &[End::Done],
         _ => &[End::Failed],
     }
 }
@@ -158,6 +158,7 @@ fn killed(role: &str, name: &str, after: bool) -> &'static [End] {
         ("locker", "unlock tables")
         | ("main", "drop a helper table" | "ask which server this is")
         | ("control", "read who owns the names")
+        | ("history", "record the end of the run")
         | ("engine", "decided") => &[End::KilledAfterSwap],
         // Reached where the server hasn't noticed a loss yet, at the latest in the end.
         ("fence", "end a connection") => &[End::Killed, End::KilledAfterSwap],

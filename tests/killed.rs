@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};
+use support::running::tables;
 use support::server::Server;
 use support::{tableshift_command, wait_until};
 use tableshift::mysql::session::mark_of_table;
@@ -98,10 +99,6 @@ async fn assert_exact(conn: &mut Conn, when: &str) {
     let wrong: Vec<_> = ours.iter().filter(|row| !truth.contains(row)).collect();
     assert_eq!(ours.len(), truth.len(), "{when}");
     assert!(wrong.is_empty(), "{when}: {wrong:?}");
-}
-
-async fn tables(conn: &mut Conn) -> Vec<String> {
-    conn.query("SHOW TABLES").await.expect("tables")
 }
 
 fn file(name: &str) -> PathBuf {

@@ -27,7 +27,8 @@ async fn table(conn: &mut Conn, name: &str, marker: i32) {
 
 async fn tables(conn: &mut Conn) -> Vec<String> {
     conn.query(
-        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'long' ORDER BY 1",
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'long' AND table_name <> \
+         '_tableshift_history' ORDER BY 1",
     )
     .await
     .expect("the catalogue")

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use support::running::tables;
 use support::server::Server;
 use support::{tableshift_command, wait_until};
 
@@ -88,10 +89,6 @@ async fn content(conn: &mut Conn) -> Vec<(i32, i32, u64)> {
     conn.query("SELECT id, v, CRC32(filler) FROM t ORDER BY id")
         .await
         .expect("the table's rows")
-}
-
-async fn tables(conn: &mut Conn) -> Vec<String> {
-    conn.query("SHOW TABLES").await.expect("tables")
 }
 
 fn file(name: &str) -> PathBuf {

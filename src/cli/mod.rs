@@ -6,6 +6,7 @@
 pub mod conf;
 pub mod flags;
 pub mod help;
+mod history;
 pub mod option_file;
 mod read;
 mod table;
@@ -16,7 +17,7 @@ pub(crate) use read::{parse_address, parse_thresholds};
 
 use clap::{Arg, ArgAction, Command};
 
-use crate::config::{Cleanup, Config};
+use crate::config::{Cleanup, Config, Listing};
 use flags::{Effect, Flag, GROUPS, Kind};
 
 /// What to do after the command line was read.
@@ -25,6 +26,8 @@ pub enum Asked {
     Run(Box<Config>),
     /// Look for what runs have left.
     CleanUp(Box<Cleanup>),
+    /// List the runs that were recorded.
+    List(Box<Listing>),
     /// Print this to stdout and end with 0.
     Print(String),
     /// Print this to stderr and end with the usage code.
@@ -46,6 +49,7 @@ pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
     match arguments.first().map(String::as_str) {
         Some("completions") => return completions(arguments.get(1..).unwrap_or_default()),
         Some("man") => return man(),
+        Some("history") => return history::read(arguments.get(1..).unwrap_or_default()),
         Some("cleanup") => return tidy::read(arguments.get(1..).unwrap_or_default()),
         _ => {}
     }
@@ -212,14 +216,14 @@ mod tests {
         match asked(arguments) {
             Asked::Run(config) => *config,
             Asked::Print(text) | Asked::Wrong(text) => panic!("{text}"),
-            Asked::CleanUp(_) => panic!("not a run"),
+            Asked::CleanUp(_) | Asked::List(_) => panic!("not a run"),
         }
     }
 
     fn refused(arguments: &[&str]) -> String {
         match asked(arguments) {
             Asked::Wrong(text) => text,
-            Asked::Run(_) | Asked::Print(_) | Asked::CleanUp(_) => {
+            Asked::Run(_) | Asked::Print(_) | Asked::CleanUp(_) | Asked::List(_) => {
                 panic!("accepted: {arguments:?}")
             }
         }
@@ -383,11 +387,26 @@ mod tests {
             (&["--force-cut-over-after=60"], "--force-cut-over-after"),
             (&["--cut-over-window=2-4 UTC"], "--cut-over-window: \"2-4\""),
             (&["--concurrent-rowcount=false", "--execute=2"], "--execute"),
+            (
+                &["--no-history", "--history-schema=ops"],
+                "--history-schema and --no-history are mutually exclusive",
+            ),
         ] {
             let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();
             let text = refused(&arguments);
             assert!(text.contains(words), "{words} in {text}");
         }
+    }
+
+    #[test]
+    fn runs_are_recorded_in_their_table_s_schema_unless_told_otherwise() {
+        let schema = |flags: &[&str]| {
+            let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();
+            running(&arguments).history
+        };
+        assert_eq!(schema(&[]), Some("d".into()));
+        assert_eq!(schema(&["--history-schema=ops"]), Some("ops".into()));
+        assert_eq!(schema(&["--no-history"]), None);
     }
 
     #[test]

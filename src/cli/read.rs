@@ -67,11 +67,12 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// The configuration of a command that only connects and names a schema and a table, if any.
+    /// The configuration of a command that only connects and names a schema and a table, if any; `own` are
+    /// the flags of a migration that it has besides.
     ///
     /// # Errors
     /// Every problem.
-    pub(super) fn connection(&self) -> Result<Config, Vec<String>> {
+    pub(super) fn connection(&self, own: &[&str]) -> Result<Config, Vec<String>> {
         self.values_fit();
         self.not_yet();
         self.contradictions();
@@ -79,6 +80,7 @@ impl<'a> Given<'a> {
             let server = flags::GROUPS.first().map_or(&[][..], |group| group.flags);
             server.iter().any(|other| other.name == flag.name)
                 || matches!(flag.name, "database" | "table")
+                || own.contains(&flag.name)
         };
         for flag in flags::all().filter(|flag| self.was_given(flag.name) && !connecting(flag)) {
             self.problem(format!("--{} is no flag of this command", flag.name));
@@ -116,7 +118,7 @@ impl<'a> Given<'a> {
         value.cloned().unwrap_or_default()
     }
 
-    fn optional(&self, name: &str) -> Option<String> {
+    pub(super) fn optional(&self, name: &str) -> Option<String> {
         Some(self.text(name)).filter(|text| !text.is_empty())
     }
 
@@ -401,10 +403,27 @@ impl<'a> Given<'a> {
                 "json" => Format::Json,
                 _ => Format::Text,
             },
+            history: self.history(&database),
             notes: self.notes(),
             database,
             table,
         }
+    }
+
+    fn history(&self, database: &str) -> Option<String> {
+        let schema = self.optional("history-schema");
+        if let Some(schema) = schema.as_deref().filter(|name| name.chars().count() > 64) {
+            self.problem(format!(
+                "--history-schema: {schema} is longer than 64 characters"
+            ));
+        }
+        if self.is_on("no-history") {
+            if schema.is_some() {
+                self.problem("--history-schema and --no-history are mutually exclusive");
+            }
+            return None;
+        }
+        Some(schema.unwrap_or_else(|| database.to_owned()))
     }
 
     fn wishes(&self) -> Wishes {

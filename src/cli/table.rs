@@ -764,6 +764,19 @@ pub const GROUPS: [Group; 10] = [
                 },
                 "text or json; json gives one object a line, with the keys time, level and message.",
             ),
+            more(
+                text(
+                    "history-schema",
+                    "",
+                    "Schema of the history of runs (_tableshift_history)",
+                ),
+                "By default the table's own. Must exist; the table is made when it is first needed. Needs \
+                 CREATE, INSERT, SELECT, UPDATE on that table. Not in gh-ost.",
+            ),
+            more(
+                switch("no-history", "Don't record the run in the history"),
+                "Otherwise one row says what was done, when, by whom, and how it ended. Not in gh-ost.",
+            ),
             nothing(
                 switch("stack", "Stack traces with errors"),
                 "errors say what to do next",

@@ -33,7 +33,7 @@ pub(super) fn read(arguments: &[String]) -> Asked {
     if matches.get_flag("h") || matches.get_flag("help") {
         return Asked::Print(HELP.into());
     }
-    match Given::new(&matches).connection() {
+    match Given::new(&matches).connection(&[]) {
         Ok(config) => Asked::CleanUp(Box::new(Cleanup {
             config,
             yes: matches.get_flag("yes"),
@@ -60,7 +60,9 @@ mod tests {
                 assert_eq!(wanted.config.database, "shop");
                 assert!(!wanted.old_tables);
             }
-            Asked::Run(_) | Asked::Print(_) | Asked::Wrong(_) => panic!("not understood"),
+            Asked::Run(_) | Asked::Print(_) | Asked::Wrong(_) | Asked::List(_) => {
+                panic!("not understood")
+            }
         }
         for (arguments, words) in [
             (&["--execute"][..], "--execute is no flag of this command"),
@@ -68,7 +70,9 @@ mod tests {
         ] {
             match asked(arguments) {
                 Asked::Wrong(text) => assert!(text.contains(words), "{text}"),
-                Asked::Run(_) | Asked::Print(_) | Asked::CleanUp(_) => panic!("{arguments:?}"),
+                Asked::Run(_) | Asked::Print(_) | Asked::CleanUp(_) | Asked::List(_) => {
+                    panic!("{arguments:?}")
+                }
             }
         }
     }

@@ -11,6 +11,20 @@ use crate::report::Reporter;
 use crate::sql::helpers::{drop_old_hint, drop_table};
 use crate::sql::text_literal;
 
+/// What an ending leaves, if nothing goes wrong with the clean-up.
+pub(super) fn expected(outcome: &Outcome, kept: bool) -> Left {
+    let resumable = match outcome {
+        Outcome::Stopped => kept,
+        Outcome::Failed(failure) => kept && !failure.for_good,
+        Outcome::Completed | Outcome::Mismatch(_) | Outcome::Unknown => false,
+    };
+    if resumable {
+        Left::State
+    } else {
+        Left::Nothing
+    }
+}
+
 /// Drops what this ending makes superfluous, and tells what is left. `kept` says that there is a checkpoint
 /// to go on from.
 pub(super) async fn clean(
@@ -20,12 +34,7 @@ pub(super) async fn clean(
     (outcome, kept): (&Outcome, bool),
     reporter: &Reporter,
 ) -> Left {
-    let resumable = match outcome {
-        Outcome::Stopped => kept,
-        Outcome::Failed(failure) => kept && !failure.for_good,
-        Outcome::Completed | Outcome::Mismatch(_) | Outcome::Unknown => false,
-    };
-    if resumable {
+    if expected(outcome, kept) == Left::State {
         return Left::State;
     }
     let left_over = match outcome {

@@ -160,10 +160,11 @@ fn of_table(base: &str, table: &str) -> bool {
     table.is_empty() || stamped || ghost(table) == format!("_{base}_gho")
 }
 
-/// Marks of all connections of this program; other runs of `cleanup` are none.
+/// Marks of all connections of this program; those of `cleanup` and `history` are none.
 async fn marks(session: &mut Session) -> Result<Vec<String>, Fault> {
-    let statement =
-        format!("SELECT /* tableshift */ DISTINCT mark FROM {MARKS} WHERE mark<>'cleanup'");
+    let statement = format!(
+        "SELECT /* tableshift */ DISTINCT mark FROM {MARKS} WHERE mark NOT IN ('cleanup', 'history')"
+    );
     let answer = session.say("look for runs", &statement).await?;
     let rows = 0..answer.rows.len();
     Ok(rows.filter_map(|row| answer.text(row, 0)).collect())

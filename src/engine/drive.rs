@@ -37,6 +37,7 @@ use crate::mysql::inspect::{self, Counted};
 use crate::mysql::place::Position;
 use crate::mysql::session::{Address, Session, Setup, mark_of_table};
 use crate::plan::Plan;
+use crate::plan::history::Figures;
 use crate::plan::inspection::Server;
 use crate::plan::saved::Progress;
 use crate::report::{Reporter, Snapshot};
@@ -106,12 +107,12 @@ pub(super) async fn drive(
     run: Run<'_>,
     surface: Surface,
     (wishes, mut wish_queue): Wishes,
-) -> Result<Outcome, Fault> {
+) -> Result<(Outcome, Figures), Fault> {
     let (done, mut results) = mpsc::channel(64);
     let begun = tokio::select! {
         begun = begin(&run, (done, wishes.clone()), surface.hooks.clone()) => begun?,
         // A replica may have to be waited for; nothing was copied yet.
-        () = stopped(&mut wish_queue, run.reporter) => return Ok(Outcome::Stopped),
+        () = stopped(&mut wish_queue, run.reporter) => return Ok((Outcome::Stopped, Figures::default())),
     };
     let (mut crew, mut deliveries, position) = begun;
     let plan = Arc::clone(&run.plan);
@@ -147,7 +148,10 @@ pub(super) async fn drive(
         let events = tokio::select! {
             result = results.recv() => match result.map(|(who, event)| crew.freed(who, event)) {
                 // A postpone or throttle file may have appeared while the lock was waited for.
-                Some(Event::Locked) => console.look().into_iter().chain([Event::Locked]).collect(),
+                Some(Event::Locked) => {
+                    watch.locked();
+                    console.look().into_iter().chain([Event::Locked]).collect()
+                }
                 event => event.into_iter().collect(),
             },
             delivery = deliveries.recv(), if core.wants_changes() => {
@@ -184,7 +188,7 @@ pub(super) async fn drive(
     }
     drop((deliveries, results, wish_queue));
     crew.disband(console, reporter).await;
-    Ok(outcome)
+    Ok((outcome, watch.figures(core.counters())))
 }
 
 fn parts(run: &Run<'_>, surface: Surface, crew: &Crew, chunk_rows_max: u64) -> Parts {
@@ -649,6 +653,9 @@ struct Watch {
     copy_ms: u64,
     copy_done: bool,
     cut_over_ms: u64,
+    /// Since when the tables are locked, and how long they were in earlier attempts.
+    locked_since_ms: Option<u64>,
+    locked_ms: u64,
     shown_ms: u64,
     next_hint_ms: u64,
     /// The replica that is followed, if it is one.
@@ -672,6 +679,8 @@ impl Watch {
             copy_ms: 0,
             copy_done: false,
             cut_over_ms: 0,
+            locked_since_ms: None,
+            locked_ms: 0,
             shown_ms: 0,
             next_hint_ms: 0,
             behind: run.route.followed.as_ref().map(|_| Behind::new(lag_max)),
@@ -755,11 +764,32 @@ impl Watch {
                 "verified rows={} chunks={} seconds={seconds}",
                 counters.rows_verified, counters.chunks_verified
             )),
-            Stage::CutOver => self.cut_over_ms = now - self.stage_since_ms,
+            Stage::CutOver => {
+                self.cut_over_ms = now - self.stage_since_ms;
+                self.locked_ms += self.locked_since_ms.take().map_or(0, |since| now - since);
+            }
             Stage::Barrier | Stage::Postponed | Stage::Waiting | Stage::Ended => {}
         }
         self.stage = stage;
         self.stage_since_ms = now;
+    }
+
+    /// The tables are locked from now on, until the stage is another one.
+    fn locked(&mut self) {
+        self.locked_since_ms = Some(self.clock.elapsed_ms());
+    }
+
+    /// What the history tells of the run.
+    fn figures(&self, counters: Counters) -> Figures {
+        Figures {
+            rows_copied: counters.rows_copied,
+            keys_refreshed: counters.keys_refreshed,
+            rows_verified: counters.rows_verified,
+            copy_ms: self.copy_ms,
+            locked_ms: self.locked_ms,
+            attempts: counters.attempts,
+            position: self.position.to_string(),
+        }
     }
 
     fn finish(&mut self, core: &Core, console: &Console, outcome: &Outcome, reporter: &Reporter) {

@@ -13,8 +13,10 @@ mod count;
 mod drive;
 mod duplicates;
 mod earlier;
+mod history;
 mod instant;
 mod keeper;
+pub mod listing;
 mod locker;
 mod places;
 mod prepare;
@@ -43,12 +45,14 @@ use crate::core::event::{Failure, Outcome};
 use crate::error::{Left, Report, ended, exit, not_started, refused};
 use crate::limits;
 use crate::mysql::session::{Account, Address, Session, Setup, mark_of_table};
+use crate::plan::history::Figures;
 use crate::plan::inspection::Server;
 use crate::plan::names::Names;
 use crate::plan::{Plan, Refusal, Zone};
 use crate::report::{Level, Reporter};
 use crate::report::{ReportThread, Snapshot};
 use clock::{Clock, stamp, unlike_others};
+use history::History;
 use prepare::Prepared;
 
 /// Why a run ended before its copy began.
@@ -134,10 +138,11 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
     tokio::spawn(signals.watch(wishes.clone(), reactions));
     let mut hooks = hooks(&config, &names, &reporter);
     let mut instant = false;
-    let ended = match begin(&config, &names, &address, &mut hooks, &reporter).await {
+    let mut recorded = None;
+    let begun = begin(&config, &names, (&address, clock), &mut hooks, &reporter).await;
+    let ended = match begun {
         Ok((prepared, _)) if !config.execute => dry_run(prepared, &reporter).await,
         Ok((prepared, sockets)) => {
-            let rehearsed = matches!(config.topology.on_replica, OnReplica::Test { .. });
             let run = Started {
                 config: Arc::clone(&config),
                 prepared,
@@ -145,19 +150,20 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
                 hooks: hooks.clone(),
                 clock,
             };
-            let key = run.prepared.plan.key.columns.clone();
-            let (outcome, left) = migrate(run, &reporter, (wishes, wish_queue)).await;
-            if rehearsed && outcome == Outcome::Completed {
-                reporter.warn(rehearsal::left(&names));
-            }
-            ended(&outcome, &names, &key, left)
+            let end = migrate(run, &reporter, (wishes, wish_queue)).await;
+            recorded.insert(end).report.clone()
         }
         Err(early) => {
             instant = matches!(early, Early::Altered);
             early_report(&early, &names)
         }
     };
+    let code = ended.code;
     let report = with_hooks(ended, instant, hooks.runner, &reporter).await;
+    if let Some(end) = recorded.as_mut().filter(|_| report.code != code) {
+        end.report = report.clone();
+        end.record().await;
+    }
     Ok(tell(&reporter, &report))
 }
 
@@ -212,13 +218,18 @@ fn hooks(config: &Config, names: &Names, reporter: &Reporter) -> Hooked {
 async fn begin(
     config: &Config,
     names: &Names,
-    address: &Address,
+    (address, clock): (&Address, Clock),
     hooks: &mut Hooked,
     reporter: &Reporter,
 ) -> Result<(Prepared, Option<Sockets>), Early> {
     hooks.must(&hooks::Event::Startup).await?;
     let route = topology::find(config, names, address, reporter).await?;
-    let mut prepared = prepare::prepare(config, names, route, reporter).await?;
+    let written = route.written.clone();
+    let prepared = prepare::prepare(config, names, route, reporter).await;
+    if matches!(prepared, Err(Early::Altered)) {
+        History::altered(config, names, &written, clock, reporter).await;
+    }
+    let mut prepared = prepared?;
     hooks.told.facts.applier = told_of(&prepared.server);
     hooks.told.facts.inspector = match &prepared.route.followed {
         Some(followed) => told_of(&followed.server),
@@ -326,11 +337,29 @@ struct Started {
     clock: Clock,
 }
 
+/// How a migration ended, and where that is recorded.
+struct End {
+    outcome: Outcome,
+    report: Report,
+    figures: Figures,
+    history: Option<History>,
+}
+
+impl End {
+    async fn record(&mut self) {
+        if let Some(history) = &mut self.history {
+            history
+                .end(&self.report, &self.outcome, &self.figures)
+                .await;
+        }
+    }
+}
+
 async fn migrate(
     started: Started,
     reporter: &Reporter,
     wishes: (mpsc::Sender<Wish>, mpsc::Receiver<Wish>),
-) -> (Outcome, Left) {
+) -> End {
     let Started {
         config,
         prepared,
@@ -347,6 +376,12 @@ async fn migrate(
     } = prepared;
     let (kept, saved) = watch::channel(resumed.is_some());
     let (names, named) = (plan.names.clone(), Arc::clone(&plan));
+    let address = Address {
+        server_uuid: Some(server.uuid.clone()),
+        ..route.written.clone()
+    };
+    let times = (clock, session.id());
+    let history = History::begin(&config, &names, &address, times, reporter).await;
     step("prepared").await;
     let run = drive::Run {
         config: &config,
@@ -366,17 +401,35 @@ async fn migrate(
         sockets,
     };
     let driven = drive::drive(run, surface, wishes).await;
-    let mut outcome = match driven {
-        Ok(outcome) => outcome,
-        Err(fault) => Outcome::Failed(fault.failure()),
+    let (mut outcome, figures) = match driven {
+        Ok(driven) => driven,
+        Err(fault) => (Outcome::Failed(fault.failure()), Figures::default()),
     };
     step("decided").await;
     if let Outcome::Failed(failure) = &mut outcome {
         duplicates::name_rows(&mut session, &named, failure, reporter).await;
     }
     let kept = *saved.borrow();
+    let told = |left| ended(&outcome, &names, &named.key.columns, left);
+    let mut end = End {
+        report: told(clean::expected(&outcome, kept)),
+        outcome: outcome.clone(),
+        figures,
+        history,
+    };
+    // While the advisory lock is held: the next run on this table must find the end recorded. And before
+    // anything is dropped, which can take long.
+    end.record().await;
     let left = clean::clean(&mut session, &config, &names, (&outcome, kept), reporter).await;
-    (outcome, left)
+    if told(left) != end.report {
+        end.report = told(left);
+        end.record().await;
+    }
+    let rehearsed = matches!(config.topology.on_replica, OnReplica::Test { .. });
+    if rehearsed && outcome == Outcome::Completed {
+        reporter.warn(rehearsal::left(&names));
+    }
+    end
 }
 
 /// Settings of the session that holds the advisory lock and idles for as long as a run takes.

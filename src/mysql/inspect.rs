@@ -634,6 +634,29 @@ pub async fn privileges(
     names: &Names,
     duties: Duties,
 ) -> Result<Privileges, Fault> {
+    let (account, grants, active) = grants(session, &[&names.schema, "performance_schema"]).await?;
+    Ok(Privileges {
+        account,
+        missing: missing(&grants, names, duties),
+        sees_every_schema: grants.sees_every_schema(),
+        idle_roles: grants
+            .roles
+            .iter()
+            .flat_map(|roles| roles.split(','))
+            .filter(|role| !active.contains(*role))
+            .map(str::to_owned)
+            .collect(),
+    })
+}
+
+/// The account, quoted for a GRANT; what it may do with these schemas; and its active roles.
+///
+/// # Errors
+/// When the server doesn't say.
+pub async fn grants(
+    session: &mut Session,
+    schemas: &[&str],
+) -> Result<(String, Grants, String), Fault> {
     let account = session
         .say(
             "read the account",
@@ -662,20 +685,11 @@ pub async fn privileges(
     } else {
         SchemaNames::Patterns
     };
-    let grants = Grants::read(&lines, &[&names.schema, "performance_schema"], meant);
-    let active = roles.unwrap_or_default();
-    Ok(Privileges {
-        account: format!("{}@{}", text_literal(&user), text_literal(&host)),
-        missing: missing(&grants, names, duties),
-        sees_every_schema: grants.sees_every_schema(),
-        idle_roles: grants
-            .roles
-            .iter()
-            .flat_map(|roles| roles.split(','))
-            .filter(|role| !active.contains(*role))
-            .map(str::to_owned)
-            .collect(),
-    })
+    Ok((
+        format!("{}@{}", text_literal(&user), text_literal(&host)),
+        Grants::read(&lines, schemas, meant),
+        roles.unwrap_or_default(),
+    ))
 }
 
 #[cfg(test)]

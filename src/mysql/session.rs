@@ -243,6 +243,9 @@ impl Session {
         let before = self.id;
         self.conn = None;
         let again = match self.connect().await {
+            // The server was restarted and counts anew: the earlier one is gone, and this one would end
+            // itself.
+            Ok(()) if self.id == before => Ok(()),
             // The fence has a connection of its own, which can be lost as well.
             Ok(()) => fence(&self.address, before).await,
             Err(fault) => Err(fault),

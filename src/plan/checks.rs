@@ -4,7 +4,7 @@ use super::alter::Alter;
 use super::inspection::{ForeignKey, Inspection, Log, Version, same_name};
 use super::names::Names;
 use super::saved::{self, Saved};
-use super::{Companions, Earlier, Refusal, Wishes, constraints, topology};
+use super::{Companions, Earlier, Refusal, Wishes, constraints, history, topology};
 
 /// Oldest MySQL: 8.0.19 has the VALUES statement (manual, "VALUES Statement"), SKIP LOCKED
 /// (8.0.1) and RENAME under LOCK TABLES (8.0.13).
@@ -16,8 +16,9 @@ const OLDEST: Version = Version {
 
 type Check = fn(&Inspection, &Alter, &Names, &Wishes) -> Vec<Refusal>;
 
-const CHECKS: [Check; 20] = [
+const CHECKS: [Check; 21] = [
     distinct_names,
+    no_history,
     version,
     packet,
     metadata_locks,
@@ -74,6 +75,20 @@ fn distinct_names(_: &Inspection, _: &Alter, names: &Names, _: &Wishes) -> Vec<R
         )],
         None => vec![],
     }
+}
+
+/// The history can't be written to while it is migrated.
+fn no_history(_: &Inspection, _: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {
+    if !same_name(&names.original, history::TABLE) {
+        return vec![];
+    }
+    vec![Refusal::new(
+        format!(
+            "`{}` is where tableshift records its own runs",
+            names.original
+        ),
+        "it is small: leave it as it is, or rename it away, and a new one is made",
+    )]
 }
 
 fn version(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {

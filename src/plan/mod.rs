@@ -11,6 +11,7 @@ pub mod columns;
 pub mod constraints;
 pub mod conversion;
 pub mod gtid;
+pub mod history;
 pub mod inspection;
 pub mod key;
 pub mod leftovers;

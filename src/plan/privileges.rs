@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::history;
 use super::inspection::same_name;
 use super::names::Names;
 
@@ -235,6 +236,19 @@ pub fn missing(grants: &Grants, names: &Names, duties: Duties) -> Vec<String> {
     missing
 }
 
+/// What recording runs in this schema still needs, as `PRIVILEGES ON table`; the table is made only once.
+#[must_use]
+pub fn missing_for_history(grants: &Grants, schema: &str, exists: bool) -> Option<String> {
+    let needed = ["CREATE", "INSERT", "SELECT", "UPDATE"];
+    let missing: Vec<&str> = needed
+        .into_iter()
+        .skip(usize::from(exists))
+        .filter(|privilege| !grants.on_table(schema, history::TABLE, privilege))
+        .collect();
+    let table = format!("{}.{}", quoted(schema), quoted(history::TABLE));
+    (!missing.is_empty()).then(|| format!("{} ON {table}", missing.join(", ")))
+}
+
 /// Privileges that some table lacks are asked for on the schema, unless only the original lacks them.
 fn missing_for_writes(grants: &Grants, names: &Names, duties: Duties) -> Vec<String> {
     let schema = names.schema.as_str();
@@ -441,6 +455,24 @@ mod tests {
             lacking_as(&lines, SchemaNames::Patterns, more),
             ["TRIGGER ON `shop_1`.*", "PROCESS, CONNECTION_ADMIN ON *.*"]
         );
+    }
+
+    #[test]
+    fn the_history_asks_for_its_own_table_only() {
+        let missing = |lines: &[&str], exists| {
+            let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+            let grants = Grants::read(&lines, &["ops"], SchemaNames::Patterns);
+            missing_for_history(&grants, "ops", exists)
+        };
+        let table = "ON `ops`.`_tableshift_history`";
+        let all = format!("CREATE, INSERT, SELECT, UPDATE {table}");
+        assert_eq!(missing(&[], false), Some(all));
+        assert_eq!(
+            missing(&["GRANT ALL PRIVILEGES ON `ops`.* TO `a`@`%`"], false),
+            None
+        );
+        let some = format!("GRANT INSERT, SELECT {table} TO `a`@`%`");
+        assert_eq!(missing(&[&some], true), Some(format!("UPDATE {table}")));
     }
 
     #[test]

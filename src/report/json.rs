@@ -12,7 +12,7 @@ pub fn object(time: &str, level: &str, message: &str) -> String {
 }
 
 /// Quoted, with what JSON doesn't allow inside quotes escaped.
-fn string(text: &str) -> String {
+pub(super) fn string(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
     for character in text.chars() {

@@ -5,6 +5,7 @@
 
 pub mod bar;
 pub mod hint;
+pub mod history;
 pub mod json;
 pub mod line;
 pub mod time;

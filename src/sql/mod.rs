@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod copy;
 pub mod cutover;
 pub mod helpers;
+pub mod history;
 pub mod leftovers;
 pub mod range;
 pub mod refresh;

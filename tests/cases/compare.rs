@@ -75,9 +75,10 @@ fn exact_text(column: &str, kind: &str) -> String {
     }
 }
 
-/// The table names of a schema.
+/// The table names of a schema, without the history, which stays.
 pub async fn tables(conn: &mut Conn, schema: &str) -> Outcome<Vec<String>> {
-    let query = "SELECT table_name FROM information_schema.tables WHERE table_schema = ?";
+    let query = "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_name \
+                 <> '_tableshift_history'";
     let mut names: Vec<String> = conn.exec(query, (schema,)).await?;
     names.sort();
     Ok(names)

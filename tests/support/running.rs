@@ -41,9 +41,11 @@ pub async fn execute(conn: &mut Conn, statements: &[&str]) {
     }
 }
 
-/// The tables of the connection's schema.
+/// The tables of the connection's schema, without the history (tests/history.rs), which stays.
 pub async fn tables(conn: &mut Conn) -> Vec<String> {
-    conn.query("SHOW TABLES").await.expect("tables")
+    let mut tables: Vec<String> = conn.query("SHOW TABLES").await.expect("tables");
+    tables.retain(|table| table != tableshift::plan::history::TABLE);
+    tables
 }
 
 /// The rows of `t`.
