@@ -10,6 +10,7 @@ pub mod clerk;
 pub mod clock;
 mod console;
 mod count;
+mod crew;
 mod drive;
 mod duplicates;
 mod earlier;
@@ -27,6 +28,7 @@ mod scribe;
 mod throttle;
 mod topology;
 mod triggers;
+mod view;
 pub mod workers;
 
 use std::io::IsTerminal;
