@@ -43,6 +43,8 @@ pub const DIRTY_BYTES_MAX: usize = 32 << 20;
 pub const DIRTY_KEY_OVERHEAD: usize = 80;
 /// Longest time in which a stream that delivers at full speed tells no position.
 pub const POSITION_EVERY: Duration = Duration::from_secs(1);
+/// Time between two checkpoints: what a run that goes on has to do again, against a row written.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 /// Tries to write one checkpoint: the next one comes soon enough.
 pub const CHECKPOINT_TRIES: u32 = 3;
 /// Places in the log that are kept for checkpoints to begin at. They are as many as checkpoints are taken

@@ -271,13 +271,13 @@ mod tests {
     #[test]
     fn all_problems_are_told_at_once() {
         let text = refused(&[
-            "--resume",
+            "--statsd-addr=h:1",
             "--include-triggers",
             "--chunk-size=5",
             "--nice-ratio=x",
         ]);
         for fragment in [
-            "--resume",
+            "--statsd-addr",
             "--include-triggers",
             "--chunk-size",
             "--nice-ratio",
@@ -412,11 +412,11 @@ mod tests {
     #[test]
     fn flags_can_be_checked_without_a_run() {
         assert!(matches!(
-            asked(&["--check-flag", "--assume-rbr"]),
+            asked(&["--check-flag", "--assume-rbr", "--resume"]),
             Asked::Print(_)
         ));
         assert!(matches!(
-            asked(&["--check-flag", "--resume"]),
+            asked(&["--check-flag", "--statsd-addr=h:1"]),
             Asked::Wrong(_)
         ));
     }

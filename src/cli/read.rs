@@ -15,6 +15,7 @@ use crate::config::{
 };
 use crate::control::http::Target;
 use crate::control::window::Window;
+use crate::limits;
 use crate::mysql::address::PASSWORD_BYTES_MAX;
 use crate::mysql::tls;
 use crate::plan::blockers::KillPolicy;
@@ -425,8 +426,9 @@ impl<'a> Given<'a> {
     }
 
     fn checkpoint(&self) -> Option<Duration> {
-        let every = self.seconds("checkpoint-seconds");
-        self.is_on("checkpoint").then_some(every)
+        let every = Self::if_any(self.seconds("checkpoint-seconds"));
+        self.is_on("checkpoint")
+            .then(|| every.unwrap_or(limits::CHECKPOINT_EVERY))
     }
 
     fn wishes(&self) -> Wishes {

@@ -715,11 +715,14 @@ pub const GROUPS: [Group; 10] = [
                  given up after a checkpoint goes on from it when the same command is run again. \
                  --checkpoint=false leaves it out; then an end before the swap drops all helper tables.",
             ),
-            whole(
-                "checkpoint-seconds",
-                "5",
-                (1, 86_400),
-                "Time between two checkpoints",
+            more(
+                whole(
+                    "checkpoint-seconds",
+                    "",
+                    (10, 86_400),
+                    "Time between two checkpoints",
+                ),
+                "In seconds; 5 unless it is given.",
             ),
             more(
                 switch("resume", "Go on from the last checkpoint, or refuse to run"),
@@ -727,10 +730,7 @@ pub const GROUPS: [Group; 10] = [
                  isn't.",
             ),
             more(
-                switch(
-                    "no-resume",
-                    "Begin anew even if an earlier run could be continued",
-                ),
+                switch("no-resume", "Begin anew even if an earlier run could go on"),
                 "Drops what that run has left.",
             ),
             not_yet(switch("revert", "Swap a finished migration back")),
