@@ -731,7 +731,7 @@ pub const GROUPS: [Group; 10] = [
             ),
             more(
                 switch("no-resume", "Begin anew even if an earlier run could go on"),
-                "Drops what that run has left.",
+                "Drops what that run has left. Not in gh-ost.",
             ),
             not_yet(switch("revert", "Swap a finished migration back")),
             not_yet(text("old-table", "", "The table to revert to")),
