@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -17,7 +17,6 @@ use support::server::Server;
 use support::{tableshift_command, wait_until};
 
 const ROWS: u64 = 20_000;
-const CHUNK: u64 = 100;
 
 fn rows() -> u32 {
     u32::try_from(ROWS).expect("a small table")
@@ -46,40 +45,43 @@ async fn end(child: Child) -> Output {
         .expect("a thread")
 }
 
-/// A run that is held before it copies its `chunk`th chunk, when all before it are in a checkpoint.
+/// A run that is held before it copies its `chunk`th chunk, when all before it are in a checkpoint; and how
+/// many rows they have.
 async fn held(
     server: &Server,
     conn: &mut Conn,
     schema: &str,
     (chunk, flags): (u64, &[&str]),
-) -> Child {
-    let child = started(server, schema, (chunk, flags));
-    saved(conn, (chunk - 1) * CHUNK).await;
-    child
-}
-
-/// A run that will be held there.
-fn started(server: &Server, schema: &str, (chunk, flags): (u64, &[&str])) -> Child {
+) -> (Child, u64) {
     let hold = file(schema);
     let _ = std::fs::remove_file(&hold);
-    command(server, schema, ALTER)
+    let child = command(server, schema, ALTER)
         .args(flags)
         .env(
             "TABLESHIFT_FAULTS",
             format!("copy chunk@worker:hold={}:{chunk}", hold.display()),
         )
         .spawn()
-        .expect("the program")
+        .expect("the program");
+    let copied = saved_when_held(conn, &hold).await;
+    (child, copied)
 }
 
-/// Waits for a checkpoint that says that so many rows are copied.
-async fn saved(conn: &mut Conn, copied: u64) {
+/// Waits until the run is held there and everything it has copied is in a checkpoint.
+async fn saved_when_held(conn: &mut Conn, hold: &Path) -> u64 {
+    wait_until(PATIENCE, "it is held", async || hold.exists()).await;
+    let copied: Option<u64> = conn
+        .query_first("SELECT COUNT(*) FROM _t_gho")
+        .await
+        .expect("the ghost");
+    let copied = copied.expect("a number");
     wait_until(PATIENCE, "a checkpoint", async || {
         let query = "SELECT rows_copied FROM _t_ghk WHERE id = 2";
         let saved: Result<Option<u64>, _> = conn.query_first(query).await;
         matches!(saved, Ok(Some(saved)) if saved == copied)
     })
     .await;
+    copied
 }
 
 fn file(name: &str) -> PathBuf {
@@ -152,10 +154,11 @@ async fn what_is_copied_before_a_checkpoint_is_not_copied_again() {
     let server = Server::start(&[]);
     let mut conn = schema(&server, "killed", rows()).await;
     twin(&mut conn).await;
-    kill(held(&server, &mut conn, "killed", (51, &[])).await);
+    let (child, copied) = held(&server, &mut conn, "killed", (51, &[])).await;
+    kill(child);
     let output = run(command(&server, "killed", ALTER)).await;
     assert_done(&output);
-    assert_code(&output, 0, &["going on from checkpoint", "rows=5000"]);
+    assert_eq!(figure(&output, "going on from checkpoint", "rows="), copied);
     assert_eq!(figure(&output, "copy complete", "rows="), ROWS);
     assert_same_as_twin(&mut conn).await;
     assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t", "twin"]);
@@ -166,7 +169,7 @@ async fn changes_between_two_runs_are_not_lost() {
     let server = Server::start(&[]);
     let mut conn = schema(&server, "meantime", rows()).await;
     twin(&mut conn).await;
-    let child = held(&server, &mut conn, "meantime", (51, &[])).await;
+    let (child, _) = held(&server, &mut conn, "meantime", (51, &[])).await;
     change(
         &mut conn,
         &[
@@ -187,17 +190,25 @@ async fn a_row_that_was_held_when_it_was_passed_over_is_copied_by_the_next_run()
     let server = Server::start(&[]);
     let mut conn = schema(&server, "passed", rows()).await;
     twin(&mut conn).await;
+    let (first, hold) = (file("passed-first"), file("passed"));
+    let orders = format!(
+        "copy chunk@worker:hold={}:1;copy chunk@worker:hold={}:51",
+        first.display(),
+        hold.display()
+    );
+    let child = command(&server, "passed", ALTER)
+        .env("TABLESHIFT_FAULTS", orders)
+        .spawn()
+        .expect("the program");
+    // The start barrier would wait for a transaction that is open before.
+    wait_until(PATIENCE, "the first chunk", async || first.exists()).await;
     let mut holder = server.conn(Some("passed")).await;
-    execute(
-        &mut holder,
-        &["BEGIN", "SELECT * FROM t WHERE id IN (50, 1250) FOR UPDATE"],
-    )
-    .await;
-    let child = started(&server, "passed", (51, &[]));
-    // The two chunks with such a row take two statements each.
-    saved(&mut conn, 48 * CHUNK - 2).await;
+    let rows = "SELECT * FROM t WHERE id IN (50, 1250) FOR UPDATE";
+    execute(&mut holder, &["BEGIN", rows]).await;
+    std::fs::remove_file(&first).expect("the held point");
+    saved_when_held(&mut conn, &hold).await;
     let missing: Option<u64> = conn
-        .query_first("SELECT COUNT(*) FROM t LEFT JOIN _t_gho AS g USING (id) WHERE id < 4800 AND g.id IS NULL")
+        .query_first("SELECT COUNT(*) FROM t LEFT JOIN _t_gho AS g USING (id) WHERE id IN (50, 1250) AND g.id IS NULL")
         .await
         .expect("both tables");
     assert_eq!(missing, Some(2));
@@ -212,7 +223,7 @@ async fn a_stopped_run_says_how_to_go_on() {
     let server = Server::start(&[]);
     let mut conn = schema(&server, "stopped", rows()).await;
     twin(&mut conn).await;
-    let child = held(&server, &mut conn, "stopped", (51, &[])).await;
+    let (child, _) = held(&server, &mut conn, "stopped", (51, &[])).await;
     terminate(&child);
     std::fs::remove_file(file("stopped")).expect("the held point");
     let output = end(child).await;
@@ -248,7 +259,7 @@ async fn only_the_same_migration_goes_on() {
         3,
         &["no earlier run of this table can be continued"],
     );
-    kill(held(&server, &mut conn, "other", (51, &[])).await);
+    kill(held(&server, &mut conn, "other", (51, &[])).await.0);
     let kept = ["_t_ghc", "_t_ghk", "_t_gho", "t", "twin"];
     let output = run(command(&server, "other", "ADD COLUMN another INT")).await;
     assert_code(&output, 3, &["another ALTER", "--no-resume"]);
@@ -289,7 +300,7 @@ async fn what_happened_to_the_tables_meanwhile_is_read_in_the_log() {
     ] {
         let mut conn = schema(&server, schema_name, rows()).await;
         twin(&mut conn).await;
-        kill(held(&server, &mut conn, schema_name, (51, &[])).await);
+        kill(held(&server, &mut conn, schema_name, (51, &[])).await.0);
         execute(&mut conn, &statements).await;
         let output = run(command(&server, schema_name, ALTER)).await;
         assert_code(&output, 5, &["another session ran"]);
@@ -307,7 +318,7 @@ async fn without_the_log_there_is_no_going_on() {
     let server = Server::start(&[]);
     let mut conn = schema(&server, "purged", rows()).await;
     twin(&mut conn).await;
-    kill(held(&server, &mut conn, "purged", (51, &[])).await);
+    kill(held(&server, &mut conn, "purged", (51, &[])).await.0);
     execute(&mut conn, &["FLUSH BINARY LOGS"]).await;
     change(&mut conn, &CHANGES).await;
     execute(&mut conn, &["FLUSH BINARY LOGS"]).await;
@@ -331,7 +342,8 @@ async fn trouble_while_going_on_leaves_the_state() {
     let server = Server::start(&[]);
     let mut conn = schema(&server, "trouble", rows()).await;
     twin(&mut conn).await;
-    kill(held(&server, &mut conn, "trouble", (51, &[])).await);
+    let (child, copied) = held(&server, &mut conn, "trouble", (51, &[])).await;
+    kill(child);
     for fault in [
         "read the checkpoint@main:error=1205",
         "look for leftovers@main:lost-after",
@@ -357,7 +369,7 @@ async fn trouble_while_going_on_leaves_the_state() {
     change(&mut conn, &CHANGES).await;
     let output = run(command(&server, "trouble", ALTER)).await;
     assert_done(&output);
-    assert_eq!(figure(&output, "going on from checkpoint", "rows="), 5_000);
+    assert_eq!(figure(&output, "going on from checkpoint", "rows="), copied);
     assert_same_as_twin(&mut conn).await;
 }
 
@@ -513,7 +525,7 @@ async fn a_server_that_was_killed_is_gone_on_with() {
     let server = Server::start(&[]);
     let mut conn = schema(&server, "crashed", rows()).await;
     twin(&mut conn).await;
-    let child = held(&server, &mut conn, "crashed", (51, &[])).await;
+    let (child, copied) = held(&server, &mut conn, "crashed", (51, &[])).await;
     change(&mut conn, &["UPDATE @ SET v = -2 WHERE id IN (3, 4998)"]).await;
     drop(conn);
     server.kill_and_restart();
@@ -523,7 +535,7 @@ async fn a_server_that_was_killed_is_gone_on_with() {
     change(&mut conn, &CHANGES).await;
     let output = run(command(&server, "crashed", ALTER)).await;
     assert_done(&output);
-    assert_eq!(figure(&output, "going on from checkpoint", "rows="), 5_000);
+    assert_eq!(figure(&output, "going on from checkpoint", "rows="), copied);
     assert_same_as_twin(&mut conn).await;
 }
 
@@ -532,7 +544,16 @@ async fn a_server_that_may_have_lost_the_end_of_its_log_is_not() {
     let server = Server::start(&["--sync-binlog=0"]);
     let mut conn = schema(&server, "unflushed", rows()).await;
     twin(&mut conn).await;
-    kill(held(&server, &mut conn, "unflushed", (51, &[])).await);
+    // A restart within a second of the start isn't told from none.
+    wait_until(PATIENCE, "the server is old enough", async || {
+        let age: Option<(String, u64)> = conn
+            .query_first("SHOW GLOBAL STATUS LIKE 'Uptime'")
+            .await
+            .expect("its age");
+        age.expect("one").1 >= 3
+    })
+    .await;
+    kill(held(&server, &mut conn, "unflushed", (51, &[])).await.0);
     drop(conn);
     server.kill_and_restart();
     let output = run(command(&server, "unflushed", ALTER)).await;
@@ -551,7 +572,7 @@ async fn after_a_failover_a_run_by_gtids_goes_on_at_the_new_primary() {
     let replica = Server::start_replica_of(&primary);
     let mut conn = schema(&primary, "moved", rows()).await;
     twin(&mut conn).await;
-    let child = held(&primary, &mut conn, "moved", (51, &["--gtid"])).await;
+    let (child, copied) = held(&primary, &mut conn, "moved", (51, &["--gtid"])).await;
     change(&mut conn, &["UPDATE @ SET v = -2 WHERE id IN (3, 4998)"]).await;
     kill(child);
     change(&mut conn, &CHANGES).await;
@@ -597,6 +618,6 @@ async fn after_a_failover_a_run_by_gtids_goes_on_at_the_new_primary() {
     again.arg("--gtid");
     let output = run(again).await;
     assert_done(&output);
-    assert_eq!(figure(&output, "going on from checkpoint", "rows="), 5_000);
+    assert_eq!(figure(&output, "going on from checkpoint", "rows="), copied);
     assert_same_as_twin(&mut promoted).await;
 }
