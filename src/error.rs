@@ -2,9 +2,7 @@
 
 use crate::core::event::{Failure, Outcome};
 use crate::plan::Refusal;
-use crate::plan::key::KeyColumn;
 use crate::plan::names::Names;
-use crate::plan::shown::shown_list;
 
 /// Exit codes; `docs/exit-codes.md` has a paragraph for each, and a test that demands it.
 pub mod exit {
@@ -80,7 +78,7 @@ pub fn hook_failed(wrong: &str) -> Report {
         code: exit::LEFTOVERS,
         text: three_parts(
             wrong,
-            "the table has its new shape, verified; this is only about the hook",
+            "the table has its new shape; this is only about the hook",
             "do what the hook should have done",
         ),
     }
@@ -99,10 +97,18 @@ pub fn not_started(failure: &Failure) -> Report {
     }
 }
 
-/// The end of a run that began. `key` are the columns of the shared key; `kept` tells that the ghost
-/// could not be dropped.
+/// What an ending has to say of the verification.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verified {
+    /// What may be said of the new table once it is swapped in, such as `verified`.
+    pub claim: String,
+    /// The rows that differ, each with what is wrong about it.
+    pub differing: String,
+}
+
+/// The end of a run that began; `kept` tells that the ghost could not be dropped.
 #[must_use]
-pub fn ended(outcome: &Outcome, names: &Names, key: &[KeyColumn], kept: bool) -> Report {
+pub fn ended(outcome: &Outcome, names: &Names, verified: &Verified, kept: bool) -> Report {
     let original = format!("`{}`.`{}`", names.schema, names.original);
     let mut untouched = format!("{original} is in place, untouched and taking writes");
     if kept {
@@ -116,7 +122,10 @@ pub fn ended(outcome: &Outcome, names: &Names, key: &[KeyColumn], kept: bool) ->
             code: exit::LEFTOVERS,
             text: three_parts(
                 "the helper tables could not all be dropped",
-                &format!("{original} has its new shape, verified; this is only about clean-up"),
+                &format!(
+                    "{original} has its new shape, {}; this is only about clean-up",
+                    verified.claim
+                ),
                 &format!(
                     "drop `{}` and look for other helper tables",
                     names.changelog
@@ -145,12 +154,12 @@ pub fn ended(outcome: &Outcome, names: &Names, key: &[KeyColumn], kept: bool) ->
                 &format!(
                     "verification found {} or more rows that differ for certain: {}",
                     keys.len(),
-                    shown_list(keys, key)
+                    verified.differing
                 ),
                 &untouched,
                 "don't trust this migration: if nobody wrote to the ghost table, report it as a \
                  bug with the ALTER and SHOW CREATE TABLE; with a new unique key, look for \
-                 duplicates",
+                 duplicates; rows that somebody spoilt are refreshed by --verify-repair",
             ),
         },
         Outcome::Unknown => Report {
@@ -193,16 +202,16 @@ mod tests {
             (Outcome::Unknown, exit::UNKNOWN),
         ];
         for (outcome, code) in endings {
-            let report = ended(&outcome, &names, &[], false);
+            let report = ended(&outcome, &names, &Verified::default(), false);
             assert_eq!(report.code, code);
             assert!(report.text.contains("\n  data:  ") && report.text.contains("\n  next:  "));
         }
         assert_eq!(
-            ended(&Outcome::Completed, &names, &[], false).code,
+            ended(&Outcome::Completed, &names, &Verified::default(), false).code,
             exit::COMPLETED
         );
         assert_eq!(
-            ended(&Outcome::Completed, &names, &[], true).code,
+            ended(&Outcome::Completed, &names, &Verified::default(), true).code,
             exit::LEFTOVERS
         );
     }

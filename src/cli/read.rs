@@ -15,6 +15,8 @@ use crate::config::{
 };
 use crate::control::http::Target;
 use crate::control::window::Window;
+use crate::core::verify::extent::{Extent, Wanted};
+use crate::limits;
 use crate::mysql::address::PASSWORD_BYTES_MAX;
 use crate::mysql::tls;
 use crate::plan::blockers::KillPolicy;
@@ -250,6 +252,12 @@ impl<'a> Given<'a> {
         if self.is_set("ssl-cert") != self.is_set("ssl-key") {
             self.problem("--ssl-cert and --ssl-key belong together");
         }
+        if self.was_given("verify-sample-percent") && self.text("verify") != "sample" {
+            self.problem("--verify-sample-percent requires --verify=sample");
+        }
+        if self.is_on("verify-repair") && self.text("verify") == "off" {
+            self.problem("--verify-repair and --verify=off are mutually exclusive");
+        }
         if self.is_on("revert") && self.is_on("resume") {
             self.problem("--revert cannot be used with --resume");
         }
@@ -372,6 +380,7 @@ impl<'a> Given<'a> {
             },
             heartbeat: self.milliseconds("heartbeat-interval-millis"),
             throttle: self.throttle(),
+            verify: self.verify(),
             cut_over: self.cut_over(),
             control: self.control(&database, &table),
             hooks: self.hooks(),
@@ -400,6 +409,23 @@ impl<'a> Given<'a> {
             notes: self.notes(),
             database,
             table,
+        }
+    }
+
+    fn verify(&self) -> Wanted {
+        let percent = self.whole("verify-sample-percent");
+        Wanted {
+            extent: match self.text("verify").as_str() {
+                "sample" => Extent::Sample {
+                    percent: percent
+                        .and_then(|percent| u8::try_from(percent).ok())
+                        .unwrap_or(limits::SAMPLE_PERCENT),
+                    seed: 0,
+                },
+                "off" => Extent::Off,
+                _ => Extent::Full,
+            },
+            repair: self.is_on("verify-repair"),
         }
     }
 

@@ -61,11 +61,17 @@ pub enum Rule {
     LostLockMarksAgain,
     /// A stop waits for the answer of a rename that was sent.
     StopWaitsForRename,
+    /// A pass of the verification that repaired is no pass: everything is compared again.
+    RepairedPassIsNoPass,
+    /// Rows that changed are compared again while the cut-over is postponed.
+    ChangedRowsComparedAgain,
+    /// With a unique key that the ALTER introduces everything is compared, whatever was wanted.
+    IntroducedKeysVerified,
 }
 
 /// Every rule.
 #[cfg(test)]
-pub(crate) const ALL: [Rule; 27] = [
+pub(crate) const ALL: [Rule; 30] = [
     Rule::StartBarrier,
     Rule::PassedOverBecomesDirty,
     Rule::EventDuringRefreshMarksAgain,
@@ -93,6 +99,9 @@ pub(crate) const ALL: [Rule; 27] = [
     Rule::SuspectsSettledUnderLock,
     Rule::LostLockMarksAgain,
     Rule::StopWaitsForRename,
+    Rule::RepairedPassIsNoPass,
+    Rule::ChangedRowsComparedAgain,
+    Rule::IntroducedKeysVerified,
 ];
 
 /// The rules in force: all of them, except in the simulation.

@@ -17,7 +17,7 @@ use super::rehearsal::Rehearsal;
 use super::throttle::Collectors;
 use super::topology::{self, Route};
 use super::workers::{Done, Worker};
-use super::{barrier, keeper, open, prepare, step, usual};
+use super::{barrier, keeper, open, prepare, step, usual, verification};
 use crate::config::{Config, RowCount, Throttle};
 use crate::control::Wish;
 use crate::control::desk::{Desk, Facts};
@@ -110,6 +110,7 @@ pub(super) async fn drive(
         ..
     } = run;
     let settings = settings(config, &plan);
+    verification::announce(&settings, reporter);
     let parts = parts(&run, surface, &crew, settings.chunk_rows_max);
     let (mut console, already) =
         Console::open(parts, config, wishes.clone(), &mut crew.tasks, reporter);
@@ -287,6 +288,7 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         lag_max_ms: millis(config.throttle.lag_max),
         lock_held_max_ms: millis(config.cut_over.lock_held_max),
         pause_max_ms: millis(config.cut_over.pause_max),
+        verify: verification::seeded(config.verify),
         rules: Rules::default(),
     }
 }
@@ -575,6 +577,9 @@ struct Watch {
     next_hint_ms: u64,
     /// The replica that is followed, if it is one.
     behind: Option<Behind>,
+    repairs: verification::Repaired,
+    /// That only a sample is verified.
+    partly: &'static str,
 }
 
 /// Time between two hint blocks, gh-ost's.
@@ -597,6 +602,8 @@ impl Watch {
             shown_ms: 0,
             next_hint_ms: 0,
             behind: run.route.followed.as_ref().map(|_| Behind::new(lag_max)),
+            repairs: verification::Repaired::of(&run.plan),
+            partly: verification::partly(run.config.verify, &run.plan),
         }
     }
 
@@ -640,6 +647,7 @@ impl Watch {
     fn look(&mut self, core: &Core, console: &mut Console, reporter: &Reporter) {
         let view = core.view();
         let now = self.clock.elapsed_ms();
+        self.repairs.look(core.repairs(), reporter);
         if view.stage != self.stage {
             self.tell_stage(view.stage, view.counters, now, reporter);
         }
@@ -665,6 +673,8 @@ impl Watch {
     fn tell_stage(&mut self, stage: Stage, counters: Counters, now: u64, reporter: &Reporter) {
         let seconds = seconds(now - self.stage_since_ms);
         match self.stage {
+            // Neither came to its end.
+            Stage::Copying | Stage::Verifying if stage == Stage::Ended => {}
             Stage::Copying => {
                 self.copy_done = true;
                 reporter.info(format!(
@@ -673,8 +683,8 @@ impl Watch {
                 ));
             }
             Stage::Verifying => reporter.info(format!(
-                "verified rows={} chunks={} seconds={seconds}",
-                counters.rows_verified, counters.chunks_verified
+                "verified{} rows={} chunks={} seconds={seconds}",
+                self.partly, counters.rows_verified, counters.chunks_verified
             )),
             Stage::CutOver => self.cut_over_ms = now - self.stage_since_ms,
             Stage::Barrier | Stage::Postponed | Stage::Waiting | Stage::Ended => {}

@@ -10,6 +10,7 @@ pub mod clerk;
 pub mod clock;
 mod console;
 mod count;
+mod differences;
 mod drive;
 mod duplicates;
 mod earlier;
@@ -22,6 +23,7 @@ mod renewal;
 mod throttle;
 mod topology;
 mod triggers;
+mod verification;
 pub mod workers;
 
 use std::io::IsTerminal;
@@ -37,7 +39,7 @@ use crate::control::hooks::{self, Runner, Told};
 use crate::control::signals::{Reactions, Signals};
 use crate::control::socket::{self, Sockets};
 use crate::core::event::{Failure, Outcome};
-use crate::error::{Report, ended, exit, not_started, refused};
+use crate::error::{Report, Verified, ended, exit, not_started, refused};
 use crate::limits;
 use crate::mysql::session::{Account, Address, Session, Setup, mark_of_table};
 use crate::plan::inspection::Server;
@@ -135,12 +137,11 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
                 hooks: hooks.clone(),
                 clock,
             };
-            let key = run.prepared.plan.key.columns.clone();
-            let (outcome, kept) = migrate(run, &reporter, (wishes, wish_queue)).await;
+            let (outcome, verified, kept) = migrate(run, &reporter, (wishes, wish_queue)).await;
             if rehearsed && outcome == Outcome::Completed {
                 reporter.warn(rehearsal::left(&names));
             }
-            ended(&outcome, &names, &key, kept)
+            ended(&outcome, &names, &verified, kept)
         }
         Err(early) => {
             instant = matches!(early, Early::Altered);
@@ -272,7 +273,7 @@ async fn with_hooks(
 
 fn early_report(early: &Early, names: &Names) -> Report {
     match early {
-        Early::Altered => ended(&Outcome::Completed, names, &[], false),
+        Early::Altered => ended(&Outcome::Completed, names, &Verified::default(), false),
         Early::Refused(refusals) => refused(refusals),
         Early::Failed(failure) => not_started(failure),
     }
@@ -296,10 +297,10 @@ async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> Report {
     let names = prepared.plan.names.clone();
     let kept = clean::drop_helpers(&mut prepared.session, &names, reporter).await;
     if kept {
-        return ended(&Outcome::Stopped, &names, &[], true);
+        return ended(&Outcome::Stopped, &names, &Verified::default(), true);
     }
     reporter.info("nothing speaks against this migration; add --execute to run it");
-    ended(&Outcome::Completed, &names, &[], false)
+    ended(&Outcome::Completed, &names, &Verified::default(), false)
 }
 
 /// A migration about to copy its first row.
@@ -315,7 +316,7 @@ async fn migrate(
     started: Started,
     reporter: &Reporter,
     wishes: (mpsc::Sender<Wish>, mpsc::Receiver<Wish>),
-) -> (Outcome, bool) {
+) -> (Outcome, Verified, bool) {
     let Started {
         config,
         prepared,
@@ -355,8 +356,10 @@ async fn migrate(
     if let Outcome::Failed(failure) = &mut outcome {
         duplicates::name_rows(&mut session, &named, failure, reporter).await;
     }
+    let about = verification::about(&outcome, &config, &route, session.id(), &named, reporter);
+    let verified = about.await;
     let kept = clean::clean(&mut session, &config, &names, &outcome, reporter).await;
-    (outcome, kept)
+    (outcome, verified, kept)
 }
 
 /// Settings of the session that holds the advisory lock and idles for as long as a run takes.

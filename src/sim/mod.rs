@@ -19,6 +19,7 @@
 mod actions;
 mod explore;
 mod mutants;
+mod repairs;
 mod server;
 mod stories;
 mod world;
@@ -27,6 +28,7 @@ mod worlds;
 use crate::core::chunk::Chunk;
 use crate::core::event::Side;
 use crate::core::rules::{self, Rule, Rules};
+use crate::core::verify::extent::{Extent, Wanted};
 use crate::core::{Settings, Stage as Progress};
 use crate::plan::key::Key;
 use actions::Action;
@@ -130,6 +132,8 @@ struct Setup<const N: usize = 2> {
     /// Others get a turn between a worker's last statement and its report.
     reports_late: bool,
     lie: Option<Lie>,
+    /// Refreshes of a damaged row that leave it as it is; all of them, if it is [`FOR_EVER`].
+    stubborn: u8,
     /// Time that passes between two ticks; none, where only leaps of it matter.
     tick_ms: u64,
     /// At last something that was asked for is never answered.
@@ -138,6 +142,9 @@ struct Setup<const N: usize = 2> {
     alike: bool,
     states_max: usize,
 }
+
+/// Every refresh of a damaged row leaves it as it is.
+const FOR_EVER: u8 = u8::MAX;
 
 /// A row with value 1 under its own place's key.
 const fn row(key: u8) -> Option<Row> {
@@ -164,6 +171,7 @@ fn settings() -> Settings {
         lag_max_ms: 1_000,
         lock_held_max_ms: 1_000,
         pause_max_ms: 30_000,
+        verify: Wanted::default(),
         rules: Rules::default(),
     }
 }
@@ -204,6 +212,7 @@ fn plain() -> Setup {
         lookups_at_once: true,
         reports_late: false,
         lie: None,
+        stubborn: 0,
         tick_ms: 0,
         vanishing: false,
         alike: true,
@@ -427,6 +436,10 @@ impl<const N: usize> Setup<N> {
                 .into_iter()
                 .map(|ghost| {
                     let mut sim = sim.clone();
+                    for place in 0..N {
+                        let damaged = sim.world.ghost[place] != ghost[place];
+                        sim.world.stubborn[place] = if damaged { self.stubborn } else { 0 };
+                    }
                     (sim.world.ghost, sim.world.ghost_seen) = (ghost, ghost);
                     sim
                 })

@@ -6,6 +6,7 @@
 
 pub mod copy;
 pub mod cutover;
+pub mod differences;
 pub mod helpers;
 pub mod leftovers;
 pub mod range;

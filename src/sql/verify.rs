@@ -369,10 +369,17 @@ struct RowHash {
     ghost: String,
 }
 
+/// One column's contribution to the row hashes of both sides.
+pub(super) struct Part {
+    /// The column, as the original calls it.
+    pub(super) column: String,
+    pub(super) original: String,
+    pub(super) ghost: String,
+}
+
 impl Sql {
-    fn row_hash(&self) -> RowHash {
-        let mut original = Vec::new();
-        let mut ghost = Vec::new();
+    /// What is compared of each column, on both sides.
+    pub(super) fn compared_parts(&self) -> Vec<Part> {
         let compared: Vec<&SharedColumn> = self
             .shared
             .iter()
@@ -383,26 +390,35 @@ impl Sql {
             (Shape::Bytes, true) => part(&format!("CAST({expression} AS BINARY)"), shape, nullable),
             (Shape::Plain | Shape::Bytes | Shape::Long, _) => part(expression, shape, nullable),
         };
-        for shared in compared {
+        let both = |shared: &&SharedColumn| {
             let from = format!("{}.{}", self.original.table, quoted(&shared.from.name));
             let to = format!("{}.{}", self.ghost.table, quoted(&shared.to.name));
             let nullable = shared.from.nullable || shared.to.nullable;
-            match comparison(shared, &from, &to) {
-                Some(compare) => {
-                    original.push(part(&compare.from, compare.shape, nullable));
-                    ghost.push(part(&compare.to, compare.shape, nullable));
-                }
-                None => {
-                    original.push(format!("ISNULL({from})"));
-                    ghost.push(format!("ISNULL({to})"));
-                }
+            let (original, ghost) = match comparison(shared, &from, &to) {
+                Some(compare) => (
+                    part(&compare.from, compare.shape, nullable),
+                    part(&compare.to, compare.shape, nullable),
+                ),
+                None => (format!("ISNULL({from})"), format!("ISNULL({to})")),
+            };
+            Part {
+                column: shared.from.name.clone(),
+                original,
+                ghost,
             }
-        }
-        let hash =
-            |parts: Vec<String>| format!("SHA2(CONCAT_WS(_binary',', {}), 256)", parts.join(", "));
+        };
+        compared.iter().map(both).collect()
+    }
+
+    fn row_hash(&self) -> RowHash {
+        let parts = self.compared_parts();
+        let hash = |side: fn(&Part) -> &str| {
+            let parts: Vec<&str> = parts.iter().map(side).collect();
+            format!("SHA2(CONCAT_WS(_binary',', {}), 256)", parts.join(", "))
+        };
         RowHash {
-            original: hash(original),
-            ghost: hash(ghost),
+            original: hash(|part| &part.original),
+            ghost: hash(|part| &part.ghost),
         }
     }
 
