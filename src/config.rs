@@ -113,6 +113,18 @@ pub struct Cleanup {
     pub old_tables: bool,
 }
 
+/// What `tableshift verify` is asked for; of the configuration it needs how to connect, and the first
+/// table.
+#[derive(Clone)]
+pub struct Pair {
+    /// Where the tables are, and which the first one is.
+    pub config: Config,
+    /// Schema and name of the second.
+    pub other: (String, String),
+    /// Most rows that are listed.
+    pub keys_max: usize,
+}
+
 /// How connections are protected.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tls {

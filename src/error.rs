@@ -22,8 +22,12 @@ pub mod exit {
     pub const UNKNOWN: u8 = 6;
     /// Swapped, but helper tables are left over.
     pub const LEFTOVERS: u8 = 7;
+    /// `tableshift verify`: some rows differ.
+    pub const DIFFERENT: u8 = 8;
+    /// `tableshift verify`: it can't be told.
+    pub const NOT_TOLD: u8 = 9;
     /// All of them, with the name by which the documentation calls them.
-    pub const ALL: [(u8, &str); 8] = [
+    pub const ALL: [(u8, &str); 10] = [
         (COMPLETED, "completed"),
         (INTERNAL, "internal error"),
         (USAGE, "usage"),
@@ -32,6 +36,8 @@ pub mod exit {
         (FAILED, "failed"),
         (UNKNOWN, "outcome unknown"),
         (LEFTOVERS, "completed with leftovers"),
+        (DIFFERENT, "different"),
+        (NOT_TOLD, "not told"),
     ];
 }
 

@@ -224,7 +224,7 @@ pub const POINTS: [(&str, &[&str]); 14] = [
 ];
 
 /// Points of connections that are there only when flags ask for them, by role.
-pub const WHEN_ASKED_FOR: [(&str, &[&str]); 8] = [
+pub const WHEN_ASKED_FOR: [(&str, &[&str]); 9] = [
     (
         "main",
         &["switch the metadata lock instrument on", "look for zeros"],
@@ -265,6 +265,17 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 8] = [
     (
         "count",
         &["connect", "set the session up", "count the rows"],
+    ),
+    // Only rows that differ bring it about.
+    (
+        "differences",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "find columns that differ",
+            "check rows again",
+        ],
     ),
 ];
 

@@ -67,9 +67,15 @@ pub const REPAIR_PASSES_MAX: u8 = 3;
 /// Changed rows kept to be compared again while the cut-over is postponed: two seconds of checks, and
 /// at most some 60 MB with the longest keys.
 pub const CHANGED_KEYS_MAX: usize = 20_000;
-/// Chunks of a hundred that `--verify=sample` compares unless told otherwise: every large defect shows
-/// in one of ten chunks, at a fortieth of the copy's time.
+/// Chunks of a hundred that `--verify=sample` compares unless told otherwise: a defect that
+/// concerns many rows shows in one of ten chunks.
 pub const SAMPLE_PERCENT: u8 = 10;
+
+/// Times that `tableshift verify` looks again at rows that differed, before it says so: one of a replica
+/// that applies with several workers, say, may be a moment behind.
+pub const PAIR_CHECKS: u32 = 3;
+/// Pause before each of these.
+pub const PAIR_PAUSE: Duration = Duration::from_secs(1);
 
 /// Dirty keys up to which a cut-over may begin. Measured up to 218 keys (at most 10 ms of refresh for
 /// 160); what a thousand take is extrapolated.

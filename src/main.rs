@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tableshift::cli::terminal::ask_password;
 use tableshift::cli::{Asked, problems_text, read};
-use tableshift::config::{Cleanup, Config};
+use tableshift::config::{Cleanup, Config, Pair};
 use tableshift::control::client;
 use tableshift::engine;
 use tableshift::error::exit;
@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         },
         Asked::Run(config) => run(*config),
         Asked::CleanUp(wanted) => clean_up(*wanted),
+        Asked::Verify(pair) => verify(*pair),
     }
 }
 
@@ -54,6 +55,16 @@ fn clean_up(mut wanted: Cleanup) -> ExitCode {
         }
     }
     ended(engine::cleanup::run(&wanted, std::io::stdout()))
+}
+
+fn verify(mut pair: Pair) -> ExitCode {
+    if pair.config.ask_password {
+        match ask_password() {
+            Ok(password) => pair.config.password = password,
+            Err(problem) => return wrong(&problems_text(&[problem])),
+        }
+    }
+    ended(engine::verify_alone::run(&pair, std::io::stdout()))
 }
 
 /// The other end of a running migration's socket.

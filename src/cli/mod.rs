@@ -7,6 +7,7 @@ pub mod conf;
 pub mod flags;
 pub mod help;
 pub mod option_file;
+mod pair;
 mod read;
 mod table;
 pub mod terminal;
@@ -16,7 +17,7 @@ pub(crate) use read::{parse_address, parse_thresholds};
 
 use clap::{Arg, ArgAction, Command};
 
-use crate::config::{Cleanup, Config};
+use crate::config::{Cleanup, Config, Pair};
 use flags::{Effect, Flag, GROUPS, Kind};
 
 /// What to do after the command line was read.
@@ -25,6 +26,8 @@ pub enum Asked {
     Run(Box<Config>),
     /// Look for what runs have left.
     CleanUp(Box<Cleanup>),
+    /// Compare two tables.
+    Verify(Box<Pair>),
     /// Print this to stdout and end with 0.
     Print(String),
     /// Print this to stderr and end with the usage code.
@@ -46,6 +49,7 @@ pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
     match arguments.first().map(String::as_str) {
         Some("completions") => return completions(arguments.get(1..).unwrap_or_default()),
         Some("man") => return man(),
+        Some("verify") => return pair::read(arguments.get(1..).unwrap_or_default()),
         Some("cleanup") => return tidy::read(arguments.get(1..).unwrap_or_default()),
         _ => {}
     }
@@ -203,6 +207,7 @@ fn two_dashes(argument: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::verify::extent::Extent;
 
     fn asked(arguments: &[&str]) -> Asked {
         read(arguments.iter().map(|argument| (*argument).to_owned()))
@@ -212,14 +217,14 @@ mod tests {
         match asked(arguments) {
             Asked::Run(config) => *config,
             Asked::Print(text) | Asked::Wrong(text) => panic!("{text}"),
-            Asked::CleanUp(_) => panic!("not a run"),
+            Asked::CleanUp(_) | Asked::Verify(_) => panic!("not a run"),
         }
     }
 
     fn refused(arguments: &[&str]) -> String {
         match asked(arguments) {
             Asked::Wrong(text) => text,
-            Asked::Run(_) | Asked::Print(_) | Asked::CleanUp(_) => {
+            Asked::Run(_) | Asked::Print(_) | Asked::CleanUp(_) | Asked::Verify(_) => {
                 panic!("accepted: {arguments:?}")
             }
         }
@@ -365,6 +370,15 @@ mod tests {
                 &["--revert", "--resume"],
                 "--revert cannot be used with --resume",
             ),
+            (
+                &["--verify-sample-percent=5"],
+                "--verify-sample-percent requires --verify=sample",
+            ),
+            (
+                &["--verify=off", "--verify-repair"],
+                "--verify-repair and --verify=off are mutually exclusive",
+            ),
+            (&["--verify=perhaps"], "--verify"),
             (&["--revert"], "--revert must be called with --old-table"),
             (
                 &["--trigger-suffix=x"],
@@ -410,6 +424,9 @@ mod tests {
             "--throttle-control-replicas=one:3307,two",
             "--nice-ratio=0.5",
             "--serve-tcp-port=10001",
+            "--verify=sample",
+            "--verify-sample-percent=7",
+            "--verify-repair",
             "--max-lag-millis=2000",
         ];
         let matches = command()
@@ -426,5 +443,10 @@ mod tests {
             "/tmp/gh-ost.d.t.sock"
         );
         assert_eq!(config.throttle.lag_max.as_millis(), 2_000);
+        let sample = Extent::Sample {
+            percent: 7,
+            seed: 0,
+        };
+        assert_eq!((config.verify.extent, config.verify.repair), (sample, true));
     }
 }

@@ -60,7 +60,9 @@ mod tests {
                 assert_eq!(wanted.config.database, "shop");
                 assert!(!wanted.old_tables);
             }
-            Asked::Run(_) | Asked::Print(_) | Asked::Wrong(_) => panic!("not understood"),
+            Asked::Run(_) | Asked::Print(_) | Asked::Wrong(_) | Asked::Verify(_) => {
+                panic!("not understood")
+            }
         }
         for (arguments, words) in [
             (&["--execute"][..], "--execute is no flag of this command"),
@@ -68,7 +70,9 @@ mod tests {
         ] {
             match asked(arguments) {
                 Asked::Wrong(text) => assert!(text.contains(words), "{text}"),
-                Asked::Run(_) | Asked::Print(_) | Asked::CleanUp(_) => panic!("{arguments:?}"),
+                Asked::Run(_) | Asked::Print(_) | Asked::CleanUp(_) | Asked::Verify(_) => {
+                    panic!("{arguments:?}")
+                }
             }
         }
     }

@@ -24,6 +24,7 @@ mod throttle;
 mod topology;
 mod triggers;
 mod verification;
+pub mod verify_alone;
 pub mod workers;
 
 use std::io::IsTerminal;
@@ -330,7 +331,7 @@ async fn migrate(
         mut session,
         route,
     } = prepared;
-    let (names, named) = (plan.names.clone(), Arc::clone(&plan));
+    let (names, named, uuid) = (plan.names.clone(), Arc::clone(&plan), server.uuid.clone());
     step("prepared").await;
     let run = drive::Run {
         config: &config,
@@ -356,8 +357,12 @@ async fn migrate(
     if let Outcome::Failed(failure) = &mut outcome {
         duplicates::name_rows(&mut session, &named, failure, reporter).await;
     }
-    let about = verification::about(&outcome, &config, &route, session.id(), &named, reporter);
-    let verified = about.await;
+    let address = Address {
+        server_uuid: Some(uuid),
+        lock: Some((names.advisory_lock(), session.id())),
+        ..route.written.clone()
+    };
+    let verified = verification::about(&outcome, config.verify, &address, &named, reporter).await;
     let kept = clean::clean(&mut session, &config, &names, &outcome, reporter).await;
     (outcome, verified, kept)
 }

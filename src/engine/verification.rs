@@ -1,9 +1,7 @@
 //! What people are told of the verification: how much it compares, what it repaired, what differs.
 
 use super::differences::{self, HELPERS};
-use super::topology::Route;
 use super::{clock::unlike_others, open};
-use crate::config::Config;
 use crate::core::Settings;
 use crate::core::event::Outcome;
 use crate::core::verify::extent::{Extent, Wanted};
@@ -103,29 +101,22 @@ impl Repaired {
 /// What an ending says of the verification. The ghost must still be there.
 pub(super) async fn about(
     outcome: &Outcome,
-    config: &Config,
-    route: &Route,
-    main_id: u32,
+    wanted: Wanted,
+    address: &Address,
     plan: &Plan,
     reporter: &Reporter,
 ) -> Verified {
     let mut differing = match outcome {
-        Outcome::Mismatch(keys) => {
-            let address = Address {
-                lock: Some((plan.names.advisory_lock(), main_id)),
-                ..route.written.clone()
-            };
-            rows_that_differ(&address, plan, keys, reporter).await
-        }
+        Outcome::Mismatch(keys) => rows_that_differ(address, plan, keys, reporter).await,
         Outcome::Completed | Outcome::Stopped | Outcome::Failed(_) | Outcome::Unknown => {
             String::new()
         }
     };
-    if config.verify.repair {
+    if wanted.repair {
         differing.push_str("; refreshing rows that differ did not help");
     }
     Verified {
-        claim: claim(config.verify, plan),
+        claim: claim(wanted, plan),
         differing,
     }
 }

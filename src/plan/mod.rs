@@ -15,6 +15,7 @@ pub mod inspection;
 pub mod key;
 pub mod leftovers;
 pub mod names;
+pub mod pair;
 pub mod privileges;
 pub mod shown;
 pub mod statement;

@@ -10,7 +10,8 @@ impl Sql {
     /// # Errors
     /// When a key doesn't fit the key's columns.
     pub fn differing_columns(&self, keys: &[Key]) -> Result<Statement, KeyError> {
-        let whole = |part: &str| format!("CONCAT_WS(_binary',', {part})");
+        // By a hash as well: a concatenation compares by its collation.
+        let whole = |part: &str| format!("SHA2(CONCAT_WS(_binary',', {part}), 256)");
         let digits: Vec<String> = self
             .compared_parts()
             .iter()

@@ -27,6 +27,10 @@ enum Shape {
     /// Bytes that may be very long: its own hash stands for it, because a concatenation beyond
     /// `max_allowed_packet` would be NULL and hide the row.
     Long,
+    /// A JSON document. Its text doesn't tell a DECIMAL from a DOUBLE, nor a DATETIME from a string; its
+    /// type does for scalars, and for what is inside the size that it has when it is stored anew. (The
+    /// size of the column itself counts what partial updates have left free.)
+    Json,
 }
 
 /// What to compare of one column: expressions over `{}`, the column, on either side.
@@ -69,10 +73,7 @@ fn comparison(shared: &SharedColumn, from: &str, to: &str) -> Option<Comparison>
             // The separator is binary, so text counts by its bytes and not by its collation.
             Kind::Text => both(str::to_owned, shape_of(old)),
             Kind::Binary => both(str::to_owned, shape_of(old)),
-            Kind::Json => both(
-                |c| format!("CAST(CAST({c} AS CHAR) AS BINARY)"),
-                Shape::Long,
-            ),
+            Kind::Json => both(str::to_owned, Shape::Json),
             Kind::Opaque => both(|c| format!("HEX({c})"), Shape::Long),
         };
     }
@@ -354,6 +355,10 @@ fn part(expression: &str, shape: Shape, nullable: bool) -> String {
         (Shape::Plain, false) => expression.to_owned(),
         (Shape::Bytes, false) => format!("LENGTH({expression}), {expression}"),
         (Shape::Long, false) => format!("SHA2({expression}, 256)"),
+        (Shape::Json, false) => json_parts(expression).join(", "),
+        (Shape::Json, true) => json_parts(expression)
+            .map(|part| format!("IFNULL({part}, '~')"))
+            .join(", "),
         // '~' is in no number, temporal, length or digest.
         (Shape::Plain, true) => format!("IFNULL({expression}, '~')"),
         (Shape::Bytes, true) => {
@@ -361,6 +366,16 @@ fn part(expression: &str, shape: Shape, nullable: bool) -> String {
         }
         (Shape::Long, true) => format!("IFNULL(SHA2({expression}, 256), '~')"),
     }
+}
+
+/// Merging an empty object makes a document anew without making it deeper: 100 levels are the most that
+/// the server takes.
+fn json_parts(column: &str) -> [String; 3] {
+    [
+        format!("SHA2(CAST(CAST({column} AS CHAR) AS BINARY), 256)"),
+        format!("JSON_TYPE({column})"),
+        format!("JSON_STORAGE_SIZE(JSON_MERGE_PRESERVE({column}, '{{}}'))"),
+    ]
 }
 
 /// The two sides of one migration's row hash.
@@ -388,7 +403,9 @@ impl Sql {
         let mixed = mixes_charsets(&compared);
         let part = |expression: &str, shape, nullable| match (shape, mixed) {
             (Shape::Bytes, true) => part(&format!("CAST({expression} AS BINARY)"), shape, nullable),
-            (Shape::Plain | Shape::Bytes | Shape::Long, _) => part(expression, shape, nullable),
+            (Shape::Plain | Shape::Bytes | Shape::Long | Shape::Json, _) => {
+                part(expression, shape, nullable)
+            }
         };
         let both = |shared: &&SharedColumn| {
             let from = format!("{}.{}", self.original.table, quoted(&shared.from.name));
