@@ -64,6 +64,8 @@ pub const MISMATCH_CONFIRMATIONS: u8 = 2;
 /// Passes of the verification that may repair. A refresh writes what the copy writes; a row that
 /// differs even after three has a cause that refreshing doesn't take away.
 pub const REPAIR_PASSES_MAX: u8 = 3;
+/// Checks after each of which a suspect has changed, until a pass that repaired no longer waits for it.
+pub const SETTLING_CHECKS: u8 = 3;
 /// Changed rows kept to be compared again while the cut-over is postponed: two seconds of checks, and
 /// at most some 60 MB with the longest keys.
 pub const CHANGED_KEYS_MAX: usize = 20_000;

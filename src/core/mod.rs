@@ -41,7 +41,7 @@ use liveness::Liveness;
 use pace::Pace;
 use refresh::{RefreshJob, RefreshOutcome};
 use rules::{Rule, Rules};
-use verify::extent::Wanted;
+use verify::extent::{Extent, Wanted};
 use verify::repair::Repairs;
 use verify::{Pass, Verification};
 
@@ -367,10 +367,10 @@ impl Core {
             self.phase = Phase::Verifying;
         }
         if self.phase == Phase::Verifying && self.verified() {
-            if self.verification.is_void() {
-                self.verification.begin_again();
-            } else {
+            if !self.verification.is_void() {
                 self.phase = Phase::Gate;
+            } else if self.verification.settled() {
+                self.verification.begin_again();
             }
         }
         self.attempt_progress(commands);
@@ -563,6 +563,12 @@ impl Core {
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// How much the verification compares at present.
+    #[must_use]
+    pub fn extent(&self) -> Extent {
+        self.verification.extent()
     }
 
     /// What the verification has repaired.

@@ -50,6 +50,8 @@ struct Suspect {
     /// Changed, or due to be refreshed, since the check began.
     touched: bool,
     confirmations: u8,
+    /// Times that it had changed by the end of its check, in a pass that repaired.
+    unsettled: u8,
     /// It was seen equal before, and is compared again because it changed.
     again: bool,
 }
@@ -200,6 +202,14 @@ impl Verification {
         self.repairs.in_this_pass() && self.rules.has(Rule::RepairedPassIsNoPass)
     }
 
+    /// Nothing more is to be found in a pass that repaired: rows that are still under suspicion change all
+    /// the time. What the pass doesn't find the next one has to, and the number of passes is bounded.
+    #[must_use]
+    pub fn settled(&self) -> bool {
+        let mut suspects = self.suspects.values();
+        suspects.all(|suspect| suspect.unsettled >= limits::SETTLING_CHECKS)
+    }
+
     /// This row was changed and refreshed since everything was compared.
     pub fn changed(&mut self, key: Key) {
         if self.extent() != Extent::Off && self.rules.has(Rule::ChangedRowsComparedAgain) {
@@ -221,6 +231,7 @@ impl Verification {
                 state: State::Waiting,
                 touched: false,
                 confirmations: 0,
+                unsettled: 0,
                 again: false,
             });
         }
@@ -298,6 +309,7 @@ impl Verification {
                 state: State::Waiting,
                 touched: false,
                 confirmations: 0,
+                unsettled: 0,
                 again: true,
             };
             self.suspects.insert(key.clone(), suspect);
@@ -321,6 +333,9 @@ impl Verification {
                 } else if touched {
                     suspect.state = State::Waiting;
                     suspect.confirmations = 0;
+                    if self.repairs.in_this_pass() {
+                        suspect.unsettled = (suspect.unsettled + 1).min(limits::SETTLING_CHECKS);
+                    }
                 } else if !self.rules.has(Rule::MismatchWaitsForMarker) {
                     self.definite.push(key);
                 } else {

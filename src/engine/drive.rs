@@ -578,8 +578,7 @@ struct Watch {
     /// The replica that is followed, if it is one.
     behind: Option<Behind>,
     repairs: verification::Repaired,
-    /// That only a sample is verified.
-    partly: &'static str,
+    compared: verification::Compared,
 }
 
 /// Time between two hint blocks, gh-ost's.
@@ -603,7 +602,7 @@ impl Watch {
             next_hint_ms: 0,
             behind: run.route.followed.as_ref().map(|_| Behind::new(lag_max)),
             repairs: verification::Repaired::of(&run.plan),
-            partly: verification::partly(run.config.verify, &run.plan),
+            compared: verification::Compared::default(),
         }
     }
 
@@ -648,6 +647,9 @@ impl Watch {
         let view = core.view();
         let now = self.clock.elapsed_ms();
         self.repairs.look(core.repairs(), reporter);
+        if let Some(line) = self.compared.look(core.extent(), &view) {
+            reporter.info(line);
+        }
         if view.stage != self.stage {
             self.tell_stage(view.stage, view.counters, now, reporter);
         }
@@ -682,10 +684,7 @@ impl Watch {
                     counters.rows_copied, counters.chunks
                 ));
             }
-            Stage::Verifying => reporter.info(format!(
-                "verified{} rows={} chunks={} seconds={seconds}",
-                self.partly, counters.rows_verified, counters.chunks_verified
-            )),
+            Stage::Verifying => reporter.info(self.compared.line(counters, &seconds)),
             Stage::CutOver => self.cut_over_ms = now - self.stage_since_ms,
             Stage::Barrier | Stage::Postponed | Stage::Waiting | Stage::Ended => {}
         }

@@ -2,10 +2,10 @@
 
 use super::differences::{self, HELPERS};
 use super::{clock::unlike_others, open};
-use crate::core::Settings;
 use crate::core::event::Outcome;
 use crate::core::verify::extent::{Extent, Wanted};
 use crate::core::verify::repair::Repairs;
+use crate::core::{Counters, Settings, Stage, View};
 use crate::error::Verified;
 use crate::limits;
 use crate::mysql::classify::Fault;
@@ -58,11 +58,57 @@ fn claim(wanted: Wanted, plan: &Plan) -> String {
     }
 }
 
-/// What the line about a verification that came to its end adds.
-pub(super) fn partly(wanted: Wanted, plan: &Plan) -> &'static str {
-    match wanted.extent {
-        Extent::Sample { .. } if plan.introduced_keys.is_empty() => " (a sample)",
-        Extent::Full | Extent::Sample { .. } | Extent::Off => "",
+/// What may be said of the comparison. Nothing is verified while a row that differed is still to be looked
+/// at again.
+#[derive(Default)]
+pub(super) struct Compared {
+    extent: Extent,
+    suspects: usize,
+    /// Every chunk was compared, and some rows were still under suspicion.
+    unsaid: bool,
+}
+
+impl Compared {
+    /// Takes note of the present state; what is to be told once no row is under suspicion any more.
+    pub(super) fn look(&mut self, extent: Extent, view: &View<'_>) -> Option<String> {
+        (self.extent, self.suspects) = (extent, view.suspects);
+        match view.stage {
+            Stage::Postponed | Stage::Waiting if self.unsaid && view.suspects == 0 => {
+                self.unsaid = false;
+                Some(format!("{}, every row that differed too", self.word()))
+            }
+            Stage::Verifying => {
+                self.unsaid = false;
+                None
+            }
+            Stage::Barrier
+            | Stage::Copying
+            | Stage::Postponed
+            | Stage::Waiting
+            | Stage::CutOver
+            | Stage::Ended => None,
+        }
+    }
+
+    /// What is told when every chunk is compared.
+    pub(super) fn line(&mut self, counters: Counters, seconds: &str) -> String {
+        self.unsaid = self.suspects > 0;
+        let word = if self.unsaid {
+            format!("compared suspects={}", self.suspects)
+        } else {
+            self.word().to_owned()
+        };
+        format!(
+            "{word} rows={} chunks={} seconds={seconds}",
+            counters.rows_verified, counters.chunks_verified
+        )
+    }
+
+    fn word(&self) -> &'static str {
+        match self.extent {
+            Extent::Sample { .. } => "verified (a sample)",
+            Extent::Full | Extent::Off => "verified",
+        }
     }
 }
 
