@@ -370,15 +370,6 @@ mod tests {
                 &["--revert", "--resume"],
                 "--revert cannot be used with --resume",
             ),
-            (
-                &["--verify-sample-percent=5"],
-                "--verify-sample-percent requires --verify=sample",
-            ),
-            (
-                &["--verify=off", "--verify-repair"],
-                "--verify-repair and --verify=off are mutually exclusive",
-            ),
-            (&["--verify=perhaps"], "--verify"),
             (&["--revert"], "--revert must be called with --old-table"),
             (
                 &["--trigger-suffix=x"],
@@ -397,6 +388,29 @@ mod tests {
             (&["--force-cut-over-after=60"], "--force-cut-over-after"),
             (&["--cut-over-window=2-4 UTC"], "--cut-over-window: \"2-4\""),
             (&["--concurrent-rowcount=false", "--execute=2"], "--execute"),
+        ] {
+            let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();
+            let text = refused(&arguments);
+            assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+
+    #[test]
+    fn wishes_for_the_verification_fit_each_other() {
+        for (flags, words) in [
+            (
+                &["--verify-sample-percent=5"][..],
+                "--verify-sample-percent requires --verify=sample",
+            ),
+            (
+                &["--verify=off", "--verify-repair"],
+                "--verify-repair and --verify=off are mutually exclusive",
+            ),
+            (&["--verify=perhaps"], "--verify"),
+            (
+                &["--verify=sample", "--verify-sample-percent=0"],
+                "--verify-sample-percent",
+            ),
         ] {
             let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();
             let text = refused(&arguments);

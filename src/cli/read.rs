@@ -252,12 +252,7 @@ impl<'a> Given<'a> {
         if self.is_set("ssl-cert") != self.is_set("ssl-key") {
             self.problem("--ssl-cert and --ssl-key belong together");
         }
-        if self.was_given("verify-sample-percent") && self.text("verify") != "sample" {
-            self.problem("--verify-sample-percent requires --verify=sample");
-        }
-        if self.is_on("verify-repair") && self.text("verify") == "off" {
-            self.problem("--verify-repair and --verify=off are mutually exclusive");
-        }
+        self.verify_contradictions();
         if self.is_on("revert") && self.is_on("resume") {
             self.problem("--revert cannot be used with --resume");
         }
@@ -283,6 +278,16 @@ impl<'a> Given<'a> {
             && self.text("kill-blockers") == "none"
         {
             self.problem("--force-cut-over-after needs --kill-blockers=idle, queries or all");
+        }
+    }
+
+    fn verify_contradictions(&self) {
+        let verify = self.text("verify");
+        if self.was_given("verify-sample-percent") && verify != "sample" {
+            self.problem("--verify-sample-percent requires --verify=sample");
+        }
+        if self.is_on("verify-repair") && verify == "off" {
+            self.problem("--verify-repair and --verify=off are mutually exclusive");
         }
     }
 

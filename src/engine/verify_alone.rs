@@ -75,46 +75,12 @@ impl From<std::io::Error> for Trouble {
 
 async fn compare(wanted: &config::Pair, out: &mut impl Write) -> Result<u8, Trouble> {
     let (address, pair) = look(wanted).await?;
-    let [one, other] = pair
+    let names = pair
         .names
         .clone()
         .map(|(schema, table)| format!("{}.{}", quoted(&schema), quoted(&table)));
-    let key: Vec<&str> = pair
-        .key
-        .columns
-        .iter()
-        .map(|column| &*column.name)
-        .collect();
-    writeln!(
-        out,
-        "comparing {one} with {other}: key {} ({}), {} columns",
-        quoted(&pair.key.original_index),
-        key.join(", "),
-        pair.shared.len(),
-    )?;
-    for (alone, table) in pair.alone.iter().zip([&one, &other]) {
-        if !alone.is_empty() {
-            writeln!(out, "only in {table}, not compared: {}", alone.join(", "))?;
-        }
-    }
-    let untold: Vec<String> = verify::unverified(&pair.shared)
-        .iter()
-        .map(|shared| {
-            let (from, to) = (&shared.from, &shared.to);
-            format!(
-                "{} ({} and {})",
-                from.name, from.column_type, to.column_type
-            )
-        })
-        .collect();
-    if !untold.is_empty() {
-        writeln!(
-            out,
-            "of these only NULL is compared, because no expression says what one type makes of the \
-             other: {}",
-            untold.join(", ")
-        )?;
-    }
+    preface(&pair, &names, out)?;
+    let untold = untold(&pair);
     let sql = Arc::new(Sql::of_pair(&pair));
     let mut walk = Walk::open(&address, &pair, &sql).await?;
     walk.all().await?;
@@ -123,36 +89,72 @@ async fn compare(wanted: &config::Pair, out: &mut impl Write) -> Result<u8, Trou
         writeln!(out, "{at_first} rows differed at first; looking again")?;
     }
     walk.look_again().await?;
-    let Walk {
-        rows,
-        differing,
-        incomplete,
-        ..
-    } = walk;
-    if !differing.is_empty() {
-        let first = differing.get(..wanted.keys_max).unwrap_or(&differing);
-        let called = Called {
-            original: &one,
-            ghost: &other,
-        };
+    if !walk.differing.is_empty() {
+        let first = walk.differing.iter().take(wanted.keys_max);
+        let first: Vec<Key> = first.cloned().collect();
+        let [original, ghost] = &names;
+        let called = Called { original, ghost };
         let mut session = Session::open(&address, setup(&pair, "differences")).await?;
-        for line in differences::lines(&mut session, &sql, first, called).await? {
+        for line in differences::lines(&mut session, &sql, &first, called).await? {
             writeln!(out, "{line}")?;
         }
-        let more = if incomplete { " or more" } else { "" };
-        writeln!(out, "different: {} rows{more} of {rows}", differing.len())?;
+        let more = if walk.incomplete { " or more" } else { "" };
+        let (rows, different) = (walk.rows, walk.differing.len());
+        writeln!(out, "different: {different} rows{more} of {rows}")?;
         return Ok(exit::DIFFERENT);
     }
-    let why = if incomplete {
-        "more rows differed at first than can be kept, and are alike now; run it again when less changes"
+    let why = if walk.incomplete {
+        "more rows differed at first than can be kept, and those are alike now; run it again when less \
+         changes"
     } else if !untold.is_empty() {
         "the columns above could not be compared; everything else is alike"
     } else {
-        writeln!(out, "alike: {rows} rows")?;
+        writeln!(out, "alike: {} rows", walk.rows)?;
         return Ok(exit::COMPLETED);
     };
     writeln!(out, "not told: {why}")?;
     Ok(exit::NOT_TOLD)
+}
+
+/// Says what is compared with what, and what isn't.
+fn preface(pair: &Pair, names: &[String; 2], out: &mut impl Write) -> std::io::Result<()> {
+    let [one, other] = names;
+    let columns = pair.key.columns.iter();
+    let key: Vec<&str> = columns.map(|column| &*column.name).collect();
+    writeln!(
+        out,
+        "comparing {one} with {other}: key {} ({}), {} columns",
+        quoted(&pair.key.original_index),
+        key.join(", "),
+        pair.shared.len(),
+    )?;
+    for (alone, table) in pair.alone.iter().zip(names) {
+        if !alone.is_empty() {
+            writeln!(out, "only in {table}, not compared: {}", alone.join(", "))?;
+        }
+    }
+    let untold = untold(pair);
+    if !untold.is_empty() {
+        writeln!(
+            out,
+            "of these only NULL is compared, because no expression says what one type makes of the \
+             other: {}",
+            untold.join(", ")
+        )?;
+    }
+    Ok(())
+}
+
+/// Columns whose values can't be compared.
+fn untold(pair: &Pair) -> Vec<String> {
+    verify::unverified(&pair.shared)
+        .iter()
+        .map(|shared| {
+            let (from, to) = (&shared.from, &shared.to);
+            let types = [&*from.column_type, &*to.column_type].join(" and ");
+            format!("{} ({types})", from.name)
+        })
+        .collect()
 }
 
 /// Looks at the server and at both tables.

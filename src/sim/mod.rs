@@ -436,9 +436,12 @@ impl<const N: usize> Setup<N> {
                 .into_iter()
                 .map(|ghost| {
                     let mut sim = sim.clone();
-                    for place in 0..N {
-                        let damaged = sim.world.ghost[place] != ghost[place];
-                        sim.world.stubborn[place] = if damaged { self.stubborn } else { 0 };
+                    let damaged = sim.world.ghost.iter().zip(&ghost);
+                    sim.world.stubborn = [0; N];
+                    for (place, (before, after)) in damaged.enumerate() {
+                        if before != after {
+                            sim.world.stubborn[place] = self.stubborn;
+                        }
                     }
                     (sim.world.ghost, sim.world.ghost_seen) = (ghost, ghost);
                     sim

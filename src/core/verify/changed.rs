@@ -138,14 +138,11 @@ mod tests {
 
     /// The refreshes among these have gone well.
     fn refreshed(core: &mut Core, commands: &[Command]) {
-        let jobs: Vec<u64> = commands
-            .iter()
-            .filter_map(|command| match command {
-                Command::Refresh(job) => Some(job.clone().outcome().id),
-                _ => None,
-            })
-            .collect();
-        for id in jobs {
+        for command in commands {
+            let Command::Refresh(job) = command else {
+                continue;
+            };
+            let id = job.clone().outcome().id;
             core.step(Event::Refreshed(RefreshOutcome {
                 id,
                 stayed: Vec::new(),
@@ -159,9 +156,11 @@ mod tests {
     }
 
     fn checked(commands: &[Command]) -> Option<(u64, Vec<Key>)> {
-        commands.iter().find_map(|command| match command {
-            Command::Check(check, keys) => Some((*check, keys.clone())),
-            _ => None,
+        commands.iter().find_map(|command| {
+            let Command::Check(check, keys) = command else {
+                return None;
+            };
+            Some((*check, keys.clone()))
         })
     }
 
