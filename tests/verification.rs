@@ -38,13 +38,18 @@ struct Spoilt {
 
 impl Spoilt {
     fn start(schema: &str, alter: &str, flags: &[&str]) -> Self {
+        Self::start_with(schema, alter, flags, "")
+    }
+
+    /// With faults beside the holds.
+    fn start_with(schema: &str, alter: &str, flags: &[&str], faults: &str) -> Self {
         let (compares, postpone, log) = (
             file(schema, "compares"),
             file(schema, "postpone"),
             file(schema, "log"),
         );
         let written = std::fs::File::create(&log).expect("the log");
-        let order = format!("compare chunk@worker:hold={}", compares.display());
+        let order = format!("compare chunk@worker:hold={};{faults}", compares.display());
         let child = tableshift_command(shared(), schema, "t", alter)
             .args([
                 "--execute",
@@ -155,6 +160,34 @@ async fn spoilt_rows_end_the_run_and_are_listed_with_their_columns() {
     assert!(!text.contains("INFO  verified"), "{text}");
     let tables: Vec<String> = conn.query("SHOW TABLES").await.expect("tables");
     assert_eq!(tables, ["t"]);
+}
+
+/// What is wrong with the rows is looked up afterwards; trouble there takes nothing from the mismatch.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mismatch_is_told_whatever_becomes_of_the_look_at_its_columns() {
+    let points = [
+        "connect",
+        "set the session up",
+        "ask which server this is",
+        "find columns that differ",
+        "check rows again",
+    ];
+    for (number, point) in points.iter().enumerate() {
+        for kind in ["error=1213", "lost-after"] {
+            let name = format!("looked_{number}_{}", &kind[..4]);
+            schema(shared(), &name, 10).await;
+            let fault = format!("{point}@differences:{kind}");
+            let run = Spoilt::start_with(&name, ALTER, &[], &fault);
+            run.copied().await;
+            execute(&mut unlogged(&name).await, &SPOIL[..1]).await;
+            run.compare();
+            let text = run.ends(5);
+            has(
+                &text,
+                &["1 or more rows that differ for certain: id=7", "WARN"],
+            );
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

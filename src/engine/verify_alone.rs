@@ -27,6 +27,7 @@ use crate::mysql::session::{Session, Setup};
 use crate::plan::inspection::Table;
 use crate::plan::key::Key;
 use crate::plan::pair::{Pair, pair};
+use crate::plan::shown::shown;
 use crate::sql::{Sql, quoted, verify};
 
 /// Compares, and returns the exit code.
@@ -92,10 +93,7 @@ async fn compare(wanted: &config::Pair, out: &mut impl Write) -> Result<u8, Trou
     if !walk.differing.is_empty() {
         let first = walk.differing.iter().take(wanted.keys_max);
         let first: Vec<Key> = first.cloned().collect();
-        let [original, ghost] = &names;
-        let called = Called { original, ghost };
-        let mut session = Session::open(&address, setup(&pair, "differences")).await?;
-        for line in differences::lines(&mut session, &sql, &first, called).await? {
+        for line in differing(&address, &pair, &sql, &first, &names).await {
             writeln!(out, "{line}")?;
         }
         let more = if walk.incomplete { " or more" } else { "" };
@@ -114,6 +112,25 @@ async fn compare(wanted: &config::Pair, out: &mut impl Write) -> Result<u8, Trou
     };
     writeln!(out, "not told: {why}")?;
     Ok(exit::NOT_TOLD)
+}
+
+/// These rows with what is wrong about each. That they differ is known even if that can't be asked.
+async fn differing(
+    address: &Address,
+    pair: &Pair,
+    sql: &Sql,
+    keys: &[Key],
+    [original, ghost]: &[String; 2],
+) -> Vec<String> {
+    let looked = async {
+        let mut session = Session::open(address, setup(pair, "differences")).await?;
+        differences::lines(&mut session, sql, keys, Called { original, ghost }).await
+    };
+    looked.await.unwrap_or_else(|fault: Fault| {
+        let keys = keys.iter().map(|key| shown(key, &pair.key.columns));
+        let unknown = format!("the columns that differ could not be looked up: {fault}");
+        keys.chain([unknown]).collect()
+    })
 }
 
 /// Says what is compared with what, and what isn't.

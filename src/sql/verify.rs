@@ -234,7 +234,11 @@ fn to_members(new: &Column, from: &str, to: &str) -> Option<Comparison> {
         format!("TRIM(TRAILING ' ' FROM CONVERT({from} USING {charset})) COLLATE {collation}");
     let (from, to) = match new.data_type.as_str() {
         "enum" => (
-            format!("FIELD({trimmed}, {})", members.join(", ")),
+            // FIELD makes 0 of NULL.
+            format!(
+                "IF(ISNULL({from}), NULL, FIELD({trimmed}, {}))",
+                members.join(", ")
+            ),
             format!("{to}+0"),
         ),
         "set" => (flags(&members, &trimmed), flags(&members, to)),
