@@ -319,7 +319,7 @@ impl Core {
         if let Some(keys) = outcome.keys_max {
             self.settings.refresh_keys = self.settings.refresh_keys.min(keys);
         }
-        let waiting = self.postponed && self.phase == Phase::Gate;
+        let waiting = self.postponed && matches!(self.phase, Phase::Verifying | Phase::Gate);
         for key in self.dirty.give_back(outcome.id, outcome.stayed) {
             self.conflicting.remove(&key);
             if waiting {

@@ -73,6 +73,8 @@ pub struct Verification {
     choice: Choice,
     repairs: Repairs,
     changed: Changed,
+    /// Changed rows in the check under way, which are no suspects.
+    compared_again: usize,
     /// Keys can be told apart by their bytes; otherwise an event for any key may be one for any
     /// suspect, under another spelling.
     byte_comparable: bool,
@@ -111,6 +113,7 @@ impl Verification {
             choice: Choice::new(Extent::Full),
             repairs: Repairs::default(),
             changed: Changed::default(),
+            compared_again: 0,
             byte_comparable,
             all_touched: false,
             rules,
@@ -313,6 +316,7 @@ impl Verification {
                 again: true,
             };
             self.suspects.insert(key.clone(), suspect);
+            self.compared_again += 1;
             keys.push(key);
         }
     }
@@ -321,6 +325,7 @@ impl Verification {
     /// differ although nothing seems to have changed them.
     pub fn checked(&mut self, check: u64, different: &[Key], marker: Marker) -> bool {
         let mut wanted = false;
+        self.compared_again = 0;
         for key in self.checks.remove(&check).unwrap_or_default() {
             if !different.contains(&key) {
                 self.suspects.remove(&key);
@@ -396,7 +401,7 @@ impl Verification {
     /// How many there are.
     #[must_use]
     pub fn suspect_count(&self) -> usize {
-        self.suspects.len()
+        self.suspects.len() - self.compared_again
     }
 
     /// The number of the comparison that has been under way longest; a chunk that waits for its

@@ -110,7 +110,7 @@ pub(super) async fn drive(
         ..
     } = run;
     let settings = settings(config, &plan);
-    verification::announce(&settings, reporter);
+    verification::announce(&settings, route, reporter);
     let parts = parts(&run, surface, &crew, settings.chunk_rows_max);
     let (mut console, already) =
         Console::open(parts, config, wishes.clone(), &mut crew.tasks, reporter);

@@ -1,6 +1,7 @@
 //! What people are told of the verification: how much it compares, what it repaired, what differs.
 
 use super::differences::{self, HELPERS};
+use super::topology::Route;
 use super::{clock::unlike_others, open};
 use crate::core::event::Outcome;
 use crate::core::verify::extent::{Extent, Wanted};
@@ -29,7 +30,14 @@ pub(super) fn seeded(wanted: Wanted) -> Wanted {
 }
 
 /// Says before the copy if not everything will be verified, or more than was wanted.
-pub(super) fn announce(settings: &Settings, reporter: &Reporter) {
+pub(super) fn announce(settings: &Settings, route: &Route, reporter: &Reporter) {
+    let full = settings.introduced_keys || settings.verify.extent == Extent::Full;
+    if route.followed.is_some() && !full {
+        reporter.warn(
+            "rows that somebody else writes to the ghost are noticed by the verification only, because a \
+             replica's log doesn't tell whose they are; not all are verified",
+        );
+    }
     match settings.verify.extent {
         Extent::Full => {}
         Extent::Sample { .. } | Extent::Off if settings.introduced_keys => reporter.warn(
