@@ -54,6 +54,9 @@ struct Suspect {
     unsettled: u8,
     /// It was seen equal before, and is compared again because it changed.
     again: bool,
+    /// A chunk's comparison found it while its check was under way; which of the two read first nobody
+    /// knows.
+    found_meanwhile: bool,
 }
 
 /// The state of the verification.
@@ -230,12 +233,16 @@ impl Verification {
         let overflow = suspects.len() >= limits::VERIFY_DIFFERENCES_MAX;
         self.all_touched = false;
         for key in suspects {
-            self.suspects.entry(key).or_insert(Suspect {
+            let known = self.suspects.entry(key).and_modify(|suspect| {
+                suspect.found_meanwhile = suspect.state == State::InCheck;
+            });
+            known.or_insert(Suspect {
                 state: State::Waiting,
                 touched: false,
                 confirmations: 0,
                 unsettled: 0,
                 again: false,
+                found_meanwhile: false,
             });
         }
         if overflow {
@@ -314,6 +321,7 @@ impl Verification {
                 confirmations: 0,
                 unsettled: 0,
                 again: true,
+                found_meanwhile: false,
             };
             self.suspects.insert(key.clone(), suspect);
             self.compared_again += 1;
@@ -327,10 +335,15 @@ impl Verification {
         let mut wanted = false;
         self.compared_again = 0;
         for key in self.checks.remove(&check).unwrap_or_default() {
-            if !different.contains(&key) {
+            let found = self.suspects.get_mut(&key);
+            let found = found.is_some_and(|suspect| std::mem::take(&mut suspect.found_meanwhile));
+            let equal = !different.contains(&key);
+            if equal && !found {
                 self.suspects.remove(&key);
             } else if let Some(suspect) = self.suspects.get_mut(&key) {
-                let touched = suspect.touched && self.rules.has(Rule::MismatchNeedsQuiet);
+                suspect.again &= !found;
+                let quiet = !suspect.touched && !equal;
+                let touched = !quiet && self.rules.has(Rule::MismatchNeedsQuiet);
                 if touched && suspect.again {
                     // No suspect, or rows that change all the time would shut the gate.
                     self.suspects.remove(&key);
@@ -564,5 +577,19 @@ mod tests {
         assert!(verification.definite.is_empty());
         let mutant = Rules::without(Rule::AnyEventTouchesSpellings);
         assert_eq!(rounds_with_another_spelling(mutant).definite, [key(1)]);
+    }
+
+    #[test]
+    fn a_row_that_a_chunk_finds_during_its_check_is_checked_once_more() {
+        let mut verification = with_suspect();
+        let (check, _) = verification.take_suspects(|_| false).expect("a suspect");
+        // Of the ghost's walk, or of rows that are compared again.
+        verification.compared(7, 1, vec![key(1)], 1);
+        assert!(!verification.checked(check, &[], Marker(1)));
+        assert_eq!(verification.suspect_count(), 1, "who read last?");
+        let (check, keys) = verification.take_suspects(|_| false).expect("once more");
+        assert_eq!(keys, [key(1)]);
+        assert!(!verification.checked(check, &[], Marker(1)));
+        assert_eq!(verification.suspect_count(), 0);
     }
 }
