@@ -343,6 +343,29 @@ async fn what_can_not_be_told_is_not_called_alike() {
     ends(&output, 9, &["\n  data:  nothing is known"]);
 }
 
+/// The catalogue hides columns from an account without a privilege for them; SHOW CREATE TABLE is refused
+/// then, so that nothing is called alike that isn't seen.
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_that_the_account_does_not_see_are_not_left_out_in_silence() {
+    let mut conn = schema("pair_hidden").await;
+    execute(
+        &mut conn,
+        &[
+            "CREATE TABLE a (id INT PRIMARY KEY, v INT)",
+            "CREATE TABLE b LIKE a",
+            "INSERT INTO a VALUES (1,1)",
+            "INSERT INTO b VALUES (1,2)",
+            "CREATE USER half IDENTIFIED BY 'half'",
+            "GRANT SELECT (id) ON pair_hidden.a TO half",
+            "GRANT SELECT (id) ON pair_hidden.b TO half",
+        ],
+    )
+    .await;
+    let flags = ["--user=half", "--password=half"];
+    let output = verify(shared(), "pair_hidden", &flags);
+    ends(&output, 9, &["denied", "may SELECT from both tables"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_that_only_one_table_calls_equal_are_no_pair() {
     let mut conn = schema("pair_spellings").await;
