@@ -15,6 +15,7 @@ use crate::config::{
 };
 use crate::control::http::Target;
 use crate::control::window::Window;
+use crate::core::verify::extent::{Extent, Wanted};
 use crate::limits;
 use crate::mysql::address::PASSWORD_BYTES_MAX;
 use crate::mysql::tls;
@@ -254,6 +255,7 @@ impl<'a> Given<'a> {
         if self.is_set("ssl-cert") != self.is_set("ssl-key") {
             self.problem("--ssl-cert and --ssl-key belong together");
         }
+        self.verify_contradictions();
         if self.is_on("revert") && self.is_on("resume") {
             self.problem("--revert cannot be used with --resume");
         }
@@ -279,6 +281,16 @@ impl<'a> Given<'a> {
             && self.text("kill-blockers") == "none"
         {
             self.problem("--force-cut-over-after needs --kill-blockers=idle, queries or all");
+        }
+    }
+
+    fn verify_contradictions(&self) {
+        let verify = self.text("verify");
+        if self.was_given("verify-sample-percent") && verify != "sample" {
+            self.problem("--verify-sample-percent requires --verify=sample");
+        }
+        if self.is_on("verify-repair") && verify == "off" {
+            self.problem("--verify-repair and --verify=off are mutually exclusive");
         }
     }
 
@@ -376,6 +388,7 @@ impl<'a> Given<'a> {
             },
             heartbeat: self.milliseconds("heartbeat-interval-millis"),
             throttle: self.throttle(),
+            verify: self.verify(),
             cut_over: self.cut_over(),
             control: self.control(&database, &table),
             hooks: self.hooks(),
@@ -429,6 +442,23 @@ impl<'a> Given<'a> {
         let every = Self::if_any(self.seconds("checkpoint-seconds"));
         self.is_on("checkpoint")
             .then(|| every.unwrap_or(limits::CHECKPOINT_EVERY))
+    }
+
+    fn verify(&self) -> Wanted {
+        let percent = self.whole("verify-sample-percent");
+        Wanted {
+            extent: match self.text("verify").as_str() {
+                "sample" => Extent::Sample {
+                    percent: percent
+                        .and_then(|percent| u8::try_from(percent).ok())
+                        .unwrap_or(limits::SAMPLE_PERCENT),
+                    seed: 0,
+                },
+                "off" => Extent::Off,
+                _ => Extent::Full,
+            },
+            repair: self.is_on("verify-repair"),
+        }
     }
 
     fn wishes(&self) -> Wishes {

@@ -442,6 +442,32 @@ pub const GROUPS: [Group; 10] = [
                 },
                 "Only with --exact-rowcount. Before: the copy waits for it (state: counting rows).",
             ),
+            more(
+                Flag {
+                    kind: Kind::Word(&["full", "sample", "off"]),
+                    ..text("verify", "full", "How much is compared before the cut-over")
+                },
+                "full: every row of both tables, column by column; rows that change meanwhile are waited for. \
+sample: a random share of the chunks, one at least. off: nothing. Where the ALTER adds or narrows a \
+unique key it is always full.",
+            ),
+            more(
+                whole(
+                    "verify-sample-percent",
+                    "10",
+                    (1, 100),
+                    "Share of --verify=sample",
+                ),
+                "Per cent of the chunks, 1 to 100.",
+            ),
+            more(
+                switch(
+                    "verify-repair",
+                    "Refresh rows that differ, and verify again",
+                ),
+                "A pass that repaired counts for nothing: everything is compared again, also after a sample. \
+With rows that differ even after three such passes the run ends. Repaired keys are logged.",
+            ),
         ],
     },
     Group {

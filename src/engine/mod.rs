@@ -11,6 +11,7 @@ pub mod clock;
 mod console;
 mod count;
 mod crew;
+mod differences;
 mod drive;
 mod duplicates;
 mod earlier;
@@ -28,6 +29,8 @@ mod scribe;
 mod throttle;
 mod topology;
 mod triggers;
+mod verification;
+pub mod verify_alone;
 mod view;
 pub mod workers;
 
@@ -44,7 +47,7 @@ use crate::control::hooks::{self, Runner, Told};
 use crate::control::signals::{Reactions, Signals};
 use crate::control::socket::{self, Sockets};
 use crate::core::event::{Failure, Outcome};
-use crate::error::{Left, Report, ended, exit, not_started, refused};
+use crate::error::{Left, Report, Verified, ended, exit, not_started, refused};
 use crate::limits;
 use crate::mysql::session::{Account, Address, Session, Setup, mark_of_table};
 use crate::plan::history::Figures;
@@ -181,6 +184,16 @@ struct Hooked {
 }
 
 impl Hooked {
+    /// What operators reach the run by.
+    fn surface(self, sockets: Option<Sockets>) -> drive::Surface {
+        drive::Surface {
+            facts: self.told.facts,
+            hooks: self.runner,
+            progress: self.progress,
+            sockets,
+        }
+    }
+
     /// Runs an event's hooks; one that fails ends the run.
     async fn must(&self, event: &hooks::Event) -> Result<(), Early> {
         let Some(runner) = &self.runner else {
@@ -300,7 +313,12 @@ async fn with_hooks(
 
 fn early_report(early: &Early, names: &Names) -> Report {
     match early {
-        Early::Altered => ended(&Outcome::Completed, names, &[], Left::Nothing),
+        Early::Altered => ended(
+            &Outcome::Completed,
+            names,
+            &Verified::default(),
+            Left::Nothing,
+        ),
         Early::Refused(refusals) => refused(refusals),
         Early::Failed(failure) => not_started(failure),
     }
@@ -322,15 +340,16 @@ async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> Report {
         prepared.plan.ghost.definition
     ));
     let names = prepared.plan.names.clone();
+    let unsaid = Verified::default();
     if prepared.resumed.is_some() {
         reporter.info("nothing speaks against going on; add --execute to do so");
-        return ended(&Outcome::Completed, &names, &[], Left::Nothing);
+        return ended(&Outcome::Completed, &names, &unsaid, Left::Nothing);
     }
     if clean::drop_helpers(&mut prepared.session, &names, reporter).await {
-        return ended(&Outcome::Stopped, &names, &[], Left::Tables);
+        return ended(&Outcome::Stopped, &names, &unsaid, Left::Tables);
     }
     reporter.info("nothing speaks against this migration; add --execute to run it");
-    ended(&Outcome::Completed, &names, &[], Left::Nothing)
+    ended(&Outcome::Completed, &names, &unsaid, Left::Nothing)
 }
 
 /// A migration about to copy its first row.
@@ -358,6 +377,14 @@ impl End {
                 .await;
         }
     }
+
+    /// The clean-up may have changed what is to be said.
+    async fn correct(&mut self, report: Report) {
+        if report != self.report {
+            self.report = report;
+            self.record().await;
+        }
+    }
 }
 
 async fn migrate(
@@ -379,6 +406,7 @@ async fn migrate(
         route,
         resumed,
     } = prepared;
+    let config = verification::of_everything(config, resumed.is_some(), reporter);
     let (kept, saved) = watch::channel(resumed.is_some());
     let (names, named) = (plan.names.clone(), Arc::clone(&plan));
     let address = Address {
@@ -399,23 +427,20 @@ async fn migrate(
         resumed,
         kept,
     };
-    let surface = drive::Surface {
-        facts: hooks.told.facts,
-        hooks: hooks.runner,
-        progress: hooks.progress,
-        sockets,
-    };
-    let driven = drive::drive(run, surface, wishes).await;
-    let (mut outcome, figures) = match driven {
-        Ok(driven) => driven,
-        Err(fault) => (Outcome::Failed(fault.failure()), Figures::default()),
-    };
+    let driven = drive::drive(run, hooks.surface(sockets), wishes).await;
+    let (mut outcome, figures) =
+        driven.unwrap_or_else(|fault| (Outcome::Failed(fault.failure()), Figures::default()));
     step("decided").await;
     if let Outcome::Failed(failure) = &mut outcome {
         duplicates::name_rows(&mut session, &named, failure, reporter).await;
     }
+    let locked = Address {
+        lock: Some((names.advisory_lock(), session.id())),
+        ..address
+    };
+    let verified = verification::about(&outcome, config.verify, &locked, &named, reporter).await;
+    let told = |left| ended(&outcome, &names, &verified, left);
     let kept = *saved.borrow();
-    let told = |left| ended(&outcome, &names, &named.key.columns, left);
     let mut end = End {
         report: told(clean::expected(&outcome, kept)),
         outcome: outcome.clone(),
@@ -426,10 +451,7 @@ async fn migrate(
     // anything is dropped, which can take long.
     end.record().await;
     let left = clean::clean(&mut session, &config, &names, (&outcome, kept), reporter).await;
-    if told(left) != end.report {
-        end.report = told(left);
-        end.record().await;
-    }
+    end.correct(told(left)).await;
     let rehearsed = matches!(config.topology.on_replica, OnReplica::Test { .. });
     if rehearsed && outcome == Outcome::Completed {
         reporter.warn(rehearsal::left(&names));
