@@ -460,7 +460,7 @@ async fn write(mut conn: Conn, stop: Arc<AtomicBool>, done: Arc<AtomicU32>) {
         let round = done.fetch_add(1, Ordering::SeqCst) + 1;
         let row = 1 + round * 7_919 % MANY;
         let new = 1_000_000 + round;
-        let changes = if round % 40 == 0 {
+        let changes = if round.is_multiple_of(40) {
             vec![format!("UPDATE @ SET v = v + 1 WHERE id <= {LARGE}")]
         } else {
             vec![
@@ -480,7 +480,11 @@ async fn write(mut conn: Conn, stop: Arc<AtomicBool>, done: Arc<AtomicU32>) {
                 let change = change.replace('@', table);
                 conn.query_drop(change).await.expect("a change");
             }
-            let end = if round % 7 == 0 { "ROLLBACK" } else { "COMMIT" };
+            let end = if round.is_multiple_of(7) {
+                "ROLLBACK"
+            } else {
+                "COMMIT"
+            };
             conn.query_drop(end).await.expect("its end");
         }
     }
