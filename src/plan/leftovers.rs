@@ -3,10 +3,12 @@
 //! A table's name proves nothing. What proves it is the changelog: it bears our comment, and one row of it
 //! the mark of the run that made it. The ghost and the checkpoint beside such a changelog are that run's,
 //! since a run refuses to begin while others have these names. Old tables have no such evidence once the
-//! run is over; they are the application's data, and are listed apart.
+//! run is over; they are the application's data, and are listed apart, with the checkpoint from which the
+//! swap could be reverted. A checkpoint that stands alone bears our comment and is of no use to anybody.
 
 use super::inspection::same_name;
 use super::names::Names;
+use super::saved;
 
 /// The comment of our changelogs.
 pub const CHANGELOG_COMMENT: &str = "tableshift changelog";
@@ -82,7 +84,8 @@ pub fn sort(tables: &[Table], marks: &[String]) -> (Vec<Remains>, Vec<Table>) {
                 |table: &&Table| table.schema == changelog.schema && same_name(&table.name, &name);
             tables.iter().find(same).cloned()
         };
-        let mut own: Vec<Table> = beside("_gho").into_iter().chain(beside("_ghk")).collect();
+        // Without the checkpoint nobody takes an empty ghost of the same name for a copy.
+        let mut own: Vec<Table> = beside("_ghk").into_iter().chain(beside("_gho")).collect();
         own.push(changelog.clone());
         Some(Remains {
             schema: changelog.schema.clone(),
@@ -91,8 +94,35 @@ pub fn sort(tables: &[Table], marks: &[String]) -> (Vec<Remains>, Vec<Table>) {
             in_use: in_use(changelog, marks),
         })
     });
+    let of_finished = tables
+        .iter()
+        .filter(|table| table.name.ends_with("_ghk") && table.comment.starts_with(saved::COMMENT))
+        .filter(|table| !has(tables, table, "_ghc"));
+    let (with_old, alone): (Vec<&Table>, Vec<&Table>) =
+        of_finished.partition(|table| has(tables, table, "_del"));
+    let alone = alone.into_iter().filter_map(|table| {
+        Some(Remains {
+            schema: table.schema.clone(),
+            base: base_of(&table.name)?.to_owned(),
+            tables: vec![table.clone()],
+            in_use: (!marks.is_empty()).then(|| "runs are connected, and it may be one's".into()),
+        })
+    });
     let old = tables.iter().filter(|table| table.name.ends_with("_del"));
-    (remains.collect(), old.cloned().collect())
+    let old = old.chain(with_old);
+    (remains.chain(alone).collect(), old.cloned().collect())
+}
+
+/// Beside this table there is one with the same base and this suffix; an old table may have a time stamp.
+fn has(tables: &[Table], table: &Table, suffix: &str) -> bool {
+    let Some(base) = base_of(&table.name) else {
+        return false;
+    };
+    let begins = format!("_{base}_").to_lowercase();
+    tables.iter().any(|other| {
+        let name = other.name.to_lowercase();
+        other.schema == table.schema && name.starts_with(&begins) && name.ends_with(suffix)
+    })
 }
 
 /// A run on the same table is alive if one of its connections is; its mark says which table.
@@ -148,6 +178,28 @@ mod tests {
         assert_eq!(names(&remains), [["_a_gho", "_a_ghc"]]);
         assert_eq!(remains[0].in_use, None);
         assert_eq!(old.len(), 1);
+    }
+
+    #[test]
+    fn a_checkpoint_goes_with_its_run_with_its_old_table_or_alone() {
+        let tables = [
+            table("_a_ghk", saved::COMMENT_NOW, None),
+            table("_a_gho", "", None),
+            table("_a_ghc", CHANGELOG_COMMENT, Some("tableshift-0a-1")),
+            table("_b_ghk", saved::COMMENT_NOW, None),
+            table("_b_20261121085351_del", "", None),
+            table("_c_ghk", saved::COMMENT_NOW, None),
+            table("_d_ghk", "somebody's", None),
+        ];
+        let (remains, old) = sort(&tables, &[]);
+        assert_eq!(
+            names(&remains),
+            [vec!["_a_ghk", "_a_gho", "_a_ghc"], vec!["_c_ghk"]]
+        );
+        let old: Vec<&str> = old.iter().map(|table| table.name.as_str()).collect();
+        assert_eq!(old, ["_b_20261121085351_del", "_b_ghk"]);
+        let alive = ["tableshift-0c-77".to_owned()];
+        assert!(sort(&tables, &alive).0[1].in_use.is_some());
     }
 
     #[test]
