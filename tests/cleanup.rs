@@ -93,7 +93,7 @@ async fn what_a_killed_run_left_goes_and_everything_else_stays() {
     );
     alive.release();
     assert_done(&alive.end());
-    assert_eq!(tables(&mut other).await, ["_t_del", "t"]);
+    assert_eq!(tables(&mut other).await, ["_t_del", "_t_ghk", "t"]);
 
     let flags = [
         "--yes",
@@ -108,7 +108,7 @@ async fn what_a_killed_run_left_goes_and_everything_else_stays() {
     assert_eq!(tables(&mut conn).await, ["_x_gho", "_y_ghc", "_y_gho", "t"]);
     assert_eq!(
         tables(&mut other).await,
-        ["_t_del", "t"],
+        ["_t_del", "_t_ghk", "t"],
         "of another schema"
     );
 }

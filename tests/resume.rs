@@ -625,3 +625,36 @@ async fn after_a_failover_a_run_by_gtids_goes_on_at_the_new_primary() {
     assert_eq!(figure(&output, "going on from checkpoint", "rows="), copied);
     assert_same_as_twin(&mut promoted).await;
 }
+
+/// The position is one of the replica's log, which has the primary's checkpoint as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_follows_a_replica_goes_on_in_its_log() {
+    let primary = Server::start(&[]);
+    let replica = Server::start_replica_of(&primary);
+    let mut conn = schema(&primary, "followed", rows()).await;
+    twin(&mut conn).await;
+    let mut there = replica.conn(None).await;
+    wait_until(PATIENCE, "the replica has the rows", async || {
+        let count: Result<Option<u64>, _> = there
+            .query_first("SELECT COUNT(*) FROM followed.twin")
+            .await;
+        matches!(count, Ok(Some(ROWS)))
+    })
+    .await;
+    let (child, copied) = held(&replica, &mut conn, "followed", (51, &[])).await;
+    change(&mut conn, &["UPDATE @ SET v = -2 WHERE id IN (3, 4998)"]).await;
+    kill(child);
+    change(&mut conn, &CHANGES).await;
+    // The primary's own log counts otherwise.
+    let mut other = command(&primary, "followed", ALTER);
+    other.arg("--allow-on-master");
+    assert_code(
+        &run(other).await,
+        3,
+        &["another server whose binary log is followed"],
+    );
+    let output = run(command(&replica, "followed", ALTER)).await;
+    assert_done(&output);
+    assert_eq!(figure(&output, "going on from checkpoint", "rows="), copied);
+    assert_same_as_twin(&mut conn).await;
+}
