@@ -316,21 +316,40 @@ async fn what_happened_to_the_tables_meanwhile_is_read_in_the_log() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_log_there_is_no_going_on() {
     let server = Server::start(&[]);
-    let mut conn = schema(&server, "purged", rows()).await;
+    for (name, flags) in [("purged", &[][..]), ("purged_gtids", &["--gtid"])] {
+        let mut conn = schema(&server, name, rows()).await;
+        twin(&mut conn).await;
+        kill(held(&server, &mut conn, name, (51, flags)).await.0);
+        execute(&mut conn, &["FLUSH BINARY LOGS"]).await;
+        change(&mut conn, &CHANGES).await;
+        execute(&mut conn, &["FLUSH BINARY LOGS"]).await;
+        let files: Vec<(String, u64, String)> =
+            conn.query("SHOW BINARY LOGS").await.expect("the logs");
+        let last = &files.last().expect("one").0;
+        execute(&mut conn, &[&format!("PURGE BINARY LOGS TO '{last}'")]).await;
+        let again = || {
+            let mut again = command(&server, name, ALTER);
+            again.args(flags);
+            again
+        };
+        assert_code(&run(again()).await, 5, &["binary log can't be read"]);
+        assert_eq!(tables(&mut conn).await, ["t", "twin"]);
+        assert_done(&run(again()).await);
+        assert_same_as_twin(&mut conn).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_began_anew_is_another_one() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "reset", rows()).await;
     twin(&mut conn).await;
-    kill(held(&server, &mut conn, "purged", (51, &[])).await.0);
-    execute(&mut conn, &["FLUSH BINARY LOGS"]).await;
-    change(&mut conn, &CHANGES).await;
-    execute(&mut conn, &["FLUSH BINARY LOGS"]).await;
-    let files: Vec<(String, u64, String)> = conn.query("SHOW BINARY LOGS").await.expect("the logs");
-    let last = &files.last().expect("one").0;
-    execute(&mut conn, &[&format!("PURGE BINARY LOGS TO '{last}'")]).await;
-    let output = run(command(&server, "purged", ALTER)).await;
-    assert_code(&output, 8, &["binary log can't be read", "--no-resume"]);
+    kill(held(&server, &mut conn, "reset", (51, &[])).await.0);
     execute(&mut conn, &["RESET BINARY LOGS AND GTIDS"]).await;
-    let output = run(command(&server, "purged", ALTER)).await;
-    assert_code(&output, 8, &["binary log can't be read", "--no-resume"]);
-    let mut anew = command(&server, "purged", ALTER);
+    change(&mut conn, &CHANGES).await;
+    let output = run(command(&server, "reset", ALTER)).await;
+    assert_code(&output, 5, &["binary log can't be read"]);
+    let mut anew = command(&server, "reset", ALTER);
     anew.arg("--no-resume");
     assert_done(&run(anew).await);
     assert_same_as_twin(&mut conn).await;
