@@ -332,6 +332,8 @@ async fn leftovers_are_refused_by_name_and_go_when_that_is_allowed() {
         tables(&mut conn).await,
         ["_t_ghc", "_t_ghk", "_t_gho", "t", "twin"]
     );
+    // The checkpoint table tells whose the ghost is; without it nobody knows.
+    conn.query_drop("DROP TABLE _t_ghk").await.expect("a drop");
     let output = migrate(server, "remains", ALTER, &[]).await;
     assert_code(
         &output,
@@ -358,6 +360,20 @@ async fn leftovers_are_refused_by_name_and_go_when_that_is_allowed() {
     );
     let output = migrate(server, "remains", "ADD COLUMN again INT", &DROP_FIRST[1..]).await;
     assert_code(&output, 0, &[]);
+    assert_exact(&mut conn, "in the end").await;
+    assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t", "twin"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_killed_before_its_first_checkpoint_is_begun_anew() {
+    let server = shared();
+    let mut conn = schema(server, "early").await;
+    let (mut child, hold) = postponed(server, "early", "early.first", None).await;
+    child.kill().expect("a kill");
+    end(child).await;
+    std::fs::remove_file(hold).expect("the flag file");
+    let output = migrate(server, "early", ALTER, &[]).await;
+    assert_code(&output, 0, &["copy complete rows=2000"]);
     assert_exact(&mut conn, "in the end").await;
     assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t", "twin"]);
 }
