@@ -168,7 +168,7 @@ async fn begin(
     let (mut plan, moment) = make_tables(session, facts, original, alter, told).await?;
     triggers::prepare(session, config, &mut plan).await?;
     if checkpoints {
-        let origin = resume::origin(config, &plan, &moment)?;
+        let origin = resume::origin(config, (&plan, &facts.server), &moment)?;
         session.run(&describe_migration(names, &origin)).await?;
     }
     Ok(plan)

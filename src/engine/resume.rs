@@ -20,7 +20,7 @@ use crate::plan::inspection::{Inspection, Server, Table, same_name};
 use crate::plan::key::decode;
 use crate::plan::names::Names;
 use crate::plan::saved::{self, CopiedTo, Origin, Present, Progress, Saved, Seen};
-use crate::plan::{self, Earlier, Plan, Refusal};
+use crate::plan::{self, Earlier, Plan, Refusal, Zone};
 use crate::sql::cutover::without_counter;
 use crate::sql::{Sql, quoted, text_literal};
 
@@ -181,7 +181,7 @@ pub(super) async fn plan(
     plan.original_triggers = triggers_of(session, names, &config.wishes).await?;
     verifiable(&plan)?;
     super::prepare::unchanged(session, &plan).await?;
-    if statements(&plan)? != origin.statements {
+    if statements(&plan, &facts.server)? != origin.statements {
         return Err(Early::Refused(vec![Refusal::new(
             "the earlier run copied rows by other expressions or settings than this one would: other flags, \
              another version of tableshift, or other settings of the server",
@@ -233,23 +233,30 @@ fn resumed(plan: &Plan, progress: &Progress) -> Result<Resumed, Early> {
 /// What the migration is, to be written down.
 pub(super) fn origin(
     config: &Config,
-    plan: &Plan,
+    (plan, server): (&Plan, &Server),
     (now, now_utc): &(String, String),
 ) -> Result<Origin, Fault> {
     Ok(Origin {
         alter: config.alter.clone(),
         original: without_counter(&plan.original.definition),
         ghost: without_counter(&plan.ghost.definition),
-        statements: statements(plan)?,
+        statements: statements(plan, server)?,
         now: now.clone(),
         now_utc: now_utc.clone(),
     })
 }
 
-/// By which expressions and settings rows are copied and paired.
-fn statements(plan: &Plan) -> Result<String, Fault> {
-    Sql::new(plan)
+/// By which expressions and settings rows are copied and paired. In another time zone they would come out
+/// otherwise.
+fn statements(plan: &Plan, server: &Server) -> Result<String, Fault> {
+    let text = Sql::new(plan)
         .fingerprint()
-        .map(|text| format!("{text}\n{}\n{:?}", plan.conversion.sql_mode(), plan.zone))
-        .map_err(|error| Fault::unexpected("describe the migration", error.to_string()))
+        .map_err(|error| Fault::unexpected("describe the migration", error.to_string()))?;
+    let zone = match plan.zone {
+        Zone::Utc => "UTC",
+        Zone::Server if server.time_zone_is_utc => "server, UTC",
+        Zone::Server => &server.time_zone,
+    };
+    let mode = plan.conversion.sql_mode();
+    Ok(format!("{text}\n{mode}\n{zone}"))
 }

@@ -2,6 +2,7 @@
 
 use super::alter::Alter;
 use super::inspection::{ForeignKey, Inspection, Log, Version, same_name};
+use super::leftovers::CHANGELOG_COMMENT;
 use super::names::Names;
 use super::saved::{self, Saved};
 use super::{Companions, Earlier, Refusal, Wishes, constraints, history, topology};
@@ -387,7 +388,7 @@ fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> V
     };
     let foreign = [
         found(&names.changelog).filter(|table| {
-            !["tableshift changelog", "gh-ost changelog"].contains(&table.comment.as_str())
+            ![CHANGELOG_COMMENT, "gh-ost changelog"].contains(&table.comment.as_str())
         }),
         found(&names.checkpoint).filter(|table| {
             !table.comment.starts_with(saved::COMMENT) && table.first_column != "gh_ost_chk_id"
@@ -404,10 +405,12 @@ fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> V
     }
     let resumable = facts.saved.as_ref().is_some_and(Saved::resumable);
     let dropped = wishes.earlier == Earlier::Dropped;
-    // Whose ghost it is is told by the checkpoint table, which is made before it. Without a checkpoint in
-    // it the ghost isn't worth asking for.
-    let ghost_is_ours = facts.saved.is_some();
-    let worthless = facts.saved.as_ref().is_some_and(Saved::worthless);
+    // Whose ghost it is is told by our changelog and checkpoint table, which are made before it. Without a
+    // checkpoint in there the ghost isn't worth asking for.
+    let changelog = found(&names.changelog);
+    let beside_ours = changelog.is_some_and(|table| table.comment == CHANGELOG_COMMENT);
+    let ghost_is_ours = facts.saved.is_some() && beside_ours;
+    let worthless = beside_ours && facts.saved.as_ref().is_some_and(Saved::worthless);
     for (name, allowed, flag) in [
         (
             &names.ghost,
