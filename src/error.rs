@@ -129,9 +129,9 @@ pub enum Left {
 /// A run that ended before the swap, and can be continued.
 fn resumable(outcome: &Outcome, untouched: &str, names: &Names) -> Report {
     let (what, first) = match outcome {
-        Outcome::Failed(failure) => (failure.what.as_str(), format!("{}. Then ", failure.next)),
+        Outcome::Failed(failure) => (failure.what.as_str(), failure.next.as_str()),
         Outcome::Stopped | Outcome::Completed | Outcome::Mismatch(_) | Outcome::Unknown => {
-            ("stopped as asked", String::new())
+            ("stopped as asked", "run the same command again")
         }
     };
     let kept = format!(
@@ -139,8 +139,8 @@ fn resumable(outcome: &Outcome, untouched: &str, names: &Names) -> Report {
         names.ghost, names.changelog, names.checkpoint
     );
     let next = format!(
-        "{first}run the same command again to go on from the last checkpoint; or give it up: add \
-         --no-resume, or run tableshift cleanup"
+        "{first}; it goes on from the last checkpoint. To give it up: add --no-resume, or run tableshift \
+         cleanup"
     );
     Report {
         code: exit::RESUMABLE,

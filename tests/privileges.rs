@@ -103,7 +103,7 @@ async fn grants_on_single_tables_are_enough() {
           'frugal'@'%'"
         ]
     );
-    for helper in ["_t_gho", "_t_ghc", "_t_del"] {
+    for helper in ["_t_gho", "_t_ghc", "_t_ghk", "_t_del"] {
         let grant = format!(
             "GRANT ALTER, CREATE, DELETE, DROP, INDEX, INSERT, SELECT, UPDATE ON single.{helper} TO \
              frugal"

@@ -75,6 +75,7 @@ pub(super) async fn prepare(
     let needs = Needs {
         kills: config.cut_over.force_after.is_some(),
         triggers: config.triggers.is_some(),
+        checkpoints: config.execute && config.checkpoint.is_some(),
     };
     let facts = inspect::inspect(&mut session, names, (route.setting, needs)).await?;
     session.pin(&facts.server.uuid);

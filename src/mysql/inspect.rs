@@ -33,6 +33,7 @@ pub async fn inspect(
         stops_replication: setting.stops_replication,
         kills: needs.kills,
         makes_triggers: needs.triggers,
+        keeps_checkpoints: needs.checkpoints,
     };
     let [old_check_names, check_names] = check_names(session, names).await?;
     let leftovers = leftovers(session, names).await?;

@@ -257,6 +257,8 @@ pub struct Needs {
     pub kills: bool,
     /// To create triggers.
     pub triggers: bool,
+    /// To write checkpoints.
+    pub checkpoints: bool,
 }
 
 /// What the account may do, as far as a migration needs it.

@@ -48,6 +48,8 @@ pub struct Duties {
     pub kills: bool,
     /// Gives triggers to the helper tables.
     pub makes_triggers: bool,
+    /// Writes checkpoints to a table of their own.
+    pub keeps_checkpoints: bool,
 }
 
 impl Duties {
@@ -59,6 +61,7 @@ impl Duties {
         stops_replication: false,
         kills: false,
         makes_triggers: false,
+        keeps_checkpoints: false,
     };
 }
 
@@ -252,7 +255,8 @@ pub fn missing_for_history(grants: &Grants, schema: &str, exists: bool) -> Optio
 /// Privileges that some table lacks are asked for on the schema, unless only the original lacks them.
 fn missing_for_writes(grants: &Grants, names: &Names, duties: Duties) -> Vec<String> {
     let schema = names.schema.as_str();
-    let helpers = [&names.ghost, &names.changelog, &names.old];
+    let mut helpers = vec![&names.ghost, &names.changelog, &names.old];
+    helpers.extend(duties.keeps_checkpoints.then_some(&names.checkpoint));
     let mut on_schema: BTreeSet<&str> = SCHEMA
         .into_iter()
         .filter(|privilege| !grants.on_schema(schema, privilege))
@@ -449,6 +453,7 @@ mod tests {
         let more = Duties {
             kills: true,
             makes_triggers: true,
+            keeps_checkpoints: false,
             ..Duties::PRIMARY
         };
         assert_eq!(
