@@ -114,13 +114,20 @@ pub enum Left {
 }
 
 /// A run that ended before the swap, and can be continued.
-fn resumable(what: &str, untouched: &str, next: &str, names: &Names) -> Report {
+fn resumable(outcome: &Outcome, untouched: &str, names: &Names) -> Report {
+    let (what, first) = match outcome {
+        Outcome::Failed(failure) => (failure.what.as_str(), format!("{}. Then ", failure.next)),
+        Outcome::Stopped | Outcome::Completed | Outcome::Mismatch(_) | Outcome::Unknown => {
+            ("stopped as asked", String::new())
+        }
+    };
     let kept = format!(
         "{untouched}; what is copied so far is kept (`{}`, `{}`, `{}`)",
         names.ghost, names.changelog, names.checkpoint
     );
     let next = format!(
-        "{next} to go on from the last checkpoint; or give it up: add --no-resume, or run tableshift cleanup"
+        "{first}run the same command again to go on from the last checkpoint; or give it up: add \
+         --no-resume, or run tableshift cleanup"
     );
     Report {
         code: exit::RESUMABLE,
@@ -139,17 +146,10 @@ pub fn ended(outcome: &Outcome, names: &Names, key: &[KeyColumn], left: Left) ->
             names.ghost, names.changelog
         ));
     }
+    if left == Left::State {
+        return resumable(outcome, &untouched, names);
+    }
     match outcome {
-        Outcome::Stopped if left == Left::State => resumable(
-            "stopped as asked",
-            &untouched,
-            "run the same command again",
-            names,
-        ),
-        Outcome::Failed(failure) if left == Left::State => {
-            let next = format!("{}. Run the same command", failure.next);
-            resumable(&failure.what, &untouched, &next, names)
-        }
         Outcome::Completed if left == Left::Tables => Report {
             code: exit::LEFTOVERS,
             text: three_parts(

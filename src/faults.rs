@@ -22,6 +22,8 @@ use std::time::Duration;
 
 use mysql_async::{Error, IoError, ServerError};
 
+use crate::config::Config;
+
 /// Every point, by the role of the connection it stands on. A statement that isn't here is a panic,
 /// so none can be forgotten; the test walks the whole list.
 pub const POINTS: [(&str, &[&str]); 17] = [
@@ -259,11 +261,18 @@ pub const POINTS: [(&str, &[&str]); 17] = [
     ("test", &[]),
 ];
 
-/// Time between two checkpoints, for tests that can't wait for seconds: `TABLESHIFT_CHECKPOINT_MS`.
+/// The same run with checkpoints as often as `TABLESHIFT_CHECKPOINT_MS` says, for tests that can't wait for
+/// seconds.
 #[must_use]
-pub fn checkpoint_interval() -> Option<Duration> {
-    let text = std::env::var("TABLESHIFT_CHECKPOINT_MS").ok()?;
-    text.parse().ok().map(Duration::from_millis)
+pub fn hastened(config: Config) -> Config {
+    let text = std::env::var("TABLESHIFT_CHECKPOINT_MS").ok();
+    let interval = text
+        .and_then(|text| text.parse().ok())
+        .map(Duration::from_millis);
+    Config {
+        checkpoint: config.checkpoint.map(|usual| interval.unwrap_or(usual)),
+        ..config
+    }
 }
 
 /// Points of connections that are there only when flags ask for them, by role.

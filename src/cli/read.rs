@@ -387,9 +387,7 @@ impl<'a> Given<'a> {
                 comes_off: self.is_on("remove-trigger-suffix-if-exists"),
             }),
             attempt_instant: self.is_on("attempt-instant-ddl"),
-            checkpoint: self
-                .is_on("checkpoint")
-                .then(|| self.seconds("checkpoint-seconds")),
+            checkpoint: self.checkpoint(),
             timestamp_old: self.is_on("timestamp-old-table"),
             base_name: self.optional("force-table-names"),
             copy_workers: workers(self.whole("copy-workers")),
@@ -424,6 +422,11 @@ impl<'a> Given<'a> {
             return None;
         }
         Some(schema.unwrap_or_else(|| database.to_owned()))
+    }
+
+    fn checkpoint(&self) -> Option<Duration> {
+        let every = self.seconds("checkpoint-seconds");
+        self.is_on("checkpoint").then_some(every)
     }
 
     fn wishes(&self) -> Wishes {

@@ -139,6 +139,7 @@ impl Core {
 
     /// A checkpoint's row came through the stream.
     pub(super) fn checkpoint_seen(&mut self, number: u64) {
+        self.liveness.delivered += 1;
         if self.keeping.unproved == Some(number) {
             self.keeping.unproved = None;
         }

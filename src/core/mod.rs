@@ -253,10 +253,7 @@ impl Core {
                 self.marker_seen_in_attempt(marker, commands);
             }
             Event::Reached(spot) => self.dirty.reached(spot),
-            Event::CheckpointSeen(number) => {
-                self.liveness.delivered += 1;
-                self.checkpoint_seen(number);
-            }
+            Event::CheckpointSeen(number) => self.checkpoint_seen(number),
             Event::CheckpointWritten => self.checkpoint_written(),
             Event::StreamAlive => self.liveness.delivered += 1,
             Event::HeartbeatSeen(age_ms) => {

@@ -22,7 +22,7 @@ use crate::config::{Config, OnReplica, Throttle};
 use crate::control::Wish;
 use crate::control::hooks::Runner;
 use crate::core::checkpoint::Checkpoint;
-use crate::core::event::{Command, Event, Failure, Marker};
+use crate::core::event::{Command, Event, Failure, Marker, Outcome};
 use crate::limits;
 use crate::mysql::classify::Fault;
 use crate::mysql::session::{Address, Session, Setup};
@@ -252,10 +252,11 @@ impl Crew {
         }
     }
 
-    /// Writes down from where a revert has to read the log.
-    pub(super) async fn note_swap(&mut self, config: &Config) {
+    /// After a swap, writes down from where a revert has to read the log.
+    pub(super) async fn note_end(&mut self, config: &Config, outcome: &Outcome) {
         let rehearsed = matches!(config.topology.on_replica, OnReplica::Test { .. });
-        if let (Some(scribe), false) = (&self.scribe, rehearsed) {
+        let swapped = *outcome == Outcome::Completed && !rehearsed && !config.drop_old;
+        if let (Some(scribe), true) = (&self.scribe, swapped) {
             drop(scribe.send(self.places.swapped()).await);
         }
     }

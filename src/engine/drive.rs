@@ -84,10 +84,7 @@ pub(super) async fn drive(
     let plan = Arc::clone(&run.plan);
     let settings = settings(run.config, &plan);
     let parts = parts(&run, surface, &crew, settings.chunk_rows_max);
-    let mut core = match &run.resumed {
-        Some(from) => Core::resume(settings, from.checkpoint.clone()),
-        None => Core::new(settings),
-    };
+    let mut core = core(settings, run.resumed.as_ref());
     let Run {
         config,
         route,
@@ -114,10 +111,7 @@ pub(super) async fn drive(
         let events = tokio::select! {
             result = results.recv() => match result.map(|(who, event)| crew.freed(who, event)) {
                 // A postpone or throttle file may have appeared while the lock was waited for.
-                Some(Event::Locked) => {
-                    watch.locked();
-                    console.look().into_iter().chain([Event::Locked]).collect()
-                }
+                Some(Event::Locked) => locked(&mut watch, &mut console),
                 event => event.into_iter().collect(),
             },
             delivery = deliveries.recv(), if core.wants_changes() => {
@@ -135,10 +129,7 @@ pub(super) async fn drive(
                 continue;
             }
             ended = crew.tasks.join_next() => died(ended).into_iter().collect(),
-            _ = ticks.tick() => {
-                let now = clock.elapsed_ms();
-                crew.places.reached(now).into_iter().chain(console.tick(now)).collect()
-            }
+            _ = ticks.tick() => ticked(&mut crew, &mut console, clock.elapsed_ms()),
         };
         commands = events
             .into_iter()
@@ -149,12 +140,27 @@ pub(super) async fn drive(
     drop(counting);
     let outcome = core.outcome().cloned().unwrap_or(Outcome::Stopped);
     watch.finish(&core, &console, &outcome, reporter);
-    if outcome == Outcome::Completed && !config.drop_old {
-        crew.note_swap(config).await;
-    }
+    crew.note_end(config, &outcome).await;
     drop((deliveries, results, wish_queue));
     crew.disband(console, reporter).await;
     Ok((outcome, watch.figures(core.counters())))
+}
+
+fn core(settings: Settings, resumed: Option<&Resumed>) -> Core {
+    match resumed {
+        Some(from) => Core::resume(settings, from.checkpoint.clone()),
+        None => Core::new(settings),
+    }
+}
+
+fn ticked(crew: &mut Crew, console: &mut Console, now_ms: u64) -> Vec<Event> {
+    let reached = crew.places.reached(now_ms);
+    reached.into_iter().chain(console.tick(now_ms)).collect()
+}
+
+fn locked(watch: &mut Watch, console: &mut Console) -> Vec<Event> {
+    watch.locked();
+    console.look().into_iter().chain([Event::Locked]).collect()
 }
 
 fn parts(run: &Run<'_>, surface: Surface, crew: &Crew, chunk_rows_max: u64) -> Parts {

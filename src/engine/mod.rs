@@ -102,12 +102,7 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
         reporter.warn(note.clone());
     }
     #[cfg(feature = "faults")]
-    let config = Config {
-        checkpoint: config
-            .checkpoint
-            .map(|usual| crate::faults::checkpoint_interval().unwrap_or(usual)),
-        ..config
-    };
+    let config = crate::faults::hastened(config);
     let config = Arc::new(config);
     let clock = Clock::start();
     let stamp = config.timestamp_old.then(stamp);
@@ -118,22 +113,19 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
         stamp.as_deref(),
     );
     let (account, renewal) = Account::renewable(&config.user, &config.password);
-    let table = mark_of_table(&names.advisory_lock());
-    let token = format!("{table}{:016x}", unlike_others());
-    let address = Address {
-        tls: config.tls.clone(),
-        connect_timeout: config.connect_timeout.unwrap_or(limits::CONNECT_TIMEOUT),
-        ..Address::new(&config.host, config.port, account, token)
-    };
+    let address = address(&config, &names, account);
     let (wishes, wish_queue) = mpsc::channel(8);
     let asker = reporter.clone();
+    let kept = match config.checkpoint {
+        Some(_) => "what is copied up to the last checkpoint is kept",
+        None => "the copy so far is given up",
+    };
     let reactions = Reactions {
         terminal: std::io::stdin().is_terminal() && std::io::stderr().is_terminal(),
         ask: move || {
-            asker.warn(
-                "press Ctrl-C again within 5 s to stop; the original table stays as it is, the copy so \
-                 far is given up",
-            );
+            asker.warn(format!(
+                "press Ctrl-C again within 5 s to stop; the original table stays as it is, {kept}"
+            ));
         },
         renew: renewal::on_hang_up(Arc::clone(&config), renewal, reporter.clone()),
     };
@@ -167,6 +159,17 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
         end.record().await;
     }
     Ok(tell(&reporter, &report))
+}
+
+/// Where to connect, with the mark of this run.
+fn address(config: &Config, names: &Names, account: Account) -> Address {
+    let table = mark_of_table(&names.advisory_lock());
+    let token = format!("{table}{:016x}", unlike_others());
+    Address {
+        tls: config.tls.clone(),
+        connect_timeout: config.connect_timeout.unwrap_or(limits::CONNECT_TIMEOUT),
+        ..Address::new(&config.host, config.port, account, token)
+    }
 }
 
 /// The hooks of a run, and the progress that they are told.

@@ -79,23 +79,10 @@ pub(super) async fn prepare(
     let facts = inspect::inspect(&mut session, names, (route.setting, needs)).await?;
     session.pin(&facts.server.uuid);
     let saved = resume::wanted(&facts, config);
-    let unfit = match saved {
-        Some(saved) => {
-            resume::unfit(&mut session, (config, names, &route), (saved, &facts)).await?
-        }
-        None => Vec::new(),
-    };
-    let original = match plan::check(&facts, &alter, names, &config.wishes) {
-        Ok(original) if unfit.is_empty() => original,
-        Ok(_) => return Err(Early::Refused(unfit)),
-        Err(refusals) => return Err(Early::Refused([refusals, unfit].concat())),
-    };
+    let given = (config, names, &route);
+    let original = checked(&mut session, given, (&facts, &alter, saved)).await?;
     if !marks_shown {
-        return Err(Early::Refused(vec![Refusal::new(
-            "the server doesn't show the attributes of connections, so a lost one can't be ended",
-            "connect to the server itself and not through a proxy; or set \
-             performance_schema_session_connect_attrs_size to 512 or more and restart the server",
-        )]));
+        return Err(unmarked());
     }
     reporter.info(format!(
         "migrating table=`{}`.`{}` server={}:{} version={} rows={} (estimate)",
@@ -106,44 +93,64 @@ pub(super) async fn prepare(
         facts.server.version,
         original.rows_estimate,
     ));
-    if let Some(saved) = saved {
-        let (plan, resumed) = go_on(
-            &mut session,
-            config,
-            (&facts, saved),
-            (original, &alter, names),
-        )
-        .await?;
-        announce(&plan, reporter);
-        reporter.info(format!(
-            "going on from checkpoint {} of an earlier run: rows={}",
-            resumed.checkpoint.number, resumed.checkpoint.rows_copied
-        ));
-        return Ok(Prepared {
-            plan: Arc::new(plan),
-            server: facts.server,
-            session,
-            route,
-            resumed: Some(resumed),
-        });
+    let told = (original, &alter, names);
+    let ready = match saved {
+        Some(saved) => go_on(&mut session, config, (&facts, saved), told, reporter).await?,
+        None => anew(&mut session, config, &facts, told, reporter).await?,
+    };
+    let (plan, resumed) = ready;
+    announce(&plan, reporter);
+    Ok(Prepared {
+        plan: Arc::new(plan),
+        server: facts.server,
+        session,
+        route,
+        resumed,
+    })
+}
+
+fn unmarked() -> Early {
+    Early::Refused(vec![Refusal::new(
+        "the server doesn't show the attributes of connections, so a lost one can't be ended",
+        "connect to the server itself and not through a proxy; or set \
+         performance_schema_session_connect_attrs_size to 512 or more and restart the server",
+    )])
+}
+
+/// Everything that speaks against the migration and against going on with an earlier run, at once.
+async fn checked(
+    session: &mut Session,
+    given: (&Config, &Names, &Route),
+    (facts, alter, saved): (&Inspection, &Alter, Option<&Saved>),
+) -> Result<Table, Early> {
+    let (config, names, _) = given;
+    let unfit = match saved {
+        Some(saved) => resume::unfit(session, given, (saved, facts)).await?,
+        None => Vec::new(),
+    };
+    match plan::check(facts, alter, names, &config.wishes) {
+        Ok(original) if unfit.is_empty() => Ok(original),
+        Ok(_) => Err(Early::Refused(unfit)),
+        Err(refusals) => Err(Early::Refused([refusals, unfit].concat())),
     }
-    let told = (&alter, &original, &facts.server);
-    if instant::attempt(&mut session, config, names, told, reporter).await? {
+}
+
+/// A migration from its beginning. What speaks against it leaves nothing on the server.
+async fn anew(
+    session: &mut Session,
+    config: &Config,
+    facts: &Inspection,
+    (original, alter, names): (Table, &Alter, &Names),
+    reporter: &Reporter,
+) -> Result<(Plan, Option<Resumed>), Early> {
+    let told = (alter, &original, &facts.server);
+    if instant::attempt(session, config, names, told, reporter).await? {
         return Err(Early::Altered);
     }
-    match begin(&mut session, config, &facts, (original, &alter, names)).await {
-        Ok(plan) => {
-            announce(&plan, reporter);
-            Ok(Prepared {
-                plan: Arc::new(plan),
-                server: facts.server,
-                session,
-                route,
-                resumed: None,
-            })
-        }
+    match begin(session, config, facts, (original, alter, names)).await {
+        Ok(plan) => Ok((plan, None)),
         Err(early) => {
-            clean::drop_helpers(&mut session, names, reporter).await;
+            clean::drop_helpers(session, names, reporter).await;
             Err(early)
         }
     }
@@ -172,10 +179,15 @@ async fn go_on(
     config: &Config,
     told: (&Inspection, &Saved),
     (original, alter, names): (Table, &Alter, &Names),
-) -> Result<(Plan, Resumed), Early> {
+    reporter: &Reporter,
+) -> Result<(Plan, Option<Resumed>), Early> {
     let (mut plan, resumed) = resume::plan(session, config, told, (original, alter, names)).await?;
     triggers::prepare(session, config, &mut plan).await?;
-    Ok((plan, resumed))
+    reporter.info(format!(
+        "going on from checkpoint {} of an earlier run: rows={}",
+        resumed.checkpoint.number, resumed.checkpoint.rows_copied
+    ));
+    Ok((plan, Some(resumed)))
 }
 
 fn announce(plan: &Plan, reporter: &Reporter) {

@@ -216,34 +216,38 @@ pub fn unfit(saved: &Saved, now: &Present<'_>) -> Vec<Refusal> {
         "the earlier run followed the binary log in another way (--gtid)".into(),
         again,
     );
-    for (which, then, now) in [
+    refusals.extend(other_servers(progress, now));
+    refusals
+}
+
+/// Another server, or one that may have lost the end of its log.
+fn other_servers(progress: &Progress, now: &Present<'_>) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    let pairs = [
         ("server", &progress.written, &now.written),
         (
             "server whose binary log is followed",
             &progress.log,
             &now.log,
         ),
-    ] {
-        if then.uuid != now.uuid {
-            speaks_against(
-                progress.gtids.is_some(),
-                format!("this is another {which} than that of the run that could be continued"),
-                "go on there; after a failover only a run with --gtid can be continued elsewhere"
-                    .into(),
-            );
-            continue;
-        }
+    ];
+    for (which, then, now) in pairs {
         let restarted = then.started.abs_diff(now.started) > 1;
-        speaks_against(
-            !restarted || then.flushed && now.flushed,
-            format!(
-                "the {which} was restarted since, and its binary log may have lost its end (sync_binlog \
-                 isn't 1)"
-            ),
-            START_OVER.into(),
-        );
+        if then.uuid != now.uuid && progress.gtids.is_none() {
+            refusals.push(Refusal::new(
+                format!("this is another {which} than that of the run that could be continued"),
+                "go on there; after a failover only a run with --gtid can be continued elsewhere",
+            ));
+        } else if then.uuid == now.uuid && restarted && !(then.flushed && now.flushed) {
+            refusals.push(Refusal::new(
+                format!(
+                    "the {which} was restarted since, and its binary log may have lost its end \
+                     (sync_binlog isn't 1)"
+                ),
+                START_OVER,
+            ));
+        }
     }
-    refusals.dedup();
     refusals
 }
 
