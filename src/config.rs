@@ -42,6 +42,8 @@ pub struct Config {
     pub table: String,
     /// The ALTER as given.
     pub alter: String,
+    /// The old table of the finished migration that is to be reverted.
+    pub revert: Option<String>,
     /// Really migrate; otherwise look and leave nothing behind.
     pub execute: bool,
     /// Most rows of a chunk, when set by hand.

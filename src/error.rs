@@ -139,8 +139,11 @@ fn resumable(outcome: &Outcome, untouched: &str, names: &Names) -> Report {
 #[must_use]
 pub fn ended(outcome: &Outcome, names: &Names, key: &[KeyColumn], left: Left) -> Report {
     let original = format!("`{}`.`{}`", names.schema, names.original);
+    let shape = if names.reverts { "old" } else { "new" };
     let mut untouched = format!("{original} is in place, untouched and taking writes");
-    if left == Left::Tables {
+    if left == Left::Tables && names.reverts {
+        untouched.push_str(&format!("; `{}` may be left over", names.changelog));
+    } else if left == Left::Tables {
         untouched.push_str(&format!(
             "; helper tables (`{}`, `{}`) may be left over",
             names.ghost, names.changelog
@@ -154,7 +157,7 @@ pub fn ended(outcome: &Outcome, names: &Names, key: &[KeyColumn], left: Left) ->
             code: exit::LEFTOVERS,
             text: three_parts(
                 "the helper tables could not all be dropped",
-                &format!("{original} has its new shape, verified; this is only about clean-up"),
+                &format!("{original} has its {shape} shape, verified; this is only about clean-up"),
                 &format!(
                     "drop `{}` and look for other helper tables",
                     names.changelog
@@ -196,7 +199,7 @@ pub fn ended(outcome: &Outcome, names: &Names, key: &[KeyColumn], left: Left) ->
             text: three_parts(
                 "the answer to the RENAME was lost and the catalogue could not be read",
                 &format!(
-                    "either {original} has its new shape and `{}` is the old table, or nothing \
+                    "either {original} has its {shape} shape and `{}` is what it was, or nothing \
                      happened; never half of it",
                     names.old
                 ),

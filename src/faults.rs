@@ -276,7 +276,7 @@ pub fn hastened(config: Config) -> Config {
 }
 
 /// Points of connections that are there only when flags ask for them, by role.
-pub const WHEN_ASKED_FOR: [(&str, &[&str]); 8] = [
+pub const WHEN_ASKED_FOR: [(&str, &[&str]); 9] = [
     (
         "main",
         &[
@@ -285,9 +285,21 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 8] = [
             "read the checkpoint",
             "compare the GTIDs",
             "tidy the ghost table up",
+            "make room for kept values",
         ],
     ),
-    ("locker", &["look for zeros"]),
+    (
+        "worker",
+        &["make room for kept values", "put values aside"],
+    ),
+    (
+        "locker",
+        &[
+            "look for zeros",
+            "make room for kept values",
+            "put values aside",
+        ],
+    ),
     ("barrier", &["look for NULL in the key"]),
     (
         "load",

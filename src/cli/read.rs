@@ -202,6 +202,16 @@ impl<'a> Given<'a> {
                 Effect::Acts | Effect::NotYet => None,
             });
         notes.extend(without_effect);
+        if self.is_on("revert") {
+            let forth = [
+                "alter",
+                "attempt-instant-ddl",
+                "include-triggers",
+                "discard-foreign-keys",
+            ];
+            let given = forth.into_iter().filter(|flag| self.is_set(flag));
+            notes.extend(given.map(|flag| format!("--{flag} has no effect with --revert")));
+        }
         if let Some(place) = &self.file.socket {
             notes.push(format!(
                 "--conf: the socket has no effect, connections go over TCP ({place})"
@@ -211,7 +221,12 @@ impl<'a> Given<'a> {
     }
 
     fn contradictions(&self) {
-        const EXCLUSIVE: [(&str, &str); 6] = [
+        const EXCLUSIVE: [(&str, &str); 11] = [
+            ("revert", "no-resume"),
+            ("revert", "test-on-replica"),
+            ("revert", "skip-strict-mode"),
+            ("revert", "initially-drop-ghost-table"),
+            ("revert", "initially-drop-old-table"),
             ("resume", "no-resume"),
             ("allow-on-master", "test-on-replica"),
             ("allow-on-master", "migrate-on-replica"),
@@ -256,6 +271,9 @@ impl<'a> Given<'a> {
         if self.is_on("revert") && self.is_on("resume") {
             self.problem("--revert cannot be used with --resume");
         }
+        if self.is_set("old-table") && !self.is_on("revert") {
+            self.problem("--old-table requires --revert");
+        }
         if self.is_on("revert") && !self.is_set("old-table") {
             self.problem("--revert must be called with --old-table");
         }
@@ -295,7 +313,7 @@ impl<'a> Given<'a> {
     fn which_table(&self, checking: bool) -> (String, String) {
         let text = self.text("alter");
         let alter = if text.trim().is_empty() {
-            if !checking {
+            if !checking && !self.is_on("revert") {
                 self.problem("--alter must be provided and statement must not be empty");
             }
             alter::Alter::default()
@@ -362,7 +380,14 @@ impl<'a> Given<'a> {
                 .and_then(|count| u32::try_from(count).ok())
                 .filter(|count| *count > 0),
             topology: self.topology(),
-            alter: self.text("alter"),
+            alter: if self.is_on("revert") {
+                String::new()
+            } else {
+                self.text("alter")
+            },
+            revert: self
+                .optional("old-table")
+                .filter(|_| self.is_on("revert")),
             execute: self.is_on("execute"),
             chunk_rows: self.whole("chunk-size"),
             row_count: match (
@@ -382,11 +407,11 @@ impl<'a> Given<'a> {
             setup_instruments: self.is_on("allow-setup-metadata-lock-instruments"),
             drop_old: self.is_on("ok-to-drop-table"),
             wishes: self.wishes(),
-            triggers: self.is_on("include-triggers").then(|| Suffix {
+            triggers: self.forth("include-triggers").then(|| Suffix {
                 text: self.text("trigger-suffix"),
                 comes_off: self.is_on("remove-trigger-suffix-if-exists"),
             }),
-            attempt_instant: self.is_on("attempt-instant-ddl"),
+            attempt_instant: self.forth("attempt-instant-ddl"),
             checkpoint: self.checkpoint(),
             timestamp_old: self.is_on("timestamp-old-table"),
             base_name: self.optional("force-table-names"),
@@ -460,8 +485,13 @@ impl<'a> Given<'a> {
         }
     }
 
+    /// A switch that only a migration asks for, and not its way back.
+    fn forth(&self, flag: &str) -> bool {
+        self.is_on(flag) && !self.is_on("revert")
+    }
+
     fn companions(&self, flag: &str) -> Companions {
-        if self.is_on(flag) {
+        if self.forth(flag) {
             Companions::DealtWith
         } else {
             Companions::Refused

@@ -733,8 +733,15 @@ pub const GROUPS: [Group; 10] = [
                 ),
                 "Drops what that run has left.",
             ),
-            not_yet(switch("revert", "Swap a finished migration back")),
-            not_yet(text("old-table", "", "The table to revert to")),
+            more(
+                switch("revert", "Swap a finished migration back"),
+                "The old table is brought up to date with what was written since the swap, verified, and \
+                 swapped back; see docs/revert.md.",
+            ),
+            more(
+                text("old-table", "", "The table to revert to"),
+                "As the migration has left it: _TABLE_del.",
+            ),
             not_yet(text("statsd-addr", "", "Where metrics are sent, host:port")),
             not_yet(Flag {
                 kind: Kind::Texts,

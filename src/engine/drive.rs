@@ -29,6 +29,7 @@ use crate::mysql::place::Position;
 use crate::mysql::session::{Address, Session, mark_of_table};
 use crate::plan::Plan;
 use crate::plan::history::Figures;
+use crate::plan::key::Key;
 use crate::plan::inspection::Server;
 use crate::report::{Reporter, Snapshot};
 
@@ -68,17 +69,38 @@ pub(super) struct Surface {
     pub sockets: Option<Sockets>,
 }
 
+/// What came of a run.
+pub(super) struct Driven {
+    /// In terms of the data.
+    pub outcome: Outcome,
+    /// In numbers.
+    pub figures: Figures,
+    /// Keys of rows that don't fit.
+    pub misfits: Vec<Key>,
+}
+
+impl Driven {
+    /// Before anything was done.
+    pub(super) fn stopped() -> Self {
+        Self {
+            outcome: Outcome::Stopped,
+            figures: Figures::default(),
+            misfits: Vec::new(),
+        }
+    }
+}
+
 /// Runs the migration from the position before the copy to its outcome.
 pub(super) async fn drive(
     run: Run<'_>,
     surface: Surface,
     (wishes, mut wish_queue): Wishes,
-) -> Result<(Outcome, Figures), Fault> {
+) -> Result<Driven, Fault> {
     let (done, mut results) = mpsc::channel(64);
     let begun = tokio::select! {
         begun = begin(&run, (done, wishes.clone()), surface.hooks.clone()) => begun?,
         // A replica may have to be waited for; nothing was copied yet.
-        () = stopped(&mut wish_queue, run.reporter) => return Ok((Outcome::Stopped, Figures::default())),
+        () = stopped(&mut wish_queue, run.reporter) => return Ok(Driven::stopped()),
     };
     let (mut crew, mut deliveries, position) = begun;
     let plan = Arc::clone(&run.plan);
@@ -143,7 +165,11 @@ pub(super) async fn drive(
     crew.note_end(config, &outcome).await;
     drop((deliveries, results, wish_queue));
     crew.disband(console, reporter).await;
-    Ok((outcome, watch.figures(core.counters())))
+    Ok(Driven {
+        outcome,
+        figures: watch.figures(core.counters()),
+        misfits: core.misfits().iter().cloned().collect(),
+    })
 }
 
 fn core(settings: Settings, resumed: Option<&Resumed>) -> Core {
@@ -286,7 +312,7 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         byte_comparable: plan.key.byte_comparable,
         same_order: plan.key.same_order,
         other_unique_keys: plan.other_unique_keys,
-        introduced_keys: !plan.introduced_keys.is_empty(),
+        introduced_keys: plan.makes_rows_anew(),
         lag_max_ms: millis(config.throttle.lag_max),
         lock_held_max_ms: millis(config.cut_over.lock_held_max),
         pause_max_ms: millis(config.cut_over.pause_max),
@@ -325,6 +351,7 @@ fn source(run: &Run<'_>, address: &Address) -> Source {
             .resumed
             .as_ref()
             .map(|_| mark_of_table(&plan.names.advisory_lock())),
+        swap: run.resumed.as_ref().and_then(|from| from.swap),
     }
 }
 

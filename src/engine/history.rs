@@ -59,6 +59,7 @@ impl History {
     ) -> Option<Self> {
         let kind = match config.topology.on_replica {
             OnReplica::Test { .. } => Kind::Test,
+            OnReplica::Follow | OnReplica::Migrate if names.reverts => Kind::Revert,
             OnReplica::Follow | OnReplica::Migrate => Kind::Migrate,
         };
         let mut history = Self {

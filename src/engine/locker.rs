@@ -128,6 +128,8 @@ impl Locker {
                                     .warn(format!("cut-over attempt given up: {fault}"));
                                 Event::LockLost
                             }
+                            // The workers find all such rows, and name them.
+                            _ if self.sql.reverts() && fault.is_misfit() => Event::LockLost,
                             FaultKind::Held | FaultKind::TooLarge | FaultKind::Definite => {
                                 Event::Broken(fault.failure())
                             }
@@ -358,7 +360,12 @@ impl Locker {
         let mut commits_each = false;
         loop {
             match self.refresh_in_batches(keys, size, commits_each).await {
-                Err(fault) if fault.kind == FaultKind::TooLarge && (size > 1 || !commits_each) => {
+                // What is kept for a row must not outlive the transaction that deleted it.
+                Err(fault)
+                    if fault.kind == FaultKind::TooLarge
+                        && (size > 1 || !commits_each)
+                        && self.plan.columns.kept.is_empty() =>
+                {
                     self.holder()?.say("roll back", "ROLLBACK").await?;
                     size = (size / 2).max(1);
                     commits_each = true;
@@ -378,6 +385,12 @@ impl Locker {
         let holder = self.holder()?;
         // All stale rows go before the first row comes: a unique value may have moved from a row
         // of a later batch to one of an earlier.
+        if let Some(room) = sql.make_room() {
+            holder.run(&room).await?;
+            for statement in sql.put_aside(keys).map_err(bad_key)? {
+                holder.run(&statement).await?;
+            }
+        }
         for batch in keys.chunks(size) {
             holder.run(&sql.delete(batch).map_err(bad_key)?).await?;
             if sql.introduces_keys() {
@@ -394,9 +407,12 @@ impl Locker {
                 .run(&sql.one_key_per_row(batch).map_err(bad_key)?)
                 .await?;
             let present = pick(batch, &rows);
-            if !present.is_empty() {
+            if present.is_empty() {
+                continue;
+            }
+            for statement in sql.replace_locked(&present).map_err(bad_key)? {
                 holder
-                    .run(&sql.replace_locked(&present).map_err(bad_key)?)
+                    .run(&statement)
                     .await
                     .map_err(|fault| fault.among(|| shown::list(sql.original(), &present)))?;
             }

@@ -24,6 +24,7 @@ mod prepare;
 mod rehearsal;
 mod renewal;
 mod resume;
+mod revert;
 mod scribe;
 mod throttle;
 mod topology;
@@ -106,12 +107,7 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
     let config = Arc::new(config);
     let clock = Clock::start();
     let stamp = config.timestamp_old.then(stamp);
-    let names = Names::new(
-        &config.database,
-        &config.table,
-        config.base_name.as_deref(),
-        stamp.as_deref(),
-    );
+    let names = names(&config, stamp.as_deref());
     let (account, renewal) = Account::renewable(&config.user, &config.password);
     let address = address(&config, &names, account);
     let (wishes, wish_queue) = mpsc::channel(8);
@@ -172,6 +168,15 @@ fn address(config: &Config, names: &Names, account: Account) -> Address {
     }
 }
 
+fn names(config: &Config, stamp: Option<&str>) -> Names {
+    let (schema, table) = (config.database.as_str(), config.table.as_str());
+    let base = config.base_name.as_deref();
+    match &config.revert {
+        Some(old_table) => Names::back(schema, table, base, old_table),
+        None => Names::new(schema, table, base, stamp),
+    }
+}
+
 /// The hooks of a run, and the progress that they are told.
 #[derive(Clone)]
 struct Hooked {
@@ -209,6 +214,7 @@ fn hooks(config: &Config, names: &Names, reporter: &Reporter) -> Hooked {
         old: names.old.clone(),
         alter: config.alter.clone(),
         dry_run: !config.execute,
+        reverts: names.reverts,
     };
     let (progress, shown) = watch::channel(Snapshot::default());
     Hooked {
@@ -256,7 +262,7 @@ async fn begin(
     match ready.await {
         Ok(sockets) => Ok((prepared, sockets)),
         Err(early) => {
-            if prepared.resumed.is_none() {
+            if prepared.resumed.is_none() || names.reverts {
                 clean::drop_helpers(&mut prepared.session, names, reporter).await;
             }
             Err(early)
@@ -323,7 +329,11 @@ async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> Report {
     ));
     let names = prepared.plan.names.clone();
     if prepared.resumed.is_some() {
-        reporter.info("nothing speaks against going on; add --execute to do so");
+        reporter.info(if names.reverts {
+            "nothing speaks against this revert; add --execute to run it"
+        } else {
+            "nothing speaks against going on; add --execute to do so"
+        });
         return ended(&Outcome::Completed, &names, &[], Left::Nothing);
     }
     if clean::drop_helpers(&mut prepared.session, &names, reporter).await {
@@ -406,13 +416,18 @@ async fn migrate(
         sockets,
     };
     let driven = drive::drive(run, surface, wishes).await;
-    let (mut outcome, figures) = match driven {
-        Ok(driven) => driven,
-        Err(fault) => (Outcome::Failed(fault.failure()), Figures::default()),
-    };
+    let drive::Driven {
+        mut outcome,
+        figures,
+        misfits,
+    } = driven.unwrap_or_else(|fault| drive::Driven {
+        outcome: Outcome::Failed(fault.failure()),
+        ..drive::Driven::stopped()
+    });
     step("decided").await;
     if let Outcome::Failed(failure) = &mut outcome {
         duplicates::name_rows(&mut session, &named, failure, reporter).await;
+        revert::name_misfits(&address, &named, failure, &misfits).await;
     }
     let kept = *saved.borrow();
     let told = |left| ended(&outcome, &names, &named.key.columns, left);

@@ -61,6 +61,13 @@ impl Names {
         if self.reverts { &self.ghost } else { &self.old }
     }
 
+    /// What the ghost of the migration was called that is reverted.
+    #[must_use]
+    pub fn ghost_of_migration(&self) -> String {
+        let base = self.checkpoint.strip_suffix("_ghk");
+        base.map(|base| format!("{base}_gho")).unwrap_or_default()
+    }
+
     /// Where rows' values are kept while the row is made anew: a temporary table.
     #[must_use]
     pub fn kept(&self) -> String {
