@@ -121,6 +121,19 @@ fn resumable(outcome: &Outcome, untouched: &str, names: &Names) -> Report {
             ("stopped as asked", String::new())
         }
     };
+    if names.reverts {
+        let kept = format!(
+            "{untouched}; `{}` is brought up to date as far as `{}` tells",
+            names.ghost, names.checkpoint
+        );
+        let next = format!(
+            "{first}run the same command again to go on with the revert, or leave both tables as they are"
+        );
+        return Report {
+            code: exit::RESUMABLE,
+            text: three_parts(what, &kept, &next),
+        };
+    }
     let kept = format!(
         "{untouched}; what is copied so far is kept (`{}`, `{}`, `{}`)",
         names.ghost, names.changelog, names.checkpoint

@@ -286,18 +286,17 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 9] = [
             "compare the GTIDs",
             "tidy the ghost table up",
             "make room for kept values",
+            "list the binary logs",
         ],
     ),
-    (
-        "worker",
-        &["make room for kept values", "put values aside"],
-    ),
+    ("worker", &["make room for kept values", "put values aside"]),
     (
         "locker",
         &[
             "look for zeros",
             "make room for kept values",
             "put values aside",
+            "roll back",
         ],
     ),
     ("barrier", &["look for NULL in the key"]),

@@ -4,15 +4,36 @@
 
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+#[path = "support/writers/mod.rs"]
+mod writers;
 
-use std::process::{Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
-use support::running::{assert_code, assert_done, execute, schema, tables};
-use support::server::Server;
+use support::running::{PATIENCE, assert_code, assert_done, execute, schema, tables};
+use support::server::{self, Server};
 use support::{tableshift_command, wait_until};
+use writers::Writers;
+use writers::compare::{compare, read_table, report};
+use writers::tables::{self as kinds, TableKind};
+
+/// The last of the words that say what is to be done.
+fn command(server: &Server, schema: &str, table: &str, flags: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tableshift"));
+    command
+        .args(["--host", &server.host, "--port", &server.port.to_string()])
+        .args(["--user", server::USER, "--password", server::PASSWORD])
+        .args(["--database", schema, "--table", table])
+        .args(flags)
+        .env("TABLESHIFT_CHECKPOINT_MS", "50")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
 
 /// A finished migration of `t`.
 async fn migrated(server: &Server, schema: &str, alter: &str, flags: &[&str]) {
@@ -21,19 +42,11 @@ async fn migrated(server: &Server, schema: &str, alter: &str, flags: &[&str]) {
     assert_done(&run(command).await);
 }
 
-fn reverting(server: &Server, schema: &str, flags: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tableshift"));
-    let (user, password) = (support::server::USER, support::server::PASSWORD);
-    command
-        .args(["--host", &server.host, "--port", &server.port.to_string()])
-        .args(["--user", user, "--password", password])
-        .args(["--database", schema, "--table", "t", "--execute"])
-        .args(["--revert", "--old-table=_t_del"])
-        .args(flags)
-        .env("TABLESHIFT_CHECKPOINT_MS", "50")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
+/// The way back.
+async fn reverted(server: &Server, schema: &str, flags: &[&str]) -> Output {
+    let mut all = vec!["--execute", "--revert", "--old-table=_t_del"];
+    all.extend(flags);
+    run(command(server, schema, "t", &all)).await
 }
 
 async fn run(mut command: Command) -> Output {
@@ -46,11 +59,64 @@ async fn rows(conn: &mut Conn, query: &str) -> Vec<String> {
     conn.query(query).await.expect("rows")
 }
 
+/// A revert of `t` that waits with its second swap.
+struct Reverting {
+    child: Child,
+    hold: PathBuf,
+}
+
+impl Reverting {
+    async fn start(server: &Server, schema: &str, flags: &[&str]) -> Self {
+        let hold =
+            std::env::temp_dir().join(format!("tableshift-{}-{schema}.hold", std::process::id()));
+        let mut command = command(server, schema, "t", flags);
+        command
+            .args(["--execute", "--revert", "--old-table=_t_del"])
+            .arg("--postpone-cut-over-flag-file")
+            .arg(&hold);
+        let child = command.spawn().expect("the program");
+        wait_until(PATIENCE, "the revert is under way", async || hold.exists()).await;
+        Self { child, hold }
+    }
+
+    fn release(&self) {
+        std::fs::remove_file(&self.hold).expect("the flag file");
+    }
+
+    fn kill(mut self) {
+        self.child.kill().expect("a signal");
+        self.child.wait().expect("its end");
+        let _ = std::fs::remove_file(&self.hold);
+    }
+
+    fn end(self) -> Output {
+        let output = self.child.wait_with_output().expect("its end");
+        let _ = std::fs::remove_file(&self.hold);
+        output
+    }
+}
+
+/// Waits until the old table has this row.
+async fn refreshed(conn: &mut Conn, condition: &str) {
+    let query = format!("SELECT COUNT(*) FROM _t_del WHERE {condition}");
+    wait_until(PATIENCE, "the old table follows", async || {
+        let found: Option<u64> = conn.query_first(&query).await.expect("the old table");
+        found == Some(1)
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_finished_migration_is_swapped_back_with_what_was_written_since() {
     let server = Server::start(&[]);
     let mut conn = schema(&server, "plain", 5_000).await;
-    migrated(&server, "plain", "ADD note VARCHAR(10) NOT NULL DEFAULT '', MODIFY v BIGINT NOT NULL, ADD CHECK (id >= 0)", &[]).await;
+    migrated(
+        &server,
+        "plain",
+        "ADD note VARCHAR(10) NOT NULL DEFAULT '', MODIFY v BIGINT NOT NULL, ADD CHECK (id >= 0)",
+        &[],
+    )
+    .await;
     execute(
         &mut conn,
         &[
@@ -62,11 +128,421 @@ async fn a_finished_migration_is_swapped_back_with_what_was_written_since() {
     )
     .await;
     let before = rows(&mut conn, "SELECT CONCAT_WS(',', id, v) FROM t ORDER BY id").await;
-    let output = run(reverting(&server, "plain", &[])).await;
+    let output = reverted(&server, "plain", &[]).await;
     assert_done(&output);
     let after = rows(&mut conn, "SELECT CONCAT_WS(',', id, v) FROM t ORDER BY id").await;
     assert!(before == after, "the rows are the same");
     assert_eq!(tables(&mut conn).await, ["_t_rev_del", "t"]);
     let columns = rows(&mut conn, "SELECT CONCAT(COLUMN_NAME, ' ', COLUMN_TYPE) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'plain' AND TABLE_NAME = 't' ORDER BY ORDINAL_POSITION").await;
     assert_eq!(columns, ["id int", "v int"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_column_keeps_its_values_and_later_rows_get_the_default() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "kept", 3_000).await;
+    execute(
+        &mut conn,
+        &[
+            "ALTER TABLE t ADD u INT, ADD secret VARCHAR(20) NOT NULL DEFAULT 'none', ADD UNIQUE KEY (u)",
+            "UPDATE t SET u = id, secret = CONCAT('s', id)",
+        ],
+    )
+    .await;
+    migrated(&server, "kept", "DROP COLUMN secret", &[]).await;
+    execute(
+        &mut conn,
+        &[
+            "UPDATE t SET v = -1 WHERE id IN (5, 6)",
+            // A unique value that goes round, and one that a new row takes over.
+            "UPDATE t SET u = -1 WHERE id = 7",
+            "UPDATE t SET u = 7 WHERE id = 8",
+            "UPDATE t SET u = 8 WHERE id = 7",
+            "UPDATE t SET u = NULL WHERE id = 9",
+            "INSERT INTO t VALUES (9000, 1, 9)",
+            "DELETE FROM t WHERE id = 10",
+        ],
+    )
+    .await;
+    let output = reverted(&server, "kept", &[]).await;
+    assert_done(&output);
+    assert_code(&output, 0, &["`_t_del` alone has `secret`"]);
+    let found = rows(
+        &mut conn,
+        "SELECT CONCAT_WS(',', id, v, COALESCE(u, 'NULL'), secret) FROM t WHERE id BETWEEN 5 AND 10 OR id = \
+         9000 ORDER BY id",
+    )
+    .await;
+    let expected = [
+        "5,-1,5,s5",
+        "6,-1,6,s6",
+        "7,49,8,s7",
+        "8,56,7,s8",
+        "9,63,NULL,s9",
+        "9000,1,9,none",
+    ];
+    assert_eq!(found, expected);
+    let kept = rows(
+        &mut conn,
+        "SELECT CONCAT(COUNT(*)) FROM t WHERE secret = CONCAT('s', id)",
+    )
+    .await;
+    assert_eq!(kept, ["2999"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_can_t_go_back_is_listed_and_nothing_is_swapped() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "misfits", 1_000).await;
+    execute(
+        &mut conn,
+        &[
+            "ALTER TABLE t ADD w VARCHAR(3), ADD gone INT NOT NULL",
+            "UPDATE t SET gone = id",
+        ],
+    )
+    .await;
+    let alter = "MODIFY v BIGINT NULL, MODIFY w VARCHAR(20), DROP COLUMN gone";
+    migrated(&server, "misfits", alter, &[]).await;
+    execute(
+        &mut conn,
+        &[
+            "UPDATE t SET v = NULL WHERE id = 3",
+            "UPDATE t SET v = 5000000000 WHERE id = 4",
+            "UPDATE t SET w = 'secret' WHERE id = 5",
+            "INSERT INTO t VALUES (9000, 1, 'a')",
+            "UPDATE t SET v = 1 WHERE id = 6",
+        ],
+    )
+    .await;
+    let output = reverted(&server, "misfits", &[]).await;
+    let named = [
+        "4 rows can't go back to `_t_del`",
+        "id=3: Column 'v' cannot be null",
+        "id=4: Out of range value for column 'v'",
+        "id=5: Data truncated for column 'w'",
+        "id=9000: Field 'gone' doesn't have a default value",
+    ];
+    assert_code(&output, 8, &named);
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("secret"));
+    assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t"]);
+    execute(
+        &mut conn,
+        &[
+            "UPDATE t SET v = 1, w = 'b' WHERE id IN (3, 4, 5)",
+            "DELETE FROM t WHERE id = 9000",
+        ],
+    )
+    .await;
+    assert_done(&reverted(&server, "misfits", &[]).await);
+    let found = rows(
+        &mut conn,
+        "SELECT CONCAT_WS(',', id, v, w, gone) FROM t WHERE id BETWEEN 2 AND 6",
+    )
+    .await;
+    assert_eq!(found, ["2,14,2", "3,1,b,3", "4,1,b,4", "5,1,b,5", "6,1,6"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn renamed_columns_go_back_under_their_old_names() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "renamed", 100).await;
+    execute(&mut conn, &["ALTER TABLE t ADD w INT NOT NULL DEFAULT 0"]).await;
+    migrated(
+        &server,
+        "renamed",
+        "CHANGE v w INT NOT NULL, CHANGE w v INT NOT NULL",
+        &[],
+    )
+    .await;
+    execute(&mut conn, &["UPDATE t SET w = 1, v = 2 WHERE id = 50"]).await;
+    let output = reverted(&server, "renamed", &["--skip-renamed-columns"]).await;
+    assert_code(&output, 3, &["paired renamed columns in another way"]);
+    assert_done(&reverted(&server, "renamed", &[]).await);
+    let found = rows(
+        &mut conn,
+        "SELECT CONCAT_WS(',', id, v, w) FROM t WHERE id >= 49 LIMIT 2",
+    )
+    .await;
+    assert_eq!(found, ["49,343,0", "50,1,2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_revert_goes_on_and_nobody_takes_it_for_a_migration() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "killed", 1_000).await;
+    migrated(&server, "killed", "ADD note INT", &[]).await;
+    execute(&mut conn, &["UPDATE t SET v = -1 WHERE id = 1"]).await;
+    let reverting = Reverting::start(&server, "killed", &[]).await;
+    refreshed(&mut conn, "id = 1 AND v = -1").await;
+    wait_until(PATIENCE, "a checkpoint behind the rename", async || {
+        let stage: Option<u8> = conn
+            .query_first("SELECT stage FROM _t_ghk WHERE id = 2")
+            .await
+            .expect("the checkpoint");
+        stage == Some(2)
+    })
+    .await;
+    reverting.kill();
+    execute(&mut conn, &["UPDATE t SET v = -2 WHERE id = 2"]).await;
+    let flags = [
+        "--execute",
+        "--timestamp-old-table",
+        "--alter",
+        "ADD other INT",
+    ];
+    let output = run(command(&server, "killed", "t", &flags)).await;
+    assert_code(
+        &output,
+        3,
+        &[
+            "a revert of the last migration",
+            "--revert --old-table=_t_del",
+        ],
+    );
+    let reverting = Reverting::start(&server, "killed", &[]).await;
+    refreshed(&mut conn, "id = 2 AND v = -2").await;
+    reverting.release();
+    assert_done(&reverting.end());
+    assert_eq!(tables(&mut conn).await, ["_t_rev_del", "t"]);
+    let found = rows(
+        &mut conn,
+        "SELECT CONCAT_WS(',', id, v) FROM t WHERE id <= 3",
+    )
+    .await;
+    assert_eq!(found, ["1,-1", "2,-2", "3,21"]);
+    let output = reverted(&server, "killed", &[]).await;
+    assert_code(&output, 3, &["doesn't exist", "reverted already"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_row_events_don_t_tell_ends_the_revert() {
+    let server = Server::start(&[]);
+    let alterations: [(&str, &[&str], &str); 5] = [
+        (
+            "truncated",
+            &["TRUNCATE TABLE t"],
+            "another session ran TRUNCATE on `truncated`.`t`",
+        ),
+        (
+            "back_again",
+            &["ALTER TABLE t ADD x INT", "ALTER TABLE t DROP COLUMN x"],
+            "another session ran ALTER on `back_again`.`t`",
+        ),
+        (
+            "stranger",
+            &["UPDATE _t_del SET v = 0 WHERE id = 1"],
+            "wrote rows to its table `_t_del`",
+        ),
+        (
+            "renamed_old",
+            &["RENAME TABLE _t_del TO x", "RENAME TABLE x TO _t_del"],
+            "another session ran RENAME",
+        ),
+        (
+            "statement",
+            &[
+                "SET SESSION binlog_format = 'STATEMENT'",
+                "UPDATE t SET v = 0 WHERE id = 1",
+            ],
+            "logged a change as a statement",
+        ),
+    ];
+    for (name, statements, word) in alterations {
+        let mut conn = schema(&server, name, 100).await;
+        migrated(&server, name, "ADD note INT", &[]).await;
+        execute(&mut conn, statements).await;
+        let output = reverted(&server, name, &[]).await;
+        assert_code(&output, 5, &[word, "is in place"]);
+        assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revert_that_can_t_be_right_is_refused_for_all_reasons_at_once() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "refused", 100).await;
+    let output = reverted(&server, "refused", &[]).await;
+    assert_code(
+        &output,
+        3,
+        &[
+            "`_t_del` doesn't exist",
+            "from where the log has to be read",
+        ],
+    );
+    migrated(&server, "refused", "ADD note INT", &[]).await;
+    execute(
+        &mut conn,
+        &[
+            "ALTER TABLE t ADD x INT",
+            "ALTER TABLE _t_del MODIFY v BIGINT",
+            "CREATE TRIGGER trg BEFORE INSERT ON _t_del FOR EACH ROW SET @a = 1",
+            "CREATE TABLE _t_rev_del (a INT)",
+        ],
+    )
+    .await;
+    let output = reverted(&server, "refused", &["--gtid"]).await;
+    let reasons = [
+        "`_t_rev_del` already exists",
+        "`_t_del` has triggers (trg)",
+        "the table was altered since the migration",
+        "`_t_del` isn't the old table of this migration, or was altered",
+        "(--gtid)",
+    ];
+    assert_code(&output, 3, &reasons);
+    execute(&mut conn, &["CREATE TABLE other LIKE t"]).await;
+    let flags = ["--execute", "--revert", "--old-table=other"];
+    let output = run(command(&server, "refused", "t", &flags)).await;
+    assert_code(
+        &output,
+        3,
+        &["the old table of the last migration is `_t_del`, not `other`"],
+    );
+    assert_eq!(
+        tables(&mut conn).await,
+        ["_t_del", "_t_ghk", "_t_rev_del", "other", "t"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_log_or_a_purged_one_is_no_way_back() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "purged", 100).await;
+    migrated(&server, "purged", "ADD note INT", &[]).await;
+    execute(&mut conn, &["FLUSH BINARY LOGS"]).await;
+    let status: Option<mysql_async::Row> = conn
+        .query_first("SHOW BINARY LOG STATUS")
+        .await
+        .expect("a row");
+    let file: Option<String> = status.and_then(|row| row.get(0));
+    let purge = format!("PURGE BINARY LOGS TO '{}'", file.expect("one"));
+    execute(&mut conn, &[&purge]).await;
+    let output = reverted(&server, "purged", &[]).await;
+    assert_code(&output, 3, &["are purged or reset"]);
+    let mut conn = schema(&server, "late", 100).await;
+    migrated(&server, "late", "ADD note INT", &[]).await;
+    execute(&mut conn, &["UPDATE t SET v = -1 WHERE id = 1"]).await;
+    let status: Option<mysql_async::Row> = conn
+        .query_first("SHOW BINARY LOG STATUS")
+        .await
+        .expect("a row");
+    let status = status.expect("one");
+    let place: (Option<String>, Option<u64>) = (status.get(0), status.get(1));
+    let place = (place.0.expect("a file"), place.1.expect("an offset"));
+    let update = "UPDATE _t_ghk SET log_file = ?, log_offset = ? WHERE id = 2";
+    conn.exec_drop(update, place).await.expect("a place behind");
+    let output = reverted(&server, "late", &[]).await;
+    let word = "it is another log than the one that was followed";
+    assert_code(&output, 5, &[word]);
+    assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revert_goes_by_gtids_as_its_migration_did() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "gtids", 100).await;
+    migrated(&server, "gtids", "ADD note INT", &["--gtid"]).await;
+    execute(
+        &mut conn,
+        &["UPDATE t SET v = -1 WHERE id = 1", "FLUSH BINARY LOGS"],
+    )
+    .await;
+    assert_done(&reverted(&server, "gtids", &["--gtid", "--ok-to-drop-table"]).await);
+    assert_eq!(tables(&mut conn).await, ["t"]);
+    let found = rows(
+        &mut conn,
+        "SELECT CONCAT_WS(',', id, v) FROM t WHERE id <= 2",
+    )
+    .await;
+    assert_eq!(found, ["1,-1", "2,14"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_changes_nothing_and_flags_without_effect_are_told() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "trial", 100).await;
+    migrated(&server, "trial", "ADD note INT", &[]).await;
+    let flags = ["--revert", "--old-table=_t_del", "--alter=ADD note INT"];
+    let output = run(command(&server, "trial", "t", &flags)).await;
+    assert_code(
+        &output,
+        0,
+        &[
+            "nothing speaks against this revert",
+            "--alter has no effect with --revert",
+        ],
+    );
+    assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t"]);
+    assert_done(&reverted(&server, "trial", &[]).await);
+    let kinds = rows(
+        &mut conn,
+        "SELECT kind FROM _tableshift_history ORDER BY kind",
+    )
+    .await;
+    assert_eq!(kinds, ["migrate", "revert"]);
+}
+
+// --- under live writers --------------------------------------------------------------------------
+
+const WRITES_PER_PHASE: u64 = 60;
+
+async fn there_and_back_under_writers(kind: &TableKind) {
+    let server = Server::start(&[]);
+    let mut conn = server.conn(None).await;
+    execute(&mut conn, &["CREATE DATABASE live", "USE live"]).await;
+    let seed = std::env::var("TABLESHIFT_SEED").ok();
+    let seed = seed.map_or(7, |seed| seed.parse().expect("a number"));
+    println!("table {}: TABLESHIFT_SEED={seed}", kind.name);
+    let writers = Writers::start(&server.opts(Some("live")), kind, seed).await;
+    writers.wait_for_each(WRITES_PER_PHASE).await;
+    let alter = "--alter=ADD COLUMN note VARCHAR(100) NOT NULL DEFAULT '', MODIFY amount DECIMAL(20,3) NOT NULL";
+    let output = run(command(&server, "live", kind.name, &["--execute", alter])).await;
+    assert_done(&output);
+    writers.wait_for_each(WRITES_PER_PHASE).await;
+    let old = format!("--old-table=_{}_del", kind.name);
+    let output = run(command(
+        &server,
+        "live",
+        kind.name,
+        &["--execute", "--revert", &old],
+    ))
+    .await;
+    if output.status.success() {
+        writers.wait_for_each(WRITES_PER_PHASE).await;
+    }
+    let truth = writers.stop().await;
+    assert_done(&output);
+    assert!(
+        truth.errors.is_empty(),
+        "the writers saw {:?}",
+        truth.errors
+    );
+    let found = read_table(&mut conn, kind.name).await;
+    let differences = compare(&truth.rows, &found, kind.key_len());
+    assert!(
+        differences.is_empty(),
+        "{}",
+        report(&differences, &kind.columns())
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unique_values_move_while_the_table_goes_there_and_back() {
+    there_and_back_under_writers(&kinds::second_unique()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn generated_keys_go_there_and_back() {
+    there_and_back_under_writers(&kinds::generated_ids()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn text_keys_change_their_spelling_there_and_back() {
+    there_and_back_under_writers(&kinds::case_insensitive_text()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn composite_keys_go_there_and_back() {
+    there_and_back_under_writers(&kinds::composite()).await;
 }

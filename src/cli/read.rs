@@ -385,9 +385,7 @@ impl<'a> Given<'a> {
             } else {
                 self.text("alter")
             },
-            revert: self
-                .optional("old-table")
-                .filter(|_| self.is_on("revert")),
+            revert: self.optional("old-table").filter(|_| self.is_on("revert")),
             execute: self.is_on("execute"),
             chunk_rows: self.whole("chunk-size"),
             row_count: match (

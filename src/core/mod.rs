@@ -348,12 +348,9 @@ impl Core {
     fn stop_for_misfits(&mut self, commands: &mut VecDeque<Command>) {
         let failure = Failure::new(
             "rows don't fit the table",
-            "change these rows, then run the same command again",
+            "change these rows, or let them go",
         );
-        self.stop(
-            Outcome::Failed(failure.about(About::Misfits)),
-            commands,
-        );
+        self.stop(Outcome::Failed(failure.about(About::Misfits)), commands);
     }
 
     /// Keys whose rows don't fit the ghost.

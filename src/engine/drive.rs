@@ -29,8 +29,8 @@ use crate::mysql::place::Position;
 use crate::mysql::session::{Address, Session, mark_of_table};
 use crate::plan::Plan;
 use crate::plan::history::Figures;
-use crate::plan::key::Key;
 use crate::plan::inspection::Server;
+use crate::plan::key::Key;
 use crate::report::{Reporter, Snapshot};
 
 type Wishes = (mpsc::Sender<Wish>, mpsc::Receiver<Wish>);

@@ -385,11 +385,12 @@ impl Locker {
         let holder = self.holder()?;
         // All stale rows go before the first row comes: a unique value may have moved from a row
         // of a later batch to one of an earlier.
-        if let Some(room) = sql.make_room() {
-            holder.run(&room).await?;
-            for statement in sql.put_aside(keys).map_err(bad_key)? {
-                holder.run(&statement).await?;
-            }
+        let mut aside = sql.make_room();
+        for batch in keys.chunks(size) {
+            aside.extend(sql.put_aside(batch).map_err(bad_key)?);
+        }
+        for statement in aside {
+            holder.run(&statement).await?;
         }
         for batch in keys.chunks(size) {
             holder.run(&sql.delete(batch).map_err(bad_key)?).await?;
@@ -410,11 +411,15 @@ impl Locker {
             if present.is_empty() {
                 continue;
             }
+            let mut rows = 0;
             for statement in sql.replace_locked(&present).map_err(bad_key)? {
-                holder
-                    .run(&statement)
-                    .await
+                if rows == present.len() as u64 {
+                    break;
+                }
+                let answer = holder.run(&statement).await;
+                let answer = answer
                     .map_err(|fault| fault.among(|| shown::list(sql.original(), &present)))?;
+                rows += answer.records.unwrap_or_default();
             }
             if commits_each {
                 holder.say("commit", "COMMIT").await?;
@@ -580,7 +585,11 @@ impl Locker {
             let dropped = triggers::drop_all(&mut holder, &plan, &mark).await;
             self.triggers_made = dropped.is_err();
         }
-        if holder.run(&self.sql.unlock()).await.is_ok() {
+        // UNLOCK TABLES commits, and what is kept for a row must not outlive the row that is deleted. With
+        // the connection the transaction is rolled back as well.
+        let keeps = !self.plan.columns.kept.is_empty();
+        let undone = !keeps || holder.say("roll back", "ROLLBACK").await.is_ok();
+        if undone && holder.run(&self.sql.unlock()).await.is_ok() {
             return self.drop_triggers().await;
         }
         let id = holder.id();

@@ -89,7 +89,11 @@ impl Places {
     pub(super) fn reached(&mut self, now_ms: u64) -> Option<Event> {
         let every_ms = self.every_ms?;
         let known = self.spots.values().next_back() == Some(&self.latest);
-        if self.before_swap || now_ms < self.next_ms || known || self.spots.len() >= limits::SPOTS_MAX {
+        if self.before_swap
+            || now_ms < self.next_ms
+            || known
+            || self.spots.len() >= limits::SPOTS_MAX
+        {
             return None;
         }
         self.next_ms = now_ms + every_ms;

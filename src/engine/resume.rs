@@ -127,7 +127,10 @@ pub(super) async fn without_guard(
 
 /// After a failover: this server must have everything that the checkpoint takes for granted, without a
 /// hole. What its rows say was then written before it on the old server came here before it as well.
-pub(super) async fn elsewhere(session: &mut Session, progress: &Progress) -> Result<Vec<Refusal>, Fault> {
+pub(super) async fn elsewhere(
+    session: &mut Session,
+    progress: &Progress,
+) -> Result<Vec<Refusal>, Fault> {
     let read = progress.gtids.clone().unwrap_or_default();
     let question = format!(
         "SELECT /* tableshift */ GTID_SUBSET({read}, @@global.gtid_executed), \

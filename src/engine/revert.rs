@@ -31,7 +31,7 @@ use crate::plan::shown::shown;
 use crate::plan::{self, Given, Plan, Refusal};
 use crate::sql::cutover::without_counter;
 use crate::sql::helpers::{create_changelog, drop_table, sign_changelog};
-use crate::sql::{Sql, Statement};
+use crate::sql::{Sql, Statement, text_literal};
 
 /// What speaks against the way back.
 ///
@@ -71,8 +71,45 @@ pub(super) async fn speaks_against(
         && progress.log.uuid != present.log.uuid
     {
         refusals.extend(elsewhere(session, progress).await?);
+    } else if let Some(progress) = saved.and_then(|saved| saved.progress.as_ref())
+        && refusals.is_empty()
+        && route.followed.is_none()
+    {
+        refusals.extend(purged(session, progress).await?);
     }
     Ok(refusals)
+}
+
+/// The binary log from the swap on is still there, as far as the server's list of its files tells. That it
+/// is the same log is proved by the rename in it.
+async fn purged(session: &mut Session, progress: &Progress) -> Result<Option<Refusal>, Fault> {
+    let there = match &progress.gtids {
+        Some(read) => {
+            let question = format!(
+                "SELECT /* tableshift */ GTID_SUBSET(@@global.gtid_purged, {})",
+                text_literal(read)
+            );
+            let answer = session.say("compare the GTIDs", &question).await?;
+            answer.number(0, 0) == Some(1)
+        }
+        None => {
+            let list = session
+                .say("list the binary logs", "SHOW BINARY LOGS")
+                .await?;
+            let mut rows = 0..list.rows.len();
+            rows.any(|row| {
+                list.text(row, 0).as_deref() == Some(progress.file.as_str())
+                    && list.number(row, 1) >= Some(progress.offset)
+            })
+        }
+    };
+    Ok((!there).then(|| {
+        Refusal::new(
+            "the binary logs in which stands what happened since the swap are purged or reset",
+            "the old table is still as it was at the swap: look there for what is missing, or migrate the \
+             table back by another ALTER",
+        )
+    }))
 }
 
 /// The plan of the way back, and where it begins. Makes the changelog anew; the old table stays as it is.
@@ -147,7 +184,7 @@ fn copied_alike(
 
 /// What the old table has for itself is put aside in a temporary table.
 async fn may_keep(session: &mut Session, plan: &Plan) -> Result<(), Early> {
-    let Some(room) = Sql::new(plan).make_room() else {
+    let Some(room) = Sql::new(plan).make_room().into_iter().next() else {
         return Ok(());
     };
     match session.run(&room).await {
@@ -169,12 +206,13 @@ async fn may_keep(session: &mut Session, plan: &Plan) -> Result<(), Early> {
 
 /// The position, and what proves that this is the right log: the rename, or a checkpoint behind it.
 fn begins(progress: &Progress) -> Result<Resumed, Early> {
-    let gtids = match &progress.gtids {
-        Some(text) => Some(GtidSet::parse(text).ok_or_else(|| {
-            Fault::unexpected("read the checkpoint", "it has no set of GTIDs")
-        })?),
-        None => None,
-    };
+    let gtids =
+        match &progress.gtids {
+            Some(text) => Some(GtidSet::parse(text).ok_or_else(|| {
+                Fault::unexpected("read the checkpoint", "it has no set of GTIDs")
+            })?),
+            None => None,
+        };
     // A run that died right behind the rename has left a checkpoint from before it, which does as well.
     let before = matches!(progress.stage, Stage::Migrating | Stage::Swapped);
     Ok(Resumed {
@@ -263,17 +301,22 @@ pub(super) async fn name_misfits(
 async fn why_not(session: &mut Session, plan: &Plan, key: &Key) -> Option<String> {
     let sql = Sql::new(plan);
     let keys = std::slice::from_ref(key);
-    let mut statements: Vec<Statement> = sql.make_room().into_iter().collect();
+    let mut statements = sql.make_room();
     statements.extend(sql.put_aside(keys).ok()?);
     statements.push(sql.delete(keys).ok()?);
     statements.extend(sql.replace(keys).ok()?);
     session.say("begin", "START TRANSACTION").await.ok()?;
     let mut why = None;
     for statement in statements {
-        if let Err(fault) = session.run(&statement).await {
-            let definite = fault.kind == FaultKind::Definite;
-            why = definite.then(|| fault.message.trim_end_matches(" at row 1").to_owned());
-            break;
+        match session.run(&statement).await {
+            // That was it: the statement for rows that weren't there before has nothing to do.
+            Ok(answer) if statement.name == "refresh rows" && answer.records == Some(1) => break,
+            Ok(_) => {}
+            Err(fault) => {
+                let definite = fault.kind == FaultKind::Definite;
+                why = definite.then(|| fault.message.trim_end_matches(" at row 1").to_owned());
+                break;
+            }
         }
     }
     session.say("roll back", "ROLLBACK").await.ok()?;

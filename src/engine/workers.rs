@@ -287,11 +287,14 @@ impl Worker {
             return Ok(());
         }
         let sql = Arc::clone(&self.sql);
-        let room = sql.make_room().into_iter();
-        let statements = room.chain(sql.put_aside(keys).map_err(bad_key)?).chain([
-            sql.delete(keys).map_err(bad_key)?,
-            sql.delete_present(keys).map_err(bad_key)?,
-        ]);
+        let room = sql.make_room();
+        let statements = room
+            .into_iter()
+            .chain(sql.put_aside(keys).map_err(bad_key)?)
+            .chain([
+                sql.delete(keys).map_err(bad_key)?,
+                sql.delete_present(keys).map_err(bad_key)?,
+            ]);
         for statement in statements {
             self.session.run(&statement).await?;
         }
@@ -304,6 +307,9 @@ impl Worker {
                 self.make_way(keys).await?;
                 let mut rows = 0;
                 for statement in self.sql.replace(keys).map_err(bad_key)? {
+                    if rows == keys.len() as u64 {
+                        break;
+                    }
                     let answer = self.session.run(&statement).await;
                     let answer = answer
                         .map_err(|fault| fault.among(|| shown::list(self.sql.original(), keys)))?;

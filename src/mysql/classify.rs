@@ -308,8 +308,8 @@ impl Fault {
     #[must_use]
     pub fn is_misfit(&self) -> bool {
         const CODES: [u16; 21] = [
-            1048, 1263, 1264, 1265, 1292, 1300, 1364, 1365, 1366, 1406, 1411, 1416, 1452, 1525, 1526, 1690,
-            3140, 3141, 3143, 3819, 3903,
+            1048, 1263, 1264, 1265, 1292, 1300, 1364, 1365, 1366, 1406, 1411, 1416, 1452, 1525,
+            1526, 1690, 3140, 3141, 3143, 3819, 3903,
         ];
         let code = self.code.is_some_and(|code| CODES.contains(&code));
         code && self.kind == FaultKind::Definite

@@ -5,7 +5,9 @@ use super::session::{Answer, Session};
 use crate::plan::inspection::{Leftover, same_name};
 use crate::plan::key::Key;
 use crate::plan::names::Names;
-use crate::plan::saved::{COMMENT, COMMENT_NOW, CopiedTo, Origin, Progress, Saved, Seen, Stage, unpack};
+use crate::plan::saved::{
+    COMMENT, COMMENT_NOW, CopiedTo, Origin, Progress, Saved, Seen, Stage, unpack,
+};
 use crate::sql::checkpoint::read_checkpoint;
 
 /// What an earlier run has written down of itself.

@@ -102,10 +102,17 @@ pub fn unfit(saved: Option<&Saved>, names: &Names, now: &Present) -> Vec<Refusal
         "the migration followed the binary log in another way (--gtid)".into(),
         "give or leave out --gtid as it did",
     );
-    refusals.extend(servers(progress.gtids.is_some(), [
-        ("server", &progress.written, &now.written),
-        ("server whose binary log is followed", &progress.log, &now.log),
-    ]));
+    refusals.extend(servers(
+        progress.gtids.is_some(),
+        [
+            ("server", &progress.written, &now.written),
+            (
+                "server whose binary log is followed",
+                &progress.log,
+                &now.log,
+            ),
+        ],
+    ));
     refusals
 }
 
@@ -241,7 +248,10 @@ mod tests {
     fn present() -> Present {
         Present {
             table: Some(NEW.replace("_t_gho", "t")),
-            old_table: Some(OLD.replace("`t`", "`_t_del`").replace("t_chk", "_t_del_chk")),
+            old_table: Some(
+                OLD.replace("`t`", "`_t_del`")
+                    .replace("t_chk", "_t_del_chk"),
+            ),
             reverted: false,
             triggers: vec![],
             written: Seen::default(),

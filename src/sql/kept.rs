@@ -45,25 +45,28 @@ impl Kept {
 }
 
 impl Sql {
-    /// Makes the temporary table, on this connection.
+    /// Makes the temporary table, on this connection, and empties it. Neither commits a transaction.
     #[must_use]
-    pub fn make_room(&self) -> Option<Statement> {
-        let kept = self.kept.as_ref()?;
-        Some(Statement::new(
-            "make room for kept values",
-            format!(
+    pub fn make_room(&self) -> Vec<Statement> {
+        let Some(kept) = &self.kept else {
+            return Vec::new();
+        };
+        let statement = |text: String| Statement::new("make room for kept values", text);
+        vec![
+            statement(format!(
                 "CREATE /* tableshift */ TEMPORARY TABLE IF NOT EXISTS {} (UNIQUE KEY ({})) ENGINE=InnoDB AS \
                  SELECT {} FROM {} LIMIT 0",
                 kept.table,
                 kept.key.join(", "),
                 kept.all(&self.ghost.table),
                 self.ghost.table,
-            ),
-        ))
+            )),
+            statement(format!("DELETE /* tableshift */ FROM {}", kept.table)),
+        ]
     }
 
-    /// Puts aside what the ghost's rows of these keys have for themselves, in place of what was put aside
-    /// before: those with the asked spelling of the key, and those with the present one.
+    /// Puts aside what the ghost's rows of these keys have for themselves: those with the asked spelling of
+    /// the key, and those with the present one.
     ///
     /// Nothing is converted, so IGNORE can forgive a row found twice and nothing else.
     ///
@@ -83,7 +86,6 @@ impl Sql {
         );
         let statement = |text: String| Statement::new("put values aside", text);
         Ok(vec![
-            statement(format!("DELETE /* tableshift */ FROM {}", kept.table)),
             statement(format!(
                 "{into} FROM {} STRAIGHT_JOIN {ghost} FORCE INDEX ({index}) ON {}",
                 self.asked(keys)?,
@@ -99,6 +101,9 @@ impl Sql {
 
     /// Writes the original's rows of these keys to the ghost, where they aren't now: those that were there
     /// get back what was put aside, the others the defaults.
+    ///
+    /// The second statement is for when the first has left rows over: where there is no default the server
+    /// refuses it even if it has no row (9.7.4).
     pub(super) fn replace_keeping(
         &self,
         keys: &[Key],
