@@ -546,3 +546,150 @@ async fn text_keys_change_their_spelling_there_and_back() {
 async fn composite_keys_go_there_and_back() {
     there_and_back_under_writers(&kinds::composite()).await;
 }
+
+// --- the window ----------------------------------------------------------------------------------
+
+/// A migration of `t` with a revert window, in that window.
+struct InWindow {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl InWindow {
+    async fn open(server: &Server, conn: &mut Conn, schema: &str, length: &str) -> Self {
+        let socket =
+            std::env::temp_dir().join(format!("tableshift-{}-{schema}.sock", std::process::id()));
+        let flags = [
+            "--execute",
+            "--alter=ADD note INT, MODIFY v BIGINT NULL",
+            &format!("--revert-window={length}"),
+            &format!("--serve-socket-file={}", socket.display()),
+        ];
+        let child = command(server, schema, "t", &flags)
+            .spawn()
+            .expect("the program");
+        // The old table follows.
+        wait_until(PATIENCE, "the swap", async || {
+            tables(conn).await.contains(&"_t_del".to_owned())
+        })
+        .await;
+        execute(conn, &["UPDATE t SET v = -1, note = 5 WHERE id = 1"]).await;
+        refreshed(conn, "id = 1 AND v = -1").await;
+        Self { child, socket }
+    }
+
+    fn say(&self, word: &str) -> String {
+        use std::io::{Read, Write};
+        let mut stream = std::os::unix::net::UnixStream::connect(&self.socket).expect("the socket");
+        writeln!(stream, "{word}").expect("a line");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args([name, &self.child.id().to_string()])
+            .status()
+            .expect("kill");
+        assert!(sent.success());
+    }
+
+    fn end(self) -> Output {
+        self.child.wait_with_output().expect("its end")
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_the_window_a_word_swaps_back() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "asked", 500).await;
+    let window = InWindow::open(&server, &mut conn, "asked", "1h").await;
+    let status = window.say("status");
+    assert!(status.contains("revert window"), "{status}");
+    execute(&mut conn, &["INSERT INTO t VALUES (9000, 1, 1)"]).await;
+    let answer = window.say("revert");
+    assert!(answer.contains("Reverting"), "{answer}");
+    let output = window.end();
+    assert_done(&output);
+    assert_eq!(tables(&mut conn).await, ["_t_rev_del", "t"]);
+    let found = rows(
+        &mut conn,
+        "SELECT CONCAT_WS(',', id, v) FROM t WHERE id IN (1, 2, 9000)",
+    )
+    .await;
+    assert_eq!(found, ["1,-1", "2,14", "9000,1"]);
+    let kinds = rows(
+        &mut conn,
+        "SELECT CONCAT_WS(' ', kind, result) FROM _tableshift_history",
+    )
+    .await;
+    assert_eq!(kinds, ["migrate completed", "revert completed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_else_ends_the_window_leaves_the_migration_complete_and_revertable() {
+    let server = Server::start(&[]);
+    for (name, length) in [
+        ("done", "1h"),
+        ("term", "1h"),
+        ("time", "3s"),
+        ("killed", "1h"),
+        ("ddl", "1h"),
+    ] {
+        let mut conn = schema(&server, name, 500).await;
+        let window = InWindow::open(&server, &mut conn, name, length).await;
+        match name {
+            "done" => drop(window.say("done")),
+            "term" => window.signal("-TERM"),
+            "killed" => window.signal("-KILL"),
+            "ddl" => execute(&mut conn, &["ALTER TABLE t ADD x INT"]).await,
+            _ => {}
+        }
+        let output = window.end();
+        match name {
+            "killed" => assert_eq!(output.status.code(), None),
+            "ddl" => assert_code(&output, 0, &["another session ran ALTER on `ddl`.`t`"]),
+            _ => assert_done(&output),
+        }
+        let shape = rows(
+            &mut conn,
+            "SELECT CONCAT_WS(',', id, note) FROM t WHERE id = 1",
+        )
+        .await;
+        assert_eq!(shape, ["1,5"]);
+        execute(&mut conn, &["UPDATE t SET v = -2 WHERE id = 2"]).await;
+        if name != "ddl" {
+            assert_done(&reverted(&server, name, &[]).await);
+            let found = rows(
+                &mut conn,
+                "SELECT CONCAT_WS(',', id, v) FROM t WHERE id <= 2",
+            )
+            .await;
+            assert_eq!(found, ["1,-1", "2,-2"]);
+            assert_eq!(tables(&mut conn).await, ["_t_rev_del", "t"]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revert_in_the_window_that_can_t_be_says_why_and_changes_nothing() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "cannot", 500).await;
+    let window = InWindow::open(&server, &mut conn, "cannot", "1h").await;
+    execute(&mut conn, &["UPDATE t SET v = NULL WHERE id = 7"]).await;
+    window.say("revert");
+    let output = window.end();
+    assert_code(
+        &output,
+        8,
+        &["1 rows can't go back", "id=7: Column 'v' cannot be null"],
+    );
+    assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t"]);
+    let found = rows(
+        &mut conn,
+        "SELECT CONCAT(id) FROM t WHERE v IS NULL AND note IS NULL",
+    )
+    .await;
+    assert_eq!(found, ["7"]);
+}

@@ -386,6 +386,7 @@ impl<'a> Given<'a> {
                 self.text("alter")
             },
             revert: self.optional("old-table").filter(|_| self.is_on("revert")),
+            revert_window: self.revert_window(),
             execute: self.is_on("execute"),
             chunk_rows: self.whole("chunk-size"),
             row_count: match (
@@ -450,6 +451,32 @@ impl<'a> Given<'a> {
     fn checkpoint(&self) -> Option<Duration> {
         let every = self.seconds("checkpoint-seconds");
         self.is_on("checkpoint").then_some(every)
+    }
+
+    fn revert_window(&self) -> Option<Duration> {
+        let text = self.optional("revert-window")?;
+        for other in [
+            "revert",
+            "ok-to-drop-table",
+            "test-on-replica",
+            "skip-strict-mode",
+        ] {
+            if self.is_on(other) {
+                self.problem(format!(
+                    "--revert-window and --{other} are mutually exclusive"
+                ));
+            }
+        }
+        if !self.is_on("checkpoint") {
+            self.problem("--revert-window requires --checkpoint");
+        }
+        let length = duration(&text);
+        if length.is_none() {
+            self.problem(format!(
+                "--revert-window: {text} is no length of time; write it as 90s, 30m, 2h or 1d"
+            ));
+        }
+        length
     }
 
     fn wishes(&self) -> Wishes {
@@ -651,6 +678,23 @@ fn port(number: Option<u64>) -> u16 {
     number
         .and_then(|number| u16::try_from(number).ok())
         .unwrap_or(3_306)
+}
+
+/// A whole number of seconds, minutes, hours or days.
+fn duration(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+    let length = number.checked_mul(seconds)?;
+    (1..=366 * 86_400)
+        .contains(&length)
+        .then(|| Duration::from_secs(length))
 }
 
 fn workers(number: Option<u64>) -> usize {

@@ -742,6 +742,14 @@ pub const GROUPS: [Group; 10] = [
                 text("old-table", "", "The table to revert to"),
                 "As the migration has left it: _TABLE_del.",
             ),
+            more(
+                text(
+                    "revert-window",
+                    "",
+                    "Time after the cut-over to revert at once",
+                ),
+                "90s, 30m, 2h or 1d. Until then the command revert swaps back within a second; done ends it.",
+            ),
             not_yet(text("statsd-addr", "", "Where metrics are sent, host:port")),
             not_yet(Flag {
                 kind: Kind::Texts,

@@ -77,6 +77,8 @@ pub(super) struct Driven {
     pub figures: Figures,
     /// Keys of rows that don't fit.
     pub misfits: Vec<Key>,
+    /// Nobody has asked for the revert that the window is for.
+    pub waiting: bool,
 }
 
 impl Driven {
@@ -86,6 +88,7 @@ impl Driven {
             outcome: Outcome::Stopped,
             figures: Figures::default(),
             misfits: Vec::new(),
+            waiting: true,
         }
     }
 }
@@ -164,8 +167,10 @@ pub(super) async fn drive(
     watch.finish(&core, &console, &outcome, reporter);
     crew.note_end(config, &outcome).await;
     drop((deliveries, results, wish_queue));
+    let waiting = console.waits_to_revert();
     crew.disband(console, reporter).await;
     Ok(Driven {
+        waiting,
         outcome,
         figures: watch.figures(core.counters()),
         misfits: core.misfits().iter().cloned().collect(),
@@ -289,7 +294,8 @@ async fn stopped(wishes: &mut mpsc::Receiver<Wish>, reporter: &Reporter) {
                 reporter.info(why);
                 return;
             }
-            Some(Wish::Throttle(..) | Wish::Files(_) | Wish::CopyRetried(_)) => {}
+            Some(Wish::Throttle(..) | Wish::Files(_) | Wish::CopyRetried(_) | Wish::WindowOver) => {
+            }
             None => return std::future::pending().await,
         }
     }

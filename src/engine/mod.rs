@@ -30,6 +30,7 @@ mod throttle;
 mod topology;
 mod triggers;
 mod view;
+mod window;
 pub mod workers;
 
 use std::io::IsTerminal;
@@ -110,7 +111,7 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
     let names = names(&config, stamp.as_deref());
     let (account, renewal) = Account::renewable(&config.user, &config.password);
     let address = address(&config, &names, account);
-    let (wishes, wish_queue) = mpsc::channel(8);
+    let (signals_wish, signalled) = mpsc::channel(8);
     let asker = reporter.clone();
     let kept = match config.checkpoint {
         Some(_) => "what is copied up to the last checkpoint is kept",
@@ -125,7 +126,7 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
         },
         renew: renewal::on_hang_up(Arc::clone(&config), renewal, reporter.clone()),
     };
-    tokio::spawn(signals.watch(wishes.clone(), reactions));
+    tokio::spawn(signals.watch(signals_wish, reactions));
     let mut hooks = hooks(&config, &names, &reporter);
     let mut instant = false;
     let mut recorded = None;
@@ -140,7 +141,7 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
                 hooks: hooks.clone(),
                 clock,
             };
-            let end = migrate(run, &reporter, (wishes, wish_queue)).await;
+            let end = migrate(run, &reporter, signalled).await;
             recorded.insert(end).report.clone()
         }
         Err(early) => {
@@ -373,7 +374,7 @@ impl End {
 async fn migrate(
     started: Started,
     reporter: &Reporter,
-    wishes: (mpsc::Sender<Wish>, mpsc::Receiver<Wish>),
+    mut signalled: mpsc::Receiver<Wish>,
 ) -> End {
     let Started {
         config,
@@ -401,7 +402,7 @@ async fn migrate(
     let run = drive::Run {
         config: &config,
         plan,
-        server,
+        server: server.clone(),
         route: &route,
         main_id: session.id(),
         clock,
@@ -410,20 +411,22 @@ async fn migrate(
         kept,
     };
     let surface = drive::Surface {
-        facts: hooks.told.facts,
+        facts: hooks.told.facts.clone(),
         hooks: hooks.runner,
         progress: hooks.progress,
         sockets,
     };
-    let driven = drive::drive(run, surface, wishes).await;
+    let (wishes, wish_queue) = mpsc::channel(8);
+    let driven = tokio::select! {
+        driven = drive::drive(run, surface, (wishes.clone(), wish_queue)) => driven,
+        never = window::hand_on(&mut signalled, wishes, None) => match never {},
+    };
     let drive::Driven {
         mut outcome,
         figures,
         misfits,
-    } = driven.unwrap_or_else(|fault| drive::Driven {
-        outcome: Outcome::Failed(fault.failure()),
-        ..drive::Driven::stopped()
-    });
+        ..
+    } = driven.unwrap_or_else(drive::Driven::failed);
     step("decided").await;
     if let Outcome::Failed(failure) = &mut outcome {
         duplicates::name_rows(&mut session, &named, failure, reporter).await;
@@ -440,6 +443,21 @@ async fn migrate(
     // While the advisory lock is held: the next run on this table must find the end recorded. And before
     // anything is dropped, which can take long.
     end.record().await;
+    let complete = outcome == Outcome::Completed;
+    if let Some(length) = config.revert_window.filter(|_| complete) {
+        let swapped = window::Swapped {
+            config: &config,
+            names: &names,
+            session: &mut session,
+            route: &route,
+            server: &server,
+            clock,
+            reporter,
+            facts: hooks.told.facts,
+            end,
+        };
+        return window::wait(swapped, length, &mut signalled).await;
+    }
     let left = clean::clean(&mut session, &config, &names, (&outcome, kept), reporter).await;
     if told(left) != end.report {
         end.report = told(left);

@@ -1,0 +1,266 @@
+//! The revert window: for a while after the swap the old table goes on following the new one, so that
+//! swapping back takes a second.
+//!
+//! It is the way back of the migration (`revert`), whose swap is held back until somebody asks for it. The
+//! migration is complete all the while: whatever ends the window but a revert leaves it so, and its old table
+//! revertable from the last position.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::drive::{Driven, Run, Surface, drive};
+use super::history::History;
+use super::topology::Route;
+use super::{Early, End, clean, early_report, revert};
+use crate::config::{Config, CutOver, RowCount};
+use crate::control::desk::Facts;
+use crate::control::{Wish, socket};
+use crate::core::event::{Failure, Outcome};
+use crate::error::{Left, ended};
+use crate::mysql::inspect;
+use crate::mysql::session::{Address, Session};
+use crate::plan::alter::Alter;
+use crate::plan::conversion::Misfits;
+use crate::plan::inspection::{Needs, Server};
+use crate::plan::key::KeyColumn;
+use crate::plan::names::Names;
+use crate::plan::{self, Companions, Plan, Wishes};
+use crate::report::{Reporter, Snapshot};
+
+/// A migration that has just swapped its tables.
+pub(super) struct Swapped<'a> {
+    /// As it was configured.
+    pub config: &'a Config,
+    /// Its tables.
+    pub names: &'a Names,
+    /// Holds the advisory lock.
+    pub session: &'a mut Session,
+    /// Where it worked.
+    pub route: &'a Route,
+    /// The server.
+    pub server: &'a Server,
+    /// The run's clock.
+    pub clock: super::clock::Clock,
+    /// Where to report.
+    pub reporter: &'a Reporter,
+    /// What operators are told of it.
+    pub facts: Facts,
+    /// How it ended.
+    pub end: End,
+}
+
+/// Hands on what the signals wish, until a window is over that ends after so long. The window's end is no
+/// reason to stop a revert that has begun.
+pub(super) async fn hand_on(
+    signalled: &mut mpsc::Receiver<Wish>,
+    wishes: mpsc::Sender<Wish>,
+    ends_after: Option<Duration>,
+) -> Infallible {
+    let ends = async {
+        match ends_after {
+            Some(after) => tokio::time::sleep(after).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(ends);
+    let mut over = false;
+    loop {
+        let wish = tokio::select! {
+            Some(wish) = signalled.recv() => wish,
+            () = &mut ends, if !over => {
+                over = true;
+                Wish::WindowOver
+            }
+            else => std::future::pending().await,
+        };
+        if wishes.send(wish).await.is_err() {
+            // The run is ending.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Waits for a revert as long as the operator has asked for, and carries it out if one is asked for.
+pub(super) async fn wait(
+    swapped: Swapped<'_>,
+    length: Duration,
+    signalled: &mut mpsc::Receiver<Wish>,
+) -> End {
+    let (config, names) = way_back(swapped.config, swapped.names);
+    let (reporter, session) = (swapped.reporter, &mut *swapped.session);
+    let (plan, resumed) = match prepare(session, &config, &names, swapped.route).await {
+        Ok(prepared) => prepared,
+        Err(early) => {
+            let report = early_report(&early, &names);
+            reporter.warn(format!("there is no revert window: {}", report.text));
+            return over(swapped, &names).await;
+        }
+    };
+    let (plan, address) = (Arc::new(plan), swapped.route.written.clone());
+    let sockets = socket::open(&config.control).await;
+    if let Err(refusal) = &sockets {
+        reporter.warn(format!("{}; {}", refusal.what, refusal.next));
+    }
+    reporter.info(format!(
+        "revert window: `{}` follows for {} s; the command revert swaps it back, done ends the window",
+        names.ghost,
+        length.as_secs()
+    ));
+    let run = Run {
+        config: &config,
+        plan: Arc::clone(&plan),
+        server: swapped.server.clone(),
+        route: swapped.route,
+        main_id: session.id(),
+        clock: swapped.clock,
+        reporter,
+        resumed: Some(resumed),
+        kept: watch::channel(true).0,
+    };
+    let surface = Surface {
+        facts: Facts {
+            ghost: names.ghost.clone(),
+            ..swapped.facts.clone()
+        },
+        hooks: None,
+        progress: watch::channel(Snapshot::default()).0,
+        sockets: sockets.ok(),
+    };
+    let (wishes, wish_queue) = mpsc::channel(8);
+    let driven = tokio::select! {
+        driven = drive(run, surface, (wishes.clone(), wish_queue)) => driven,
+        never = hand_on(signalled, wishes, Some(length)) => match never {},
+    };
+    let mut driven = driven.unwrap_or_else(Driven::failed);
+    let unlocked = Address {
+        server_uuid: Some(swapped.server.uuid.clone()),
+        ..address
+    };
+    if let Outcome::Failed(failure) = &mut driven.outcome {
+        revert::name_misfits(&unlocked, &plan, failure, &driven.misfits).await;
+    }
+    match driven.outcome {
+        Outcome::Stopped if driven.waiting => over(swapped, &names).await,
+        Outcome::Failed(_) | Outcome::Mismatch(_) if driven.waiting => {
+            let told = ended(&driven.outcome, &names, &plan.key.columns, Left::Nothing);
+            reporter.warn(format!("the revert window is over: {}", told.text));
+            over(swapped, &names).await
+        }
+        Outcome::Completed
+        | Outcome::Stopped
+        | Outcome::Failed(_)
+        | Outcome::Mismatch(_)
+        | Outcome::Unknown => reverted(swapped, (&config, &names), driven, &plan.key.columns).await,
+    }
+}
+
+/// The migration's way back, as if it had been asked for by `--revert`.
+fn way_back(config: &Config, names: &Names) -> (Config, Names) {
+    let base = config.base_name.as_deref();
+    let back = Names::back(&names.schema, &names.original, base, &names.old);
+    let config = Config {
+        revert: Some(names.old.clone()),
+        triggers: None,
+        row_count: RowCount::Estimate,
+        cut_over: CutOver {
+            postpone_file: None,
+            window: None,
+            ..config.cut_over.clone()
+        },
+        wishes: Wishes {
+            triggers: Companions::Refused,
+            foreign_keys: Companions::Refused,
+            misfits: Misfits::Refused,
+            ..config.wishes
+        },
+        ..config.clone()
+    };
+    (config, back)
+}
+
+async fn prepare(
+    session: &mut Session,
+    config: &Config,
+    names: &Names,
+    route: &Route,
+) -> Result<(Plan, super::resume::Resumed), Early> {
+    let needs = Needs {
+        kills: config.cut_over.force_after.is_some(),
+        triggers: false,
+    };
+    let facts = inspect::inspect(session, names, (route.setting, needs)).await?;
+    let mut refusals = revert::speaks_against(session, (config, names, route), &facts).await?;
+    match plan::check(&facts, &Alter::default(), names, &config.wishes) {
+        Ok(table) if refusals.is_empty() => {
+            revert::plan(session, config, &facts, (table, names)).await
+        }
+        Ok(_) => Err(Early::Refused(refusals)),
+        Err(more) => {
+            refusals.extend(more);
+            Err(Early::Refused(refusals))
+        }
+    }
+}
+
+/// The window is over without a revert: the migration is complete, as it was all the time.
+async fn over(swapped: Swapped<'_>, names: &Names) -> End {
+    let Swapped {
+        session, reporter, ..
+    } = swapped;
+    let mut end = swapped.end;
+    reporter.info(format!(
+        "the migration is complete; to revert it later: --revert --old-table={}",
+        names.ghost
+    ));
+    if clean::drop_helpers(session, names, reporter).await {
+        end.report = ended(&Outcome::Completed, swapped.names, &[], Left::Tables);
+        end.record().await;
+    }
+    end
+}
+
+/// A revert was asked for: from here on it is the run.
+async fn reverted(
+    swapped: Swapped<'_>,
+    (config, names): (&Config, &Names),
+    driven: Driven,
+    key: &[KeyColumn],
+) -> End {
+    let Swapped {
+        session,
+        reporter,
+        route,
+        clock,
+        ..
+    } = swapped;
+    let times = (clock, session.id());
+    let outcome = driven.outcome;
+    let mut end = End {
+        report: ended(&outcome, names, key, clean::expected(&outcome, true)),
+        outcome: outcome.clone(),
+        figures: driven.figures,
+        history: History::begin(config, names, &route.written, times, reporter).await,
+    };
+    end.record().await;
+    let left = clean::clean(session, config, names, (&outcome, true), reporter).await;
+    let told = ended(&outcome, names, key, left);
+    if told != end.report {
+        end.report = told;
+        end.record().await;
+    }
+    end
+}
+
+impl Driven {
+    /// It could not even begin, or a part of it gave up.
+    pub(super) fn failed(fault: crate::mysql::classify::Fault) -> Self {
+        let failure: Failure = fault.failure();
+        Self {
+            outcome: Outcome::Failed(failure),
+            ..Self::stopped()
+        }
+    }
+}
