@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test test-fast explore lint demo bench clean
+.PHONY: help build test test-fast explore lint demo bench soak clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,6 +24,9 @@ demo: ## Change a table live, under load, on a throw-away server
 
 bench: ## Measure the speed of a change and its cost for others
 	scripts/bench
+
+soak: ## Hours of migrations of hot rows: no difference invented, none overlooked (SECONDS_LONG=3600)
+	scripts/soak
 
 clean: ## Remove what was built (`rm -r ~/.cache/tableshift` removes the MySQL copy)
 	cargo clean

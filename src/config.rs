@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::control::window::Window;
+use crate::core::verify::extent::Wanted;
 use crate::plan::Wishes;
 use crate::plan::blockers::KillPolicy;
 use crate::plan::names::digest;
@@ -56,6 +57,9 @@ pub struct Config {
     pub heartbeat: Duration,
     /// What pauses the run.
     pub throttle: Throttle,
+    /// How much is verified before that, and what becomes of rows that differ; the engine draws the
+    /// seed of a sample.
+    pub verify: Wanted,
     /// When and how the tables are swapped.
     pub cut_over: CutOver,
     /// How the run is commanded.
@@ -128,6 +132,18 @@ pub struct Listing {
     pub limit: usize,
     /// The form of the list.
     pub format: Format,
+}
+
+/// What `tableshift verify` is asked for; of the configuration it needs how to connect, and the first
+/// table.
+#[derive(Clone)]
+pub struct Pair {
+    /// Where the tables are, and which the first one is.
+    pub config: Config,
+    /// Schema and name of the second.
+    pub other: (String, String),
+    /// Most rows that are listed.
+    pub keys_max: usize,
 }
 
 /// How connections are protected.

@@ -2,9 +2,7 @@
 
 use crate::core::event::{Failure, Outcome};
 use crate::plan::Refusal;
-use crate::plan::key::KeyColumn;
 use crate::plan::names::Names;
-use crate::plan::shown::shown_list;
 
 /// Exit codes; `docs/exit-codes.md` has a paragraph for each, and a test that demands it.
 pub mod exit {
@@ -26,8 +24,12 @@ pub mod exit {
     pub const LEFTOVERS: u8 = 7;
     /// Stopped or given up with a checkpoint to go on from; the original is untouched.
     pub const RESUMABLE: u8 = 8;
+    /// `tableshift verify`: some rows differ.
+    pub const DIFFERENT: u8 = 9;
+    /// `tableshift verify`: it can't be told.
+    pub const NOT_TOLD: u8 = 10;
     /// All of them, with the name by which the documentation calls them.
-    pub const ALL: [(u8, &str); 9] = [
+    pub const ALL: [(u8, &str); 11] = [
         (COMPLETED, "completed"),
         (INTERNAL, "internal error"),
         (USAGE, "usage"),
@@ -37,6 +39,8 @@ pub mod exit {
         (UNKNOWN, "outcome unknown"),
         (LEFTOVERS, "completed with leftovers"),
         (RESUMABLE, "resumable"),
+        (DIFFERENT, "different"),
+        (NOT_TOLD, "not told"),
     ];
 }
 
@@ -83,7 +87,7 @@ pub fn hook_failed(wrong: &str) -> Report {
         code: exit::LEFTOVERS,
         text: three_parts(
             wrong,
-            "the table has its new shape, verified; this is only about the hook",
+            "the table has its new shape; this is only about the hook",
             "do what the hook should have done",
         ),
     }
@@ -100,6 +104,15 @@ pub fn not_started(failure: &Failure) -> Report {
             &failure.next,
         ),
     }
+}
+
+/// What an ending has to say of the verification.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verified {
+    /// What may be said of the new table once it is swapped in, such as `verified`.
+    pub claim: String,
+    /// The rows that differ, each with what is wrong about it.
+    pub differing: String,
 }
 
 /// What is left of a run on the server, beside what belongs there.
@@ -148,9 +161,9 @@ fn resumable(outcome: &Outcome, untouched: &str, names: &Names) -> Report {
     }
 }
 
-/// The end of a run that began. `key` are the columns of the shared key.
+/// The end of a run that began.
 #[must_use]
-pub fn ended(outcome: &Outcome, names: &Names, key: &[KeyColumn], left: Left) -> Report {
+pub fn ended(outcome: &Outcome, names: &Names, verified: &Verified, left: Left) -> Report {
     let original = format!("`{}`.`{}`", names.schema, names.original);
     let shape = if names.reverts { "old" } else { "new" };
     let mut untouched = format!("{original} is in place, untouched and taking writes");
@@ -170,7 +183,10 @@ pub fn ended(outcome: &Outcome, names: &Names, key: &[KeyColumn], left: Left) ->
             code: exit::LEFTOVERS,
             text: three_parts(
                 "the helper tables could not all be dropped",
-                &format!("{original} has its {shape} shape, verified; this is only about clean-up"),
+                &format!(
+                    "{original} has its {shape} shape, {}; this is only about clean-up",
+                    verified.claim
+                ),
                 &format!(
                     "drop `{}` and look for other helper tables",
                     names.changelog
@@ -199,12 +215,12 @@ pub fn ended(outcome: &Outcome, names: &Names, key: &[KeyColumn], left: Left) ->
                 &format!(
                     "verification found {} or more rows that differ for certain: {}",
                     keys.len(),
-                    shown_list(keys, key)
+                    verified.differing
                 ),
                 &untouched,
                 "don't trust this migration: if nobody wrote to the ghost table, report it as a \
                  bug with the ALTER and SHOW CREATE TABLE; with a new unique key, look for \
-                 duplicates",
+                 duplicates; rows that somebody spoilt are refreshed by --verify-repair",
             ),
         },
         Outcome::Unknown => Report {
@@ -247,7 +263,7 @@ mod tests {
             (Outcome::Unknown, exit::UNKNOWN),
         ];
         for (outcome, code) in endings {
-            let report = ended(&outcome, &names, &[], Left::Nothing);
+            let report = ended(&outcome, &names, &Verified::default(), Left::Nothing);
             assert_eq!(report.code, code);
             assert!(report.text.contains("\n  data:  ") && report.text.contains("\n  next:  "));
         }
@@ -255,16 +271,28 @@ mod tests {
             Outcome::Stopped,
             Outcome::Failed(Failure::new("what", "next")),
         ] {
-            let report = ended(&outcome, &names, &[], Left::State);
+            let report = ended(&outcome, &names, &Verified::default(), Left::State);
             assert_eq!(report.code, exit::RESUMABLE);
             assert!(report.text.contains("_orders_ghk") && report.text.contains("--no-resume"));
         }
         assert_eq!(
-            ended(&Outcome::Completed, &names, &[], Left::Nothing).code,
+            ended(
+                &Outcome::Completed,
+                &names,
+                &Verified::default(),
+                Left::Nothing,
+            )
+            .code,
             exit::COMPLETED
         );
         assert_eq!(
-            ended(&Outcome::Completed, &names, &[], Left::Tables).code,
+            ended(
+                &Outcome::Completed,
+                &names,
+                &Verified::default(),
+                Left::Tables,
+            )
+            .code,
             exit::LEFTOVERS
         );
     }

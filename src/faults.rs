@@ -276,7 +276,7 @@ pub fn hastened(config: Config) -> Config {
 }
 
 /// Points of connections that are there only when flags ask for them, by role.
-pub const WHEN_ASKED_FOR: [(&str, &[&str]); 9] = [
+pub const WHEN_ASKED_FOR: [(&str, &[&str]); 10] = [
     (
         "main",
         &[
@@ -334,6 +334,17 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 9] = [
     (
         "count",
         &["connect", "set the session up", "count the rows"],
+    ),
+    // Only rows that differ bring it about.
+    (
+        "differences",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "find columns that differ",
+            "check rows again",
+        ],
     ),
 ];
 

@@ -43,6 +43,8 @@ pub const DIRTY_BYTES_MAX: usize = 32 << 20;
 pub const DIRTY_KEY_OVERHEAD: usize = 80;
 /// Longest time in which a stream that delivers at full speed tells no position.
 pub const POSITION_EVERY: Duration = Duration::from_secs(1);
+/// Time between two checkpoints: what a run that goes on has to do again, against a row written.
+pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 /// Tries to write one checkpoint: the next one comes soon enough.
 pub const CHECKPOINT_TRIES: u32 = 3;
 /// Places in the log that are kept for checkpoints to begin at. They are as many as checkpoints are taken
@@ -73,8 +75,23 @@ pub const RECHECK_KEYS: usize = 500;
 pub const SUSPECT_KEYS_MAX: usize = 20_000;
 /// Times a key must differ, with no change of it under way, before it is a definite mismatch.
 pub const MISMATCH_CONFIRMATIONS: u8 = 2;
-/// Definite mismatches collected before the run stops.
-pub const MISMATCHES_SHOWN: usize = 10;
+/// Passes of the verification that may repair. A refresh writes what the copy writes; a row that
+/// differs even after three has a cause that refreshing doesn't take away.
+pub const REPAIR_PASSES_MAX: u8 = 3;
+/// Checks after each of which a suspect has changed, until a pass that repaired no longer waits for it.
+pub const SETTLING_CHECKS: u8 = 3;
+/// Changed rows kept to be compared again while the cut-over is postponed: two seconds of checks, and
+/// at most some 60 MB with the longest keys.
+pub const CHANGED_KEYS_MAX: usize = 20_000;
+/// Chunks of a hundred that `--verify=sample` compares unless told otherwise: a defect that
+/// concerns many rows shows in one of ten chunks.
+pub const SAMPLE_PERCENT: u8 = 10;
+
+/// Times that `tableshift verify` looks again at rows that differed, before it says so: one of a replica
+/// that applies with several workers, say, may be a moment behind.
+pub const PAIR_CHECKS: u32 = 3;
+/// Pause before each of these.
+pub const PAIR_PAUSE: Duration = Duration::from_secs(1);
 
 /// Rows that don't fit the ghost at which a run ends without looking for more: a person reads the list. Far
 /// below what a cut-over may find dirty, so that they don't hold it up for ever.
@@ -210,6 +227,8 @@ pub const HISTORY_TRIES: u32 = 3;
 pub const STOP_WAIT: Duration = Duration::from_secs(20);
 /// Keys that a message shows: enough to see what they have in common.
 pub const KEYS_SHOWN_MAX: usize = 10;
+/// Columns that a message names of one row.
+pub const COLUMNS_SHOWN_MAX: usize = 20;
 /// Characters of one key value that a message shows; a key has at most 3 072 bytes, and its beginning
 /// finds the row as well.
 pub const KEY_VALUE_CHARS_MAX: usize = 200;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tableshift::cli::terminal::ask_password;
 use tableshift::cli::{Asked, problems_text, read};
-use tableshift::config::{Cleanup, Config, Listing};
+use tableshift::config::{Cleanup, Config, Listing, Pair};
 use tableshift::control::client;
 use tableshift::engine;
 use tableshift::error::exit;
@@ -30,6 +30,7 @@ fn main() -> ExitCode {
         Asked::Run(config) => run(*config),
         Asked::CleanUp(wanted) => clean_up(*wanted),
         Asked::List(wanted) => list(*wanted),
+        Asked::Verify(pair) => verify(*pair),
     }
 }
 
@@ -71,6 +72,16 @@ fn asked_for(config: &mut Config) -> Result<(), String> {
         config.password = ask_password().map_err(|problem| problems_text(&[problem]))?;
     }
     Ok(())
+}
+
+fn verify(mut pair: Pair) -> ExitCode {
+    if pair.config.ask_password {
+        match ask_password() {
+            Ok(password) => pair.config.password = password,
+            Err(problem) => return wrong(&problems_text(&[problem])),
+        }
+    }
+    ended(engine::verify_alone::run(&pair, std::io::stdout()))
 }
 
 /// The other end of a running migration's socket.

@@ -10,7 +10,7 @@ pub const WIDTH: usize = 79;
 const COLUMN: usize = 26;
 
 /// Flags that gh-ost doesn't have.
-const OURS: [&str; 10] = [
+const OURS: [&str; 13] = [
     "copy-workers",
     "cut-over-window",
     "discover-replicas",
@@ -21,12 +21,16 @@ const OURS: [&str; 10] = [
     "refresh-workers",
     "serve-tcp-host",
     "ssl-mode",
+    "verify",
+    "verify-repair",
+    "verify-sample-percent",
 ];
 
 const USAGE: &str = "\
 Usage: tableshift --host=HOST --user=USER --database=SCHEMA --table=TABLE \\
                   --alter='ADD COLUMN …' [--execute] [FLAGS]
        tableshift ctl …         (speaks to a running migration)
+       tableshift verify …      (compares two tables)
        tableshift completions bash|zsh|fish
        tableshift man
 ";

@@ -83,7 +83,11 @@ mod tests {
     fn listing(arguments: &[&str]) -> Listing {
         match asked(arguments) {
             Asked::List(wanted) => *wanted,
-            Asked::Run(_) | Asked::Print(_) | Asked::Wrong(_) | Asked::CleanUp(_) => {
+            Asked::Run(_)
+            | Asked::Print(_)
+            | Asked::Wrong(_)
+            | Asked::CleanUp(_)
+            | Asked::Verify(_) => {
                 panic!("{arguments:?}")
             }
         }

@@ -8,6 +8,7 @@ pub mod flags;
 pub mod help;
 mod history;
 pub mod option_file;
+mod pair;
 mod read;
 mod table;
 pub mod terminal;
@@ -17,7 +18,7 @@ pub(crate) use read::{parse_address, parse_thresholds};
 
 use clap::{Arg, ArgAction, Command};
 
-use crate::config::{Cleanup, Config, Listing};
+use crate::config::{Cleanup, Config, Listing, Pair};
 use flags::{Effect, Flag, GROUPS, Kind};
 
 /// What to do after the command line was read.
@@ -28,6 +29,8 @@ pub enum Asked {
     CleanUp(Box<Cleanup>),
     /// List the runs that were recorded.
     List(Box<Listing>),
+    /// Compare two tables.
+    Verify(Box<Pair>),
     /// Print this to stdout and end with 0.
     Print(String),
     /// Print this to stderr and end with the usage code.
@@ -50,6 +53,7 @@ pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
         Some("completions") => return completions(arguments.get(1..).unwrap_or_default()),
         Some("man") => return man(),
         Some("history") => return history::read(arguments.get(1..).unwrap_or_default()),
+        Some("verify") => return pair::read(arguments.get(1..).unwrap_or_default()),
         Some("cleanup") => return tidy::read(arguments.get(1..).unwrap_or_default()),
         _ => {}
     }
@@ -207,6 +211,7 @@ fn two_dashes(argument: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::verify::extent::Extent;
 
     fn asked(arguments: &[&str]) -> Asked {
         read(arguments.iter().map(|argument| (*argument).to_owned()))
@@ -216,14 +221,18 @@ mod tests {
         match asked(arguments) {
             Asked::Run(config) => *config,
             Asked::Print(text) | Asked::Wrong(text) => panic!("{text}"),
-            Asked::CleanUp(_) | Asked::List(_) => panic!("not a run"),
+            Asked::CleanUp(_) | Asked::List(_) | Asked::Verify(_) => panic!("not a run"),
         }
     }
 
     fn refused(arguments: &[&str]) -> String {
         match asked(arguments) {
             Asked::Wrong(text) => text,
-            Asked::Run(_) | Asked::Print(_) | Asked::CleanUp(_) | Asked::List(_) => {
+            Asked::Run(_)
+            | Asked::Print(_)
+            | Asked::CleanUp(_)
+            | Asked::List(_)
+            | Asked::Verify(_) => {
                 panic!("accepted: {arguments:?}")
             }
         }
@@ -271,13 +280,13 @@ mod tests {
     #[test]
     fn all_problems_are_told_at_once() {
         let text = refused(&[
-            "--resume",
+            "--statsd-addr=h:1",
             "--include-triggers",
             "--chunk-size=5",
             "--nice-ratio=x",
         ]);
         for fragment in [
-            "--resume",
+            "--statsd-addr",
             "--include-triggers",
             "--chunk-size",
             "--nice-ratio",
@@ -410,13 +419,36 @@ mod tests {
     }
 
     #[test]
+    fn wishes_for_the_verification_fit_each_other() {
+        for (flags, words) in [
+            (
+                &["--verify-sample-percent=5"][..],
+                "--verify-sample-percent requires --verify=sample",
+            ),
+            (
+                &["--verify=off", "--verify-repair"],
+                "--verify-repair and --verify=off are mutually exclusive",
+            ),
+            (&["--verify=perhaps"], "--verify"),
+            (
+                &["--verify=sample", "--verify-sample-percent=0"],
+                "--verify-sample-percent",
+            ),
+        ] {
+            let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();
+            let text = refused(&arguments);
+            assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+
+    #[test]
     fn flags_can_be_checked_without_a_run() {
         assert!(matches!(
-            asked(&["--check-flag", "--assume-rbr"]),
+            asked(&["--check-flag", "--assume-rbr", "--resume"]),
             Asked::Print(_)
         ));
         assert!(matches!(
-            asked(&["--check-flag", "--resume"]),
+            asked(&["--check-flag", "--statsd-addr=h:1"]),
             Asked::Wrong(_)
         ));
     }
@@ -429,6 +461,9 @@ mod tests {
             "--throttle-control-replicas=one:3307,two",
             "--nice-ratio=0.5",
             "--serve-tcp-port=10001",
+            "--verify=sample",
+            "--verify-sample-percent=7",
+            "--verify-repair",
             "--max-lag-millis=2000",
         ];
         let matches = command()
@@ -445,5 +480,10 @@ mod tests {
             "/tmp/gh-ost.d.t.sock"
         );
         assert_eq!(config.throttle.lag_max.as_millis(), 2_000);
+        let sample = Extent::Sample {
+            percent: 7,
+            seed: 0,
+        };
+        assert_eq!((config.verify.extent, config.verify.repair), (sample, true));
     }
 }

@@ -15,6 +15,8 @@ use crate::config::{
 };
 use crate::control::http::Target;
 use crate::control::window::Window;
+use crate::core::verify::extent::{Extent, Wanted};
+use crate::limits;
 use crate::mysql::address::PASSWORD_BYTES_MAX;
 use crate::mysql::tls;
 use crate::plan::blockers::KillPolicy;
@@ -268,6 +270,7 @@ impl<'a> Given<'a> {
         if self.is_set("ssl-cert") != self.is_set("ssl-key") {
             self.problem("--ssl-cert and --ssl-key belong together");
         }
+        self.verify_contradictions();
         if self.is_on("revert") && self.is_on("resume") {
             self.problem("--revert cannot be used with --resume");
         }
@@ -296,6 +299,16 @@ impl<'a> Given<'a> {
             && self.text("kill-blockers") == "none"
         {
             self.problem("--force-cut-over-after needs --kill-blockers=idle, queries or all");
+        }
+    }
+
+    fn verify_contradictions(&self) {
+        let verify = self.text("verify");
+        if self.was_given("verify-sample-percent") && verify != "sample" {
+            self.problem("--verify-sample-percent requires --verify=sample");
+        }
+        if self.is_on("verify-repair") && verify == "off" {
+            self.problem("--verify-repair and --verify=off are mutually exclusive");
         }
     }
 
@@ -399,6 +412,7 @@ impl<'a> Given<'a> {
             },
             heartbeat: self.milliseconds("heartbeat-interval-millis"),
             throttle: self.throttle(),
+            verify: self.verify(),
             cut_over: self.cut_over(),
             control: self.control(&database, &table),
             hooks: self.hooks(),
@@ -449,8 +463,26 @@ impl<'a> Given<'a> {
     }
 
     fn checkpoint(&self) -> Option<Duration> {
-        let every = self.seconds("checkpoint-seconds");
-        self.is_on("checkpoint").then_some(every)
+        let every = Self::if_any(self.seconds("checkpoint-seconds"));
+        self.is_on("checkpoint")
+            .then(|| every.unwrap_or(limits::CHECKPOINT_EVERY))
+    }
+
+    fn verify(&self) -> Wanted {
+        let percent = self.whole("verify-sample-percent");
+        Wanted {
+            extent: match self.text("verify").as_str() {
+                "sample" => Extent::Sample {
+                    percent: percent
+                        .and_then(|percent| u8::try_from(percent).ok())
+                        .unwrap_or(limits::SAMPLE_PERCENT),
+                    seed: 0,
+                },
+                "off" => Extent::Off,
+                _ => Extent::Full,
+            },
+            repair: self.is_on("verify-repair"),
+        }
     }
 
     fn revert_window(&self) -> Option<Duration> {

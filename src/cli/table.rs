@@ -442,6 +442,32 @@ pub const GROUPS: [Group; 10] = [
                 },
                 "Only with --exact-rowcount. Before: the copy waits for it (state: counting rows).",
             ),
+            more(
+                Flag {
+                    kind: Kind::Word(&["full", "sample", "off"]),
+                    ..text("verify", "full", "How much is compared before the cut-over")
+                },
+                "full: every row of both tables, column by column; rows that change meanwhile are waited for. \
+sample: a random share of the chunks, one at least. off: nothing. Where the ALTER adds or narrows a \
+unique key it is always full.",
+            ),
+            more(
+                whole(
+                    "verify-sample-percent",
+                    "10",
+                    (1, 100),
+                    "Share of --verify=sample",
+                ),
+                "Per cent of the chunks, 1 to 100.",
+            ),
+            more(
+                switch(
+                    "verify-repair",
+                    "Refresh rows that differ, and verify again",
+                ),
+                "A pass that repaired counts for nothing: everything is compared again, also after a sample. \
+With rows that differ even after three such passes the run ends. Repaired keys are logged.",
+            ),
         ],
     },
     Group {
@@ -715,11 +741,14 @@ pub const GROUPS: [Group; 10] = [
                  given up after a checkpoint goes on from it when the same command is run again. \
                  --checkpoint=false leaves it out; then an end before the swap drops all helper tables.",
             ),
-            whole(
-                "checkpoint-seconds",
-                "5",
-                (1, 86_400),
-                "Time between two checkpoints",
+            more(
+                whole(
+                    "checkpoint-seconds",
+                    "",
+                    (10, 86_400),
+                    "Time between two checkpoints",
+                ),
+                "In seconds; 5 unless it is given.",
             ),
             more(
                 switch("resume", "Go on from the last checkpoint, or refuse to run"),
@@ -727,11 +756,8 @@ pub const GROUPS: [Group; 10] = [
                  isn't.",
             ),
             more(
-                switch(
-                    "no-resume",
-                    "Begin anew even if an earlier run could be continued",
-                ),
-                "Drops what that run has left.",
+                switch("no-resume", "Begin anew even if an earlier run could go on"),
+                "Drops what that run has left. Not in gh-ost.",
             ),
             more(
                 switch("revert", "Swap a finished migration back"),

@@ -60,7 +60,11 @@ mod tests {
                 assert_eq!(wanted.config.database, "shop");
                 assert!(!wanted.old_tables);
             }
-            Asked::Run(_) | Asked::Print(_) | Asked::Wrong(_) | Asked::List(_) => {
+            Asked::Run(_)
+            | Asked::Print(_)
+            | Asked::Wrong(_)
+            | Asked::List(_)
+            | Asked::Verify(_) => {
                 panic!("not understood")
             }
         }
@@ -70,7 +74,11 @@ mod tests {
         ] {
             match asked(arguments) {
                 Asked::Wrong(text) => assert!(text.contains(words), "{text}"),
-                Asked::Run(_) | Asked::Print(_) | Asked::CleanUp(_) | Asked::List(_) => {
+                Asked::Run(_)
+                | Asked::Print(_)
+                | Asked::CleanUp(_)
+                | Asked::List(_)
+                | Asked::Verify(_) => {
                     panic!("{arguments:?}")
                 }
             }

@@ -508,7 +508,9 @@ mod tests {
         let config = match crate::cli::read(arguments) {
             crate::cli::Asked::Run(config) => config,
             crate::cli::Asked::Print(text) | crate::cli::Asked::Wrong(text) => panic!("{text}"),
-            crate::cli::Asked::CleanUp(_) | crate::cli::Asked::List(_) => panic!("not a run"),
+            crate::cli::Asked::CleanUp(_)
+            | crate::cli::Asked::List(_)
+            | crate::cli::Asked::Verify(_) => panic!("not a run"),
         };
         let facts = Facts {
             schema: "shop".into(),

@@ -63,6 +63,20 @@ impl Chunker {
         }
     }
 
+    /// The same walk from its beginning: chunks of the size that was found to be right, and numbers
+    /// that go on.
+    #[must_use]
+    pub fn restarted(&self) -> Self {
+        Self {
+            after: None,
+            looking: false,
+            end_reached: false,
+            ready: VecDeque::new(),
+            in_flight: BTreeMap::new(),
+            ..self.clone()
+        }
+    }
+
     /// The lookup to start now, if any: the lower end and the wished number of rows. At most one
     /// lookup runs at a time, because the next one begins where it ends.
     pub fn start_lookup(&mut self, ahead: usize) -> Option<(Option<Key>, u64)> {

@@ -164,7 +164,7 @@ impl Core {
                     self.phase = Phase::CutOver(Attempt::Renaming);
                     commands.push_back(Command::Rename);
                 } else {
-                    self.give_up(Some(Outcome::Mismatch(different)), commands);
+                    self.mismatched(different, commands);
                 }
             }
             (Attempt::Refreshing(dirty), Event::LockLost) => {
@@ -233,6 +233,28 @@ impl Core {
         commands.push_back(Command::Unlock);
     }
 
+    /// Rows that differ are to be repaired: no rename before everything was compared again.
+    pub(super) fn repair_in_attempt(&mut self, commands: &mut VecDeque<Command>) {
+        match self.phase.clone() {
+            Phase::CutOver(Attempt::Settling) => self.phase = Phase::Gate,
+            Phase::CutOver(Attempt::Locking | Attempt::Marking { .. }) => {
+                self.give_up(None, commands);
+            }
+            // What the answer says, if it is yet to come, nobody will hear.
+            Phase::CutOver(Attempt::Refreshing(dirty)) => {
+                self.dirty.restore(dirty);
+                self.give_up(None, commands);
+            }
+            // A rename that was sent can't be called back; it came after every suspect was settled.
+            Phase::CutOver(Attempt::Renaming | Attempt::Settlement | Attempt::Unlocking(_))
+            | Phase::Barrier
+            | Phase::Copying
+            | Phase::Verifying
+            | Phase::Gate
+            | Phase::Ended(_) => {}
+        }
+    }
+
     fn back_to_gate(&mut self) {
         if let Some(outcome) = self.wish.take() {
             self.phase = Phase::Ended(outcome);
@@ -282,6 +304,7 @@ mod tests {
     use super::*;
     use crate::core::Settings;
     use crate::core::rules::Rules;
+    use crate::core::verify::extent::Wanted;
 
     #[test]
     fn conflicts_that_the_lock_settled_count_no_more() {
@@ -301,6 +324,7 @@ mod tests {
             lock_held_max_ms: 1_000,
             pause_max_ms: 30_000,
             checkpoint_ms: None,
+            verify: Wanted::default(),
             rules: Rules::default(),
         });
         core.conflicting.insert(Key::from_bytes(&[1]));

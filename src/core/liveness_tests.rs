@@ -6,6 +6,7 @@ use crate::core::copy::CopyOutcome;
 use crate::core::event::{Event, Marker, Scan};
 use crate::core::refresh::RefreshOutcome;
 use crate::core::rules::Rules;
+use crate::core::verify::extent::Wanted;
 use crate::plan::key::Key;
 
 const LIMIT_SECONDS: u64 = limits::LIVENESS.as_secs();
@@ -27,6 +28,7 @@ fn core() -> Core {
         lock_held_max_ms: 3_000,
         pause_max_ms: 30_000,
         checkpoint_ms: None,
+        verify: Wanted::default(),
         rules: Rules::default(),
     })
 }

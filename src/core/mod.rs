@@ -43,6 +43,8 @@ use liveness::Liveness;
 use pace::Pace;
 use refresh::{RefreshJob, RefreshOutcome};
 use rules::{Rule, Rules};
+use verify::extent::{Extent, Wanted};
+use verify::repair::Repairs;
 use verify::{Pass, Verification};
 
 /// What the core needs to know about a migration.
@@ -78,6 +80,8 @@ pub struct Settings {
     pub pause_max_ms: u64,
     /// Time between two checkpoints, in milliseconds, if there are any.
     pub checkpoint_ms: Option<u64>,
+    /// What the operator wants of the verification.
+    pub verify: Wanted,
     /// The rules in force.
     pub rules: Rules,
 }
@@ -181,7 +185,8 @@ impl Core {
                 settings.chunk_rows,
                 settings.chunk_rows_max,
                 rules,
-            ),
+            )
+            .wanting(settings.verify, settings.introduced_keys),
             next_marker: 1,
             throttled: None,
             silent: false,
@@ -241,14 +246,7 @@ impl Core {
             Event::ChunkEndFound(Scan::Copy, end) => self.chunker.lookup_done(end),
             Event::ChunkEndFound(Scan::Verify, end) => self.verification.chunker.lookup_done(end),
             Event::Copied(outcome, took_ms) => self.copied(outcome, took_ms),
-            Event::Changed(keys) => {
-                self.liveness.delivered += 1;
-                self.counters.keys_marked += keys.len() as u64;
-                for key in keys {
-                    self.verification.touch(&key);
-                    self.dirty.mark(key);
-                }
-            }
+            Event::Changed(keys) => self.changed(keys),
             Event::MarkerSeen(marker) => {
                 self.liveness.delivered += 1;
                 self.proved(commands);
@@ -287,7 +285,12 @@ impl Core {
                 lag_max_ms,
                 nice_permille,
             } => self.tune(chunk_rows_max, lag_max_ms, nice_permille),
-            Event::Postponed(postponed) => self.postponed = postponed,
+            Event::Postponed(postponed) => {
+                self.postponed = postponed;
+                if !postponed {
+                    self.verification.forget_changed();
+                }
+            }
             Event::Stop => self.stop(Outcome::Stopped, commands),
             Event::Broken(failure) => self.stop(Outcome::Failed(failure), commands),
             event @ (Event::Locked
@@ -299,6 +302,15 @@ impl Core {
             | Event::RenameLost
             | Event::OwnershipRead(_)
             | Event::Unlocked) => self.attempt_event(event, commands),
+        }
+    }
+
+    fn changed(&mut self, keys: Vec<Key>) {
+        self.liveness.delivered += 1;
+        self.counters.keys_marked += keys.len() as u64;
+        for key in keys {
+            self.verification.touch(&key);
+            self.dirty.mark(key);
         }
     }
 
@@ -325,9 +337,13 @@ impl Core {
         if let Some(keys) = outcome.keys_max {
             self.settings.refresh_keys = self.settings.refresh_keys.min(keys);
         }
+        let waiting = self.postponed && matches!(self.phase, Phase::Verifying | Phase::Gate);
         for key in self.dirty.give_back(outcome.id, outcome.stayed) {
             self.conflicting.remove(&key);
             self.misfits.remove(&key);
+            if waiting {
+                self.verification.changed(key);
+            }
         }
         self.conflicting.extend(outcome.conflicts);
         self.misfits.extend(outcome.misfits);
@@ -380,15 +396,22 @@ impl Core {
 
     /// Moves on to the next phase when everything the present one owes is done.
     fn advance(&mut self, commands: &mut VecDeque<Command>) {
-        if !self.verification.definite().is_empty() {
-            let found = self.verification.definite().to_vec();
-            self.stop(Outcome::Mismatch(found), commands);
+        let found = self.verification.take_definite();
+        if !found.is_empty() {
+            self.mismatched(found, commands);
         }
         if self.phase == Phase::Copying && self.copy_finished() {
             self.phase = Phase::Verifying;
         }
+        if self.phase == Phase::Gate && self.verification.is_void() {
+            self.phase = Phase::Verifying;
+        }
         if self.phase == Phase::Verifying && self.verified() {
-            self.phase = Phase::Gate;
+            if !self.verification.is_void() {
+                self.phase = Phase::Gate;
+            } else if self.verification.settled() {
+                self.verification.begin_again();
+            }
         }
         self.attempt_progress(commands);
         if self.phase == Phase::Gate && self.gate_open() {
@@ -398,6 +421,19 @@ impl Core {
                 self.stop_for_misfits(commands);
             }
         }
+    }
+
+    /// These rows differ for certain: the end, unless they are to be repaired and may be.
+    fn mismatched(&mut self, found: Vec<Key>, commands: &mut VecDeque<Command>) {
+        if !self.settings.verify.repair || !self.verification.repair(&found) {
+            self.stop(Outcome::Mismatch(found), commands);
+            return;
+        }
+        for key in found {
+            // No event tells of it.
+            self.dirty.mark_passed_over(key);
+        }
+        self.repair_in_attempt(commands);
     }
 
     fn copy_finished(&self) -> bool {
@@ -574,10 +610,16 @@ impl Core {
         self.counters
     }
 
-    /// Keys that differ for certain, for the report.
+    /// How much the verification compares at present.
     #[must_use]
-    pub fn mismatches(&self) -> usize {
-        self.verification.definite().len()
+    pub fn extent(&self) -> Extent {
+        self.verification.extent()
+    }
+
+    /// What the verification has repaired.
+    #[must_use]
+    pub fn repairs(&self) -> &Repairs {
+        self.verification.repairs()
     }
 
     /// The state for people.

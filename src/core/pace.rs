@@ -58,6 +58,7 @@ mod tests {
     use crate::core::copy::CopyOutcome;
     use crate::core::event::{Command, Event, Scan};
     use crate::core::rules::Rules;
+    use crate::core::verify::extent::Wanted;
     use crate::core::{Core, Settings};
     use crate::plan::key::Key;
 
@@ -119,6 +120,7 @@ mod tests {
             lock_held_max_ms: 1_000,
             pause_max_ms: 30_000,
             checkpoint_ms: None,
+            verify: Wanted::default(),
             rules: Rules::default(),
         })
     }

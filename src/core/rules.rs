@@ -77,11 +77,17 @@ pub enum Rule {
     NoCheckpointBeforeBarrier,
     /// A resumed run goes on only in a log that has the checkpoint's own row.
     CheckpointProvesItself,
+    /// A pass of the verification that repaired is no pass: everything is compared again.
+    RepairedPassIsNoPass,
+    /// Rows that changed are compared again while the cut-over is postponed.
+    ChangedRowsComparedAgain,
+    /// With a unique key that the ALTER introduces everything is compared, whatever was wanted.
+    IntroducedKeysVerified,
 }
 
 /// Every rule.
 #[cfg(test)]
-pub(crate) const ALL: [Rule; 35] = [
+pub(crate) const ALL: [Rule; 38] = [
     Rule::StartBarrier,
     Rule::PassedOverBecomesDirty,
     Rule::EventDuringRefreshMarksAgain,
@@ -117,6 +123,9 @@ pub(crate) const ALL: [Rule; 35] = [
     Rule::NoCheckpointUnderLock,
     Rule::NoCheckpointBeforeBarrier,
     Rule::CheckpointProvesItself,
+    Rule::RepairedPassIsNoPass,
+    Rule::ChangedRowsComparedAgain,
+    Rule::IntroducedKeysVerified,
 ];
 
 /// The rules in force: all of them, except in the simulation.

@@ -12,7 +12,7 @@ use super::resume::Resumed;
 use super::topology::{self, Route};
 use super::view::Watch;
 use super::workers::Done;
-use super::{open, prepare, step, usual};
+use super::{open, prepare, step, usual, verification};
 use crate::config::Config;
 use crate::control::Wish;
 use crate::control::desk::{Desk, Facts};
@@ -108,6 +108,7 @@ pub(super) async fn drive(
     let (mut crew, mut deliveries, position) = begun;
     let plan = Arc::clone(&run.plan);
     let settings = settings(run.config, &plan);
+    verification::announce(&settings, run.route, run.reporter);
     let parts = parts(&run, surface, &crew, settings.chunk_rows_max);
     let mut core = core(settings, run.resumed.as_ref());
     let Run {
@@ -323,6 +324,7 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         lock_held_max_ms: millis(config.cut_over.lock_held_max),
         pause_max_ms: millis(config.cut_over.pause_max),
         checkpoint_ms: config.checkpoint.map(millis),
+        verify: verification::seeded(config.verify),
         rules: Rules::default(),
     }
 }

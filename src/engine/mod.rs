@@ -11,6 +11,7 @@ pub mod clock;
 mod console;
 mod count;
 mod crew;
+mod differences;
 mod drive;
 mod duplicates;
 mod earlier;
@@ -29,6 +30,8 @@ mod scribe;
 mod throttle;
 mod topology;
 mod triggers;
+mod verification;
+pub mod verify_alone;
 mod view;
 mod window;
 pub mod workers;
@@ -46,7 +49,7 @@ use crate::control::hooks::{self, Runner, Told};
 use crate::control::signals::{Reactions, Signals};
 use crate::control::socket::{self, Sockets};
 use crate::core::event::{Failure, Outcome};
-use crate::error::{Left, Report, ended, exit, not_started, refused};
+use crate::error::{Left, Report, Verified, ended, exit, not_started, refused};
 use crate::limits;
 use crate::mysql::session::{Account, Address, Session, Setup, mark_of_table};
 use crate::plan::history::Figures;
@@ -187,6 +190,16 @@ struct Hooked {
 }
 
 impl Hooked {
+    /// What operators reach the run by.
+    fn surface(self, sockets: Option<Sockets>) -> drive::Surface {
+        drive::Surface {
+            facts: self.told.facts,
+            hooks: self.runner,
+            progress: self.progress,
+            sockets,
+        }
+    }
+
     /// Runs an event's hooks; one that fails ends the run.
     async fn must(&self, event: &hooks::Event) -> Result<(), Early> {
         let Some(runner) = &self.runner else {
@@ -307,7 +320,12 @@ async fn with_hooks(
 
 fn early_report(early: &Early, names: &Names) -> Report {
     match early {
-        Early::Altered => ended(&Outcome::Completed, names, &[], Left::Nothing),
+        Early::Altered => ended(
+            &Outcome::Completed,
+            names,
+            &Verified::default(),
+            Left::Nothing,
+        ),
         Early::Refused(refusals) => refused(refusals),
         Early::Failed(failure) => not_started(failure),
     }
@@ -329,19 +347,20 @@ async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> Report {
         prepared.plan.ghost.definition
     ));
     let names = prepared.plan.names.clone();
+    let unsaid = Verified::default();
     if prepared.resumed.is_some() {
         reporter.info(if names.reverts {
             "nothing speaks against this revert; add --execute to run it"
         } else {
             "nothing speaks against going on; add --execute to do so"
         });
-        return ended(&Outcome::Completed, &names, &[], Left::Nothing);
+        return ended(&Outcome::Completed, &names, &unsaid, Left::Nothing);
     }
     if clean::drop_helpers(&mut prepared.session, &names, reporter).await {
-        return ended(&Outcome::Stopped, &names, &[], Left::Tables);
+        return ended(&Outcome::Stopped, &names, &unsaid, Left::Tables);
     }
     reporter.info("nothing speaks against this migration; add --execute to run it");
-    ended(&Outcome::Completed, &names, &[], Left::Nothing)
+    ended(&Outcome::Completed, &names, &unsaid, Left::Nothing)
 }
 
 /// A migration about to copy its first row.
@@ -369,6 +388,14 @@ impl End {
                 .await;
         }
     }
+
+    /// The clean-up may have changed what is to be said.
+    async fn correct(&mut self, report: Report) {
+        if report != self.report {
+            self.report = report;
+            self.record().await;
+        }
+    }
 }
 
 async fn migrate(
@@ -390,6 +417,7 @@ async fn migrate(
         route,
         resumed,
     } = prepared;
+    let config = verification::of_everything(config, resumed.is_some(), reporter);
     let (kept, saved) = watch::channel(resumed.is_some());
     let (names, named) = (plan.names.clone(), Arc::clone(&plan));
     let address = Address {
@@ -410,15 +438,10 @@ async fn migrate(
         resumed,
         kept,
     };
-    let surface = drive::Surface {
-        facts: hooks.told.facts.clone(),
-        hooks: hooks.runner,
-        progress: hooks.progress,
-        sockets,
-    };
+    let facts = hooks.told.facts.clone();
     let (wishes, wish_queue) = mpsc::channel(8);
     let driven = tokio::select! {
-        driven = drive::drive(run, surface, (wishes.clone(), wish_queue)) => driven,
+        driven = drive::drive(run, hooks.surface(sockets), (wishes.clone(), wish_queue)) => driven,
         never = window::hand_on(&mut signalled, wishes, None) => match never {},
     };
     let drive::Driven {
@@ -432,8 +455,13 @@ async fn migrate(
         duplicates::name_rows(&mut session, &named, failure, reporter).await;
         revert::name_misfits(&address, &named, failure, &misfits).await;
     }
+    let locked = Address {
+        lock: Some((names.advisory_lock(), session.id())),
+        ..address
+    };
+    let verified = verification::about(&outcome, config.verify, &locked, &named, reporter).await;
+    let told = |left| ended(&outcome, &names, &verified, left);
     let kept = *saved.borrow();
-    let told = |left| ended(&outcome, &names, &named.key.columns, left);
     let mut end = End {
         report: told(clean::expected(&outcome, kept)),
         outcome: outcome.clone(),
@@ -453,16 +481,13 @@ async fn migrate(
             server: &server,
             clock,
             reporter,
-            facts: hooks.told.facts,
+            facts,
             end,
         };
         return window::wait(swapped, length, &mut signalled).await;
     }
     let left = clean::clean(&mut session, &config, &names, (&outcome, kept), reporter).await;
-    if told(left) != end.report {
-        end.report = told(left);
-        end.record().await;
-    }
+    end.correct(told(left)).await;
     let rehearsed = matches!(config.topology.on_replica, OnReplica::Test { .. });
     if rehearsed && outcome == Outcome::Completed {
         reporter.warn(rehearsal::left(&names));

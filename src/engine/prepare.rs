@@ -178,10 +178,11 @@ async fn begin(
     facts: &Inspection,
     (original, alter, names): (Table, &Alter, &Names),
 ) -> Result<Plan, Early> {
-    let (mut plan, moment) =
-        make_tables(session, facts, original, alter, (names, &config.wishes)).await?;
+    let checkpoints = config.execute && config.checkpoint.is_some();
+    let told = (names, &config.wishes, checkpoints);
+    let (mut plan, moment) = make_tables(session, facts, original, alter, told).await?;
     triggers::prepare(session, config, &mut plan).await?;
-    if config.execute && config.checkpoint.is_some() {
+    if checkpoints {
         let origin = resume::origin(config, &plan, &moment)?;
         session.run(&describe_migration(names, &origin)).await?;
     }
@@ -378,7 +379,7 @@ async fn make_tables(
     facts: &Inspection,
     original: Table,
     alter: &Alter,
-    (names, wishes): (&Names, &Wishes),
+    (names, wishes, checkpoints): (&Names, &Wishes, bool),
 ) -> Result<(Plan, Moment), Early> {
     // First: it must not describe a ghost that is made anew.
     drop_leftover(session, facts, names, &names.checkpoint).await?;
@@ -387,7 +388,9 @@ async fn make_tables(
     session.run(&helpers::create_changelog(names)).await?;
     let signature = helpers::sign_changelog(names, session.mark());
     session.run(&signature).await?;
-    session.run(&create_checkpoint(names)).await?;
+    if checkpoints {
+        session.run(&create_checkpoint(names)).await?;
+    }
     let taken = [&facts.check_names[..], &facts.old_check_names].concat();
     let (told, again) = ((alter, names, wishes, &taken[..]), original.clone());
     let (mut plan, mut moment) = make_ghost(session, facts, original, told).await?;

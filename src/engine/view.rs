@@ -5,6 +5,7 @@ use super::clerk;
 use super::clock::Clock;
 use super::console::Console;
 use super::drive::Run;
+use super::verification;
 use crate::config::RowCount;
 use crate::core::event::{Event, Failure, Outcome};
 use crate::core::{Core, Counters, Stage};
@@ -34,6 +35,8 @@ pub(super) struct Watch {
     next_hint_ms: u64,
     /// The replica that is followed, if it is one.
     behind: Option<Behind>,
+    repairs: verification::Repaired,
+    compared: verification::Compared,
 }
 
 /// Time between two hint blocks, gh-ost's.
@@ -58,6 +61,8 @@ impl Watch {
             shown_ms: 0,
             next_hint_ms: 0,
             behind: run.route.followed.as_ref().map(|_| Behind::new(lag_max)),
+            repairs: verification::Repaired::of(&run.plan),
+            compared: verification::Compared::default(),
         }
     }
 
@@ -102,6 +107,10 @@ impl Watch {
     pub(super) fn look(&mut self, core: &Core, console: &mut Console, reporter: &Reporter) {
         let view = core.view();
         let now = self.clock.elapsed_ms();
+        self.repairs.look(core.repairs(), reporter);
+        if let Some(line) = self.compared.look(core.extent(), &view) {
+            reporter.info(line);
+        }
         if view.stage != self.stage {
             self.tell_stage(view.stage, view.counters, now, reporter);
         }
@@ -133,6 +142,8 @@ impl Watch {
     ) {
         let seconds = seconds(now - self.stage_since_ms);
         match self.stage {
+            // Neither came to its end.
+            Stage::Copying | Stage::Verifying if stage == Stage::Ended => {}
             Stage::Copying => {
                 self.copy_done = true;
                 reporter.info(format!(
@@ -140,10 +151,7 @@ impl Watch {
                     counters.rows_copied, counters.chunks
                 ));
             }
-            Stage::Verifying => reporter.info(format!(
-                "verified rows={} chunks={} seconds={seconds}",
-                counters.rows_verified, counters.chunks_verified
-            )),
+            Stage::Verifying => reporter.info(self.compared.line(counters, &seconds)),
             Stage::CutOver => {
                 self.cut_over_ms = now - self.stage_since_ms;
                 self.locked_ms += self.locked_since_ms.take().map_or(0, |since| now - since);

@@ -14,18 +14,18 @@ use tokio::sync::{mpsc, watch};
 use super::drive::{Driven, Run, Surface, drive};
 use super::history::History;
 use super::topology::Route;
-use super::{Early, End, clean, early_report, revert};
+use super::{Early, End, clean, early_report, revert, verification};
 use crate::config::{Config, CutOver, RowCount};
 use crate::control::desk::Facts;
 use crate::control::{Wish, socket};
 use crate::core::event::{Failure, Outcome};
-use crate::error::{Left, ended};
+use crate::core::verify::extent::{Extent, Wanted};
+use crate::error::{Left, Verified, ended};
 use crate::mysql::inspect;
 use crate::mysql::session::{Address, Session};
 use crate::plan::alter::Alter;
 use crate::plan::conversion::Misfits;
 use crate::plan::inspection::{Needs, Server};
-use crate::plan::key::KeyColumn;
 use crate::plan::names::Names;
 use crate::plan::{self, Companions, Plan, Wishes};
 use crate::report::{Reporter, Snapshot};
@@ -135,25 +135,30 @@ pub(super) async fn wait(
         never = hand_on(signalled, wishes, Some(length)) => match never {},
     };
     let mut driven = driven.unwrap_or_else(Driven::failed);
-    let unlocked = Address {
+    let address = Address {
         server_uuid: Some(swapped.server.uuid.clone()),
         ..address
     };
     if let Outcome::Failed(failure) = &mut driven.outcome {
-        revert::name_misfits(&unlocked, &plan, failure, &driven.misfits).await;
+        revert::name_misfits(&address, &plan, failure, &driven.misfits).await;
     }
+    let locked = Address {
+        lock: Some((names.advisory_lock(), swapped.session.id())),
+        ..address
+    };
+    let told = verification::about(&driven.outcome, config.verify, &locked, &plan, reporter).await;
     match driven.outcome {
         Outcome::Stopped if driven.waiting => over(swapped, &names).await,
         Outcome::Failed(_) | Outcome::Mismatch(_) if driven.waiting => {
-            let told = ended(&driven.outcome, &names, &plan.key.columns, Left::Nothing);
-            reporter.warn(format!("the revert window is over: {}", told.text));
+            let report = ended(&driven.outcome, &names, &told, Left::Nothing);
+            reporter.warn(format!("the revert window is over: {}", report.text));
             over(swapped, &names).await
         }
         Outcome::Completed
         | Outcome::Stopped
         | Outcome::Failed(_)
         | Outcome::Mismatch(_)
-        | Outcome::Unknown => reverted(swapped, (&config, &names), driven, &plan.key.columns).await,
+        | Outcome::Unknown => reverted(swapped, (&config, &names), driven, &told).await,
     }
 }
 
@@ -165,6 +170,10 @@ fn way_back(config: &Config, names: &Names) -> (Config, Names) {
         revert: Some(names.old.clone()),
         triggers: None,
         row_count: RowCount::Estimate,
+        verify: Wanted {
+            extent: Extent::Full,
+            ..config.verify
+        },
         cut_over: CutOver {
             postpone_file: None,
             window: None,
@@ -216,8 +225,9 @@ async fn over(swapped: Swapped<'_>, names: &Names) -> End {
         names.ghost
     ));
     if clean::drop_helpers(session, names, reporter).await {
-        end.report = ended(&Outcome::Completed, swapped.names, &[], Left::Tables);
-        end.record().await;
+        let unsaid = Verified::default();
+        let report = ended(&Outcome::Completed, swapped.names, &unsaid, Left::Tables);
+        end.correct(report).await;
     }
     end
 }
@@ -227,7 +237,7 @@ async fn reverted(
     swapped: Swapped<'_>,
     (config, names): (&Config, &Names),
     driven: Driven,
-    key: &[KeyColumn],
+    verified: &Verified,
 ) -> End {
     let Swapped {
         session,
@@ -239,18 +249,14 @@ async fn reverted(
     let times = (clock, session.id());
     let outcome = driven.outcome;
     let mut end = End {
-        report: ended(&outcome, names, key, clean::expected(&outcome, true)),
+        report: ended(&outcome, names, verified, clean::expected(&outcome, true)),
         outcome: outcome.clone(),
         figures: driven.figures,
         history: History::begin(config, names, &route.written, times, reporter).await,
     };
     end.record().await;
     let left = clean::clean(session, config, names, (&outcome, true), reporter).await;
-    let told = ended(&outcome, names, key, left);
-    if told != end.report {
-        end.report = told;
-        end.record().await;
-    }
+    end.correct(ended(&outcome, names, verified, left)).await;
     end
 }
 

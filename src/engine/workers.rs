@@ -65,7 +65,8 @@ impl Worker {
         }
     }
 
-    async fn work(&mut self, job: Command) -> Result<Event, Fault> {
+    /// Does one job.
+    pub(super) async fn work(&mut self, job: Command) -> Result<Event, Fault> {
         let started = self.clock.elapsed_ms();
         match job {
             Command::Copy(job) => {

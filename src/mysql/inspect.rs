@@ -12,6 +12,7 @@ use crate::plan::inspection::{
     Server, Setting, Site, Table, Version, same_name,
 };
 use crate::plan::names::Names;
+use crate::plan::pair::Moment;
 use crate::plan::privileges::{Duties, Grants, SchemaNames, missing};
 use crate::sql::{qualified, text_literal};
 
@@ -105,6 +106,22 @@ pub async fn server(session: &mut Session) -> Result<Server, Fault> {
         time_zone,
         binlog_filtered: filtered(session).await?,
     })
+}
+
+/// Which server it is, and where it stands in time; anybody may ask that.
+///
+/// # Errors
+/// When it can't be asked.
+pub async fn moment(session: &mut Session) -> Result<(String, Moment), Fault> {
+    let facts = session
+        .say(
+            "read the server's settings",
+            "SELECT /* tableshift */ @@server_uuid, @@global.time_zone, @@system_time_zone",
+        )
+        .await?;
+    let zone = text(&facts, 0, 1);
+    let is_utc = is_utc(&zone, &text(&facts, 0, 2));
+    Ok((text(&facts, 0, 0), Moment { zone, is_utc }))
 }
 
 /// Cascades are in the log where the server itself carries them out and not the storage engine (measured

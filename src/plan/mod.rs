@@ -16,6 +16,7 @@ pub mod inspection;
 pub mod key;
 pub mod leftovers;
 pub mod names;
+pub mod pair;
 pub mod privileges;
 pub mod revert;
 pub mod saved;

@@ -179,6 +179,13 @@ pub fn unfit(saved: &Saved, now: &Present<'_>) -> Vec<Refusal> {
             format!("go on with that version, or {START_OVER}"),
         )];
     };
+    if now.ghost.is_none() && now.original.as_deref().map(body) == Some(body(&origin.ghost)) {
+        return vec![Refusal::new(
+            "an earlier run has swapped the tables and ended before it could say so: the table has the \
+             shape that its ALTER gave it",
+            "look at docs/recovery.md; for another change of this table add --no-resume",
+        )];
+    }
     let mut refusals = Vec::new();
     let mut speaks_against = |holds: bool, what: String, next: String| {
         if !holds {
@@ -218,6 +225,11 @@ pub fn unfit(saved: &Saved, now: &Present<'_>) -> Vec<Refusal> {
     );
     refusals.extend(other_servers(progress, now));
     refusals
+}
+
+/// A definition without its first line, which has the table's name.
+fn body(definition: &str) -> &str {
+    definition.split_once('\n').map_or("", |(_, body)| body)
 }
 
 /// Another server, or one that may have lost the end of its log.
@@ -349,6 +361,21 @@ mod tests {
             assert!(found.what.contains(part), "{found:?}");
         }
         assert_eq!(found.len(), parts.len());
+    }
+
+    #[test]
+    fn tables_that_were_swapped_without_a_word_are_recognized() {
+        let mut before = saved();
+        if let Some(origin) = &mut before.origin {
+            origin.ghost = "CREATE TABLE `_t_gho` (\n  `id` int\n)".into();
+        }
+        let after = Present {
+            original: Some("CREATE TABLE `t` (\n  `id` int\n)".into()),
+            ghost: None,
+            ..present()
+        };
+        let found = unfit(&before, &after);
+        assert!(found.len() == 1 && found[0].what.contains("has swapped the tables"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::columns::{ColumnMap, SharedColumn};
 use super::constraints::checks_of;
 use super::inspection::{Column, Inspection, Table};
 use super::key::KeyKind;
+use super::pair::Moment;
 use super::unique_key::SharedKey;
 use super::{Refusal, Zone};
 
@@ -55,6 +56,38 @@ pub(super) fn zone(
         ),
         "this needs a server in UTC (SET GLOBAL time_zone='+00:00'), or another key or ALTER",
     ))
+}
+
+/// The zone for a comparison of two tables that are there already.
+///
+/// # Errors
+/// When some columns need UTC and others the server's zone.
+pub(super) fn to_compare(
+    moment: &Moment,
+    map: &ColumnMap,
+    key: &SharedKey,
+) -> Result<Zone, String> {
+    if moment.is_utc {
+        return Ok(Zone::Server);
+    }
+    let walked = key
+        .columns
+        .iter()
+        .find(|column| column.kind == KeyKind::Timestamp)
+        .map(|column| &column.name);
+    let repeats = !has_fixed_offset(&moment.zone);
+    let kept = map.shared.iter().find(|shared| repeats && kept(shared));
+    let in_utc = walked.or(kept.map(|shared| &shared.from.name));
+    let in_zone = map.shared.iter().find(|shared| converted(shared));
+    match (in_utc, in_zone) {
+        (None, _) => Ok(Zone::Server),
+        (Some(_), None) => Ok(Zone::Utc),
+        (Some(one), Some(other)) => Err(format!(
+            "column `{one}` can be compared in UTC only, and column `{}`, {} and {}, only in the \
+             server's time zone, {}",
+            other.from.name, other.from.column_type, other.to.column_type, moment.zone
+        )),
+    }
 }
 
 /// A zone without daylight saving, such as `+05:30`.

@@ -19,6 +19,7 @@
 mod actions;
 mod explore;
 mod mutants;
+mod repairs;
 mod restarts;
 mod server;
 mod stories;
@@ -28,6 +29,7 @@ mod worlds;
 use crate::core::chunk::Chunk;
 use crate::core::event::Side;
 use crate::core::rules::{self, Rule, Rules};
+use crate::core::verify::extent::{Extent, Wanted};
 use crate::core::{Settings, Stage as Progress};
 use crate::plan::key::Key;
 use actions::Action;
@@ -146,6 +148,8 @@ struct Setup<const N: usize = 2> {
     /// Others get a turn between a worker's last statement and its report.
     reports_late: bool,
     lie: Option<Lie>,
+    /// Refreshes of a damaged row that leave it as it is; all of them, if it is [`FOR_EVER`].
+    stubborn: u8,
     /// Time that passes between two ticks; none, where only leaps of it matter.
     tick_ms: u64,
     /// At last something that was asked for is never answered.
@@ -154,6 +158,9 @@ struct Setup<const N: usize = 2> {
     alike: bool,
     states_max: usize,
 }
+
+/// Every refresh of a damaged row leaves it as it is.
+const FOR_EVER: u8 = u8::MAX;
 
 /// A row with value 1 under its own place's key.
 const fn row(key: u8) -> Option<Row> {
@@ -181,6 +188,7 @@ fn settings() -> Settings {
         lock_held_max_ms: 1_000,
         pause_max_ms: 30_000,
         checkpoint_ms: None,
+        verify: Wanted::default(),
         rules: Rules::default(),
     }
 }
@@ -224,6 +232,7 @@ fn plain() -> Setup {
         lookups_at_once: true,
         reports_late: false,
         lie: None,
+        stubborn: 0,
         tick_ms: 0,
         vanishing: false,
         alike: true,
@@ -447,6 +456,13 @@ impl<const N: usize> Setup<N> {
                 .into_iter()
                 .map(|ghost| {
                     let mut sim = sim.clone();
+                    let damaged = sim.world.ghost.iter().zip(&ghost);
+                    sim.world.stubborn = [0; N];
+                    for (place, (before, after)) in damaged.enumerate() {
+                        if before != after {
+                            sim.world.stubborn[place] = self.stubborn;
+                        }
+                    }
                     (sim.world.ghost, sim.world.ghost_seen) = (ghost, ghost);
                     sim
                 })

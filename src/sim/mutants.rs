@@ -16,7 +16,7 @@ fn caught(setup: &Setup) -> Box<Story> {
     }
 }
 
-fn wrong_rows(setup: &Setup) {
+pub(super) fn wrong_rows(setup: &Setup) {
     let story = caught(setup);
     assert!(story.why.starts_with("swapped with original"), "{story}");
 }

@@ -5,7 +5,7 @@
 //! (an uncommitted row of the ghost, the table lock) isn't enabled until it needn't.
 
 use super::world::{LockerJob, Look, Row, Rows, Sim, Stage, Unique, World, key, number};
-use super::{Lie, Setup};
+use super::{FOR_EVER, Lie, Setup};
 use crate::core::copy::{CopyAnswer, CopyStep, Locking};
 use crate::core::event::{Event, Failure, Ownership, Side};
 use crate::core::refresh::{RefreshAnswer, RefreshStep};
@@ -65,6 +65,11 @@ impl<const N: usize> World<N> {
         if self.ghost_lock[at(place)].is_some() && self.ghost_lock[at(place)] != who {
             return false;
         }
+        let row = if self.stubborn[at(place)] > 0 {
+            self.ghost[at(place)]
+        } else {
+            row
+        };
         self.ghost[at(place)] = row;
         self.ghost_lock[at(place)] = who;
         if who.is_none() {
@@ -120,10 +125,18 @@ impl<const N: usize> World<N> {
                 self.ghost_lock[place] = None;
                 if commit {
                     self.ghost_seen[place] = self.ghost[place];
+                    self.less_stubborn(place);
                 } else {
                     self.ghost[place] = self.ghost_seen[place];
                 }
             }
+        }
+    }
+
+    /// One more refresh of this place was in vain.
+    fn less_stubborn(&mut self, place: usize) {
+        if self.stubborn[place] != FOR_EVER {
+            self.stubborn[place] = self.stubborn[place].saturating_sub(1);
         }
     }
 
@@ -521,7 +534,11 @@ impl<const N: usize> World<N> {
             .collect();
         // Several spellings of a key are one row.
         rows.dedup();
-        match self.write_rows(setup, keys, &rows, None) {
+        let written = self.write_rows(setup, keys, &rows, None);
+        for asked in keys {
+            self.less_stubborn(at(setup.ghost_place(number(asked))));
+        }
+        match written {
             Some(RefreshAnswer::Conflict) => None,
             _ => Some(self.differing(setup, suspects)),
         }

@@ -129,6 +129,7 @@ fn random_world(random: &mut Random) -> Setup<KEYS> {
         lookups_at_once: random.one_in(2),
         reports_late: random.one_in(2),
         lie: None,
+        stubborn: 0,
         tick_ms: TICK_MS,
         vanishing: false,
         alike: false,
@@ -573,13 +574,16 @@ const SELDOM_LIES: [Lie; 4] = [
 /// Rules that no story can show: nobody damages the ghost here; the lock's time always runs out, and
 /// the next attempt may go better; a tool that dies before its barrier, beside a hidden insert, is too
 /// rare; and two false confirmations in a row are too rare
-/// (`core::verify` has a test for those).
-const EXPLORERS: [Rule; 5] = [
+/// (`core::verify` has a test for those, and for rows compared again).
+const EXPLORERS: [Rule; 8] = [
     Rule::StreamReadUnderLock,
     Rule::VerifiedBeforeCutOver,
     Rule::SuspectsSettledUnderLock,
     Rule::AnyEventTouchesSpellings,
     Rule::NoCheckpointBeforeBarrier,
+    Rule::RepairedPassIsNoPass,
+    Rule::ChangedRowsComparedAgain,
+    Rule::IntroducedKeysVerified,
 ];
 
 /// Stories without the rule, in worlds where it is of use more often than in others.
@@ -610,7 +614,10 @@ fn without(rule: Rule, setup: &mut Setup<KEYS>) {
         | Rule::NothingAfterTheEnd
         | Rule::MismatchWaitsForMarker
         | Rule::DirtyIsNotQuiet
-        | Rule::AnyEventTouchesSpellings => {}
+        | Rule::AnyEventTouchesSpellings
+        | Rule::RepairedPassIsNoPass
+        | Rule::ChangedRowsComparedAgain
+        | Rule::IntroducedKeysVerified => {}
         Rule::AnswersAreWatched => vanish(setup),
         Rule::CleanedWhenIssued | Rule::LostLockMarksAgain => only(setup, &[Fault::LockLost]),
         Rule::StopWaitsForRename => setup.stops = 1,

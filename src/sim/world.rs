@@ -207,6 +207,8 @@ pub(super) struct World<const N: usize = 2> {
     pub(super) rename_lingers: bool,
     /// A DELETE whose connection is lost goes on in the server (only if the setup lies so).
     pub(super) delete_lingers: Vec<Key>,
+    /// Refreshes of each place that are yet to be in vain.
+    pub(super) stubborn: [u8; N],
     pub(super) swapped: bool,
     pub(super) unknown: bool,
     /// An attempt has failed since time last leapt.
@@ -275,6 +277,7 @@ impl<const N: usize> Sim<N> {
             locked: false,
             rename_lingers: false,
             delete_lingers: Vec::new(),
+            stubborn: [0; N],
             swapped: false,
             unknown: false,
             pause: false,
@@ -470,6 +473,9 @@ impl<const N: usize> Sim<N> {
         }
         if world.worked_though_throttled {
             return Err("a job was handed out while throttled".into());
+        }
+        if self.core.repairs().passes > 0 && !setup.mismatch_is_due() {
+            return Err("a repair, though nothing was damaged".into());
         }
         match self.core.outcome() {
             None => Ok(()),

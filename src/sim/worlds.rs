@@ -168,6 +168,7 @@ fn three_keys_one_of_them_held() {
         lookups_at_once: true,
         reports_late: false,
         lie: None,
+        stubborn: 0,
         tick_ms: 0,
         vanishing: false,
         alike: true,

@@ -4,9 +4,11 @@
 //! (see [`crate::plan::key::write_literal`]) and numbers. No base table has an alias, because the
 //! same statements run under LOCK TABLES, where an alias would need a lock of its own.
 
+pub mod alone;
 pub mod checkpoint;
 pub mod copy;
 pub mod cutover;
+pub mod differences;
 pub mod helpers;
 pub mod history;
 mod kept;
@@ -20,7 +22,9 @@ pub mod verify;
 
 use crate::plan::Plan;
 use crate::plan::columns::SharedColumn;
+use crate::plan::inspection::Table;
 use crate::plan::key::{Key, KeyColumn, KeyError, KeyKind, decode, write_literal};
+use crate::plan::unique_key::SharedKey;
 
 /// A statement with a name for messages and logs; the text itself may hold key values and is
 /// never shown.
@@ -145,7 +149,8 @@ impl Sql {
             index: quoted(&plan.key.original_index),
             columns: plan.key.columns.clone(),
         };
-        let ghost = ghost_walk(plan);
+        let table = qualified(&names.schema, &names.ghost);
+        let ghost = ghost_walk(&plan.ghost, &plan.key, table);
         let mut targets: Vec<String> = Vec::new();
         let mut sources: Vec<String> = Vec::new();
         for shared in &plan.columns.shared {
@@ -369,12 +374,11 @@ fn as_original_text(value: &str, column: &KeyColumn) -> String {
 
 /// The ghost walked by its own index: the same columns, in the index's order, with the ghost's
 /// names, character sets and collations.
-fn ghost_walk(plan: &Plan) -> Walk {
-    let index = plan
-        .ghost
+fn ghost_walk(ghost: &Table, key: &SharedKey, table: String) -> Walk {
+    let index = ghost
         .indexes
         .iter()
-        .find(|index| index.name == plan.key.ghost_index);
+        .find(|index| index.name == key.ghost_index);
     let order: Vec<&str> = index
         .iter()
         .flat_map(|index| &index.parts)
@@ -385,7 +389,7 @@ fn ghost_walk(plan: &Plan) -> Walk {
             .iter()
             .position(|name| crate::plan::inspection::same_name(name, &column.ghost_name))
     };
-    let mut columns = plan.key.columns.clone();
+    let mut columns = key.columns.clone();
     columns.sort_by_key(position);
     for column in &mut columns {
         std::mem::swap(&mut column.name, &mut column.ghost_name);
@@ -395,8 +399,8 @@ fn ghost_walk(plan: &Plan) -> Walk {
         }
     }
     Walk {
-        table: qualified(&plan.names.schema, &plan.names.ghost),
-        index: quoted(&plan.key.ghost_index),
+        table,
+        index: quoted(&key.ghost_index),
         columns,
     }
 }

@@ -27,6 +27,10 @@ enum Shape {
     /// Bytes that may be very long: its own hash stands for it, because a concatenation beyond
     /// `max_allowed_packet` would be NULL and hide the row.
     Long,
+    /// A JSON document. Its text doesn't tell a DECIMAL from a DOUBLE, nor a DATETIME from a string; its
+    /// type does for scalars, and for what is inside the size that it has when it is stored anew. (The
+    /// size of the column itself counts what partial updates have left free.)
+    Json,
 }
 
 /// What to compare of one column: expressions over `{}`, the column, on either side.
@@ -69,10 +73,7 @@ fn comparison(shared: &SharedColumn, from: &str, to: &str) -> Option<Comparison>
             // The separator is binary, so text counts by its bytes and not by its collation.
             Kind::Text => both(str::to_owned, shape_of(old)),
             Kind::Binary => both(str::to_owned, shape_of(old)),
-            Kind::Json => both(
-                |c| format!("CAST(CAST({c} AS CHAR) AS BINARY)"),
-                Shape::Long,
-            ),
+            Kind::Json => both(str::to_owned, Shape::Json),
             Kind::Opaque => both(|c| format!("HEX({c})"), Shape::Long),
         };
     }
@@ -233,7 +234,11 @@ fn to_members(new: &Column, from: &str, to: &str) -> Option<Comparison> {
         format!("TRIM(TRAILING ' ' FROM CONVERT({from} USING {charset})) COLLATE {collation}");
     let (from, to) = match new.data_type.as_str() {
         "enum" => (
-            format!("FIELD({trimmed}, {})", members.join(", ")),
+            // FIELD makes 0 of NULL.
+            format!(
+                "IF(ISNULL({from}), NULL, FIELD({trimmed}, {}))",
+                members.join(", ")
+            ),
             format!("{to}+0"),
         ),
         "set" => (flags(&members, &trimmed), flags(&members, to)),
@@ -354,6 +359,10 @@ fn part(expression: &str, shape: Shape, nullable: bool) -> String {
         (Shape::Plain, false) => expression.to_owned(),
         (Shape::Bytes, false) => format!("LENGTH({expression}), {expression}"),
         (Shape::Long, false) => format!("SHA2({expression}, 256)"),
+        (Shape::Json, false) => json_parts(expression).join(", "),
+        (Shape::Json, true) => json_parts(expression)
+            .map(|part| format!("IFNULL({part}, '~')"))
+            .join(", "),
         // '~' is in no number, temporal, length or digest.
         (Shape::Plain, true) => format!("IFNULL({expression}, '~')"),
         (Shape::Bytes, true) => {
@@ -363,16 +372,33 @@ fn part(expression: &str, shape: Shape, nullable: bool) -> String {
     }
 }
 
+/// Merging an empty object makes a document anew without making it deeper: 100 levels are the most that
+/// the server takes.
+fn json_parts(column: &str) -> [String; 3] {
+    [
+        format!("SHA2(CAST(CAST({column} AS CHAR) AS BINARY), 256)"),
+        format!("JSON_TYPE({column})"),
+        format!("JSON_STORAGE_SIZE(JSON_MERGE_PRESERVE({column}, '{{}}'))"),
+    ]
+}
+
 /// The two sides of one migration's row hash.
 struct RowHash {
     original: String,
     ghost: String,
 }
 
+/// One column's contribution to the row hashes of both sides.
+pub(super) struct Part {
+    /// The column, as the original calls it.
+    pub(super) column: String,
+    pub(super) original: String,
+    pub(super) ghost: String,
+}
+
 impl Sql {
-    fn row_hash(&self) -> RowHash {
-        let mut original = Vec::new();
-        let mut ghost = Vec::new();
+    /// What is compared of each column, on both sides.
+    pub(super) fn compared_parts(&self) -> Vec<Part> {
         let compared: Vec<&SharedColumn> = self
             .shared
             .iter()
@@ -381,28 +407,39 @@ impl Sql {
         let mixed = mixes_charsets(&compared);
         let part = |expression: &str, shape, nullable| match (shape, mixed) {
             (Shape::Bytes, true) => part(&format!("CAST({expression} AS BINARY)"), shape, nullable),
-            (Shape::Plain | Shape::Bytes | Shape::Long, _) => part(expression, shape, nullable),
+            (Shape::Plain | Shape::Bytes | Shape::Long | Shape::Json, _) => {
+                part(expression, shape, nullable)
+            }
         };
-        for shared in compared {
+        let both = |shared: &&SharedColumn| {
             let from = format!("{}.{}", self.original.table, quoted(&shared.from.name));
             let to = format!("{}.{}", self.ghost.table, quoted(&shared.to.name));
             let nullable = shared.from.nullable || shared.to.nullable;
-            match comparison(shared, &from, &to) {
-                Some(compare) => {
-                    original.push(part(&compare.from, compare.shape, nullable));
-                    ghost.push(part(&compare.to, compare.shape, nullable));
-                }
-                None => {
-                    original.push(format!("ISNULL({from})"));
-                    ghost.push(format!("ISNULL({to})"));
-                }
+            let (original, ghost) = match comparison(shared, &from, &to) {
+                Some(compare) => (
+                    part(&compare.from, compare.shape, nullable),
+                    part(&compare.to, compare.shape, nullable),
+                ),
+                None => (format!("ISNULL({from})"), format!("ISNULL({to})")),
+            };
+            Part {
+                column: shared.from.name.clone(),
+                original,
+                ghost,
             }
-        }
-        let hash =
-            |parts: Vec<String>| format!("SHA2(CONCAT_WS(_binary',', {}), 256)", parts.join(", "));
+        };
+        compared.iter().map(both).collect()
+    }
+
+    fn row_hash(&self) -> RowHash {
+        let parts = self.compared_parts();
+        let hash = |side: fn(&Part) -> &str| {
+            let parts: Vec<&str> = parts.iter().map(side).collect();
+            format!("SHA2(CONCAT_WS(_binary',', {}), 256)", parts.join(", "))
+        };
         RowHash {
-            original: hash(original),
-            ghost: hash(ghost),
+            original: hash(|part| &part.original),
+            ghost: hash(|part| &part.ghost),
         }
     }
 

@@ -24,6 +24,8 @@ const ALTER_WITH_KEY: &str =
 /// For the run after one that has swapped the tables.
 const SECOND_ALTER: &str = "ADD COLUMN again INT";
 const ROWS: u32 = 300;
+/// A course takes a second or so; it must come by many checkpoints.
+const CHECKPOINT_MS: &str = "10";
 /// Stays locked from the first chunk to the cut-over.
 const HELD_ROW: u32 = 50;
 
@@ -42,6 +44,8 @@ pub enum End {
     Unknown,
     /// Exit code 7.
     Leftovers,
+    /// Exit code 8: given up, with a checkpoint to go on from.
+    Resumable,
     /// No exit code; the original is as it was.
     Killed,
     /// No exit code; the tables are swapped.
@@ -246,6 +250,7 @@ impl Stage {
             .args(["--execute", "--chunk-size=100", "--copy-workers=1"])
             .env("TABLESHIFT_FAULTS", orders.join(";"))
             .env("TABLESHIFT_FAULTS_HITS", self.file("hits"))
+            .env("TABLESHIFT_CHECKPOINT_MS", CHECKPOINT_MS)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -392,6 +397,13 @@ impl Stage {
         }
     }
 
+    /// A run has left something to go on from.
+    async fn has_checkpoint(&mut self) -> bool {
+        let query = "SELECT COUNT(*) FROM _t_ghk WHERE id = 2 AND NOT swapped";
+        let count: Result<Option<u64>, _> = self.reader.query_first(query).await;
+        matches!(count, Ok(Some(1)))
+    }
+
     async fn rows(&mut self, table: &str) -> Vec<(i32, i32, i32)> {
         let query = format!("SELECT id, u, v FROM {table} ORDER BY id");
         self.reader.query(query).await.expect("the table's rows")
@@ -456,6 +468,7 @@ fn end_of(output: &Output) -> Result<End, String> {
         Some(5) => End::Failed,
         Some(6) => End::Unknown,
         Some(7) => End::Leftovers,
+        Some(8) => End::Resumable,
         None if output.status.signal() == Some(6) => return Ok(End::Killed),
         _ => return Err("an exit code that means nothing here".into()),
     };
@@ -474,7 +487,7 @@ async fn check(stage: &mut Stage, end: &mut End, text: &str) -> Result<bool, Str
     let end = *end;
     match (end, swapped) {
         (End::Done | End::Leftovers, true)
-        | (End::Refused | End::Failed | End::Internal, false)
+        | (End::Refused | End::Failed | End::Internal | End::Resumable, false)
         | (End::Killed, false)
         | (End::KilledAfterSwap, true)
         | (End::Unknown, _) => {}
@@ -484,7 +497,9 @@ async fn check(stage: &mut Stage, end: &mut End, text: &str) -> Result<bool, Str
     let helpers = tables
         .iter()
         .any(|table| table == "_t_gho" || table == "_t_ghc");
-    let told = text.contains("left over") || text.contains("helper tables");
+    let told = ["left over", "helper tables", "is kept"]
+        .iter()
+        .any(|words| text.contains(words));
     if helpers && !told && !matches!(end, End::Killed | End::KilledAfterSwap | End::Unknown) {
         return Err(format!("helper tables stay and nobody says so: {tables:?}"));
     }
@@ -531,7 +546,13 @@ async fn again(
 ) -> Result<(), String> {
     let alter = if swapped { SECOND_ALTER } else { alter };
     let mut command = tableshift_command(server(), &course.schema, "t", alter);
-    command.args(["--execute", "--initially-drop-ghost-table"]);
+    command.arg("--execute");
+    let goes_on = !swapped && stage.has_checkpoint().await;
+    if goes_on {
+        command.arg("--resume");
+    } else {
+        command.arg("--initially-drop-ghost-table");
+    }
     if stage.tables().await.iter().any(|table| table == "_t_del") {
         command.arg("--initially-drop-old-table");
     }
