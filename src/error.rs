@@ -161,11 +161,9 @@ fn resumable(outcome: &Outcome, untouched: &str, names: &Names) -> Report {
     }
 }
 
-/// The end of a run that began.
-#[must_use]
-pub fn ended(outcome: &Outcome, names: &Names, verified: &Verified, left: Left) -> Report {
+/// Nothing was swapped: what that means for the tables.
+fn untouched(names: &Names, left: Left) -> String {
     let original = format!("`{}`.`{}`", names.schema, names.original);
-    let shape = if names.reverts { "old" } else { "new" };
     let mut untouched = format!("{original} is in place, untouched and taking writes");
     if left == Left::Tables && names.reverts {
         untouched.push_str(&format!("; `{}` may be left over", names.changelog));
@@ -175,6 +173,15 @@ pub fn ended(outcome: &Outcome, names: &Names, verified: &Verified, left: Left) 
             names.ghost, names.changelog
         ));
     }
+    untouched
+}
+
+/// The end of a run that began.
+#[must_use]
+pub fn ended(outcome: &Outcome, names: &Names, verified: &Verified, left: Left) -> Report {
+    let original = format!("`{}`.`{}`", names.schema, names.original);
+    let shape = if names.reverts { "old" } else { "new" };
+    let untouched = untouched(names, left);
     if left == Left::State {
         return resumable(outcome, &untouched, names);
     }

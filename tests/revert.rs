@@ -483,6 +483,91 @@ async fn a_trial_changes_nothing_and_flags_without_effect_are_told() {
     assert_eq!(kinds, ["migrate", "revert"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_died_behind_its_rename_can_be_reverted() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "died", 1_000).await;
+    let mut migration = tableshift_command(&server, "died", "t", "ADD note INT");
+    migration
+        .args(["--execute", "--chunk-size=100"])
+        .env("TABLESHIFT_CHECKPOINT_MS", "1")
+        .env("TABLESHIFT_FAULTS", "rename tables@locker:kill-after");
+    let output = run(migration).await;
+    assert_eq!(output.status.code(), None, "it was killed");
+    execute(&mut conn, &["UPDATE t SET v = -1, note = 2 WHERE id = 1"]).await;
+    assert_done(&reverted(&server, "died", &[]).await);
+    let found = rows(
+        &mut conn,
+        "SELECT CONCAT_WS(',', id, v) FROM t WHERE id <= 2",
+    )
+    .await;
+    assert_eq!(found, ["1,-1", "2,14"]);
+    assert_eq!(tables(&mut conn).await, ["_t_rev_del", "t"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revert_that_dies_anywhere_goes_on_or_is_done() {
+    let server = Server::start(&[]);
+    for (number, fault) in [
+        "create the changelog table@main:kill-after",
+        "put values aside@worker:kill-after",
+        "delete rows@worker:kill-after",
+        "refresh rows@worker:lost-after",
+        "commit@worker:kill-before",
+        "lock tables@locker:lost-after",
+        "put values aside@locker:lost-after",
+        "delete rows@locker:kill-after",
+        "rename tables@locker:kill-before",
+        "rename tables@locker:kill-after",
+        "rename tables@locker:lost-after",
+    ]
+    .iter()
+    .enumerate()
+    {
+        let name = format!("dies{number}");
+        let mut conn = schema(&server, &name, 300).await;
+        execute(
+            &mut conn,
+            &[
+                "ALTER TABLE t ADD gone INT NOT NULL DEFAULT 0",
+                "UPDATE t SET gone = id",
+            ],
+        )
+        .await;
+        migrated(&server, &name, "DROP COLUMN gone", &[]).await;
+        execute(&mut conn, &["UPDATE t SET v = -id WHERE id < 100"]).await;
+        let flags = ["--execute", "--revert", "--old-table=_t_del"];
+        let mut command = command(&server, &name, "t", &flags);
+        command.env("TABLESHIFT_FAULTS", fault);
+        let writer = tokio::spawn(write_for_ever(server.conn(Some(&name)).await));
+        run(command).await;
+        writer.abort();
+        let _ = writer.await;
+        if tables(&mut conn).await.contains(&"_t_del".to_owned()) {
+            let output = reverted(&server, &name, &[]).await;
+            assert_done(&output);
+        }
+        let wrong = rows(
+            &mut conn,
+            "SELECT CONCAT_WS(',', id, v, gone) FROM t WHERE gone <> id OR id < 100 AND v <> -id",
+        )
+        .await;
+        assert!(wrong.is_empty(), "{fault}: {wrong:?}");
+        let all = rows(&mut conn, "SELECT CONCAT(COUNT(*)) FROM t").await;
+        assert_eq!(all, ["300"], "{fault}");
+    }
+}
+
+/// Changes a row again and again, so that the last refresh is under the lock.
+async fn write_for_ever(mut conn: Conn) {
+    for value in 0_u32.. {
+        let update = format!("UPDATE t SET v = {value} WHERE id IN (200, 201)");
+        if conn.query_drop(update).await.is_err() {
+            return;
+        }
+    }
+}
+
 // --- under live writers --------------------------------------------------------------------------
 
 const WRITES_PER_PHASE: u64 = 60;

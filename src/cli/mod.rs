@@ -11,6 +11,7 @@ pub mod option_file;
 mod pair;
 mod read;
 mod table;
+mod table_going_on;
 pub mod terminal;
 mod tidy;
 

@@ -223,12 +223,7 @@ impl<'a> Given<'a> {
     }
 
     fn contradictions(&self) {
-        const EXCLUSIVE: [(&str, &str); 11] = [
-            ("revert", "no-resume"),
-            ("revert", "test-on-replica"),
-            ("revert", "skip-strict-mode"),
-            ("revert", "initially-drop-ghost-table"),
-            ("revert", "initially-drop-old-table"),
+        const EXCLUSIVE: [(&str, &str); 6] = [
             ("resume", "no-resume"),
             ("allow-on-master", "test-on-replica"),
             ("allow-on-master", "migrate-on-replica"),
@@ -271,15 +266,7 @@ impl<'a> Given<'a> {
             self.problem("--ssl-cert and --ssl-key belong together");
         }
         self.verify_contradictions();
-        if self.is_on("revert") && self.is_on("resume") {
-            self.problem("--revert cannot be used with --resume");
-        }
-        if self.is_set("old-table") && !self.is_on("revert") {
-            self.problem("--old-table requires --revert");
-        }
-        if self.is_on("revert") && !self.is_set("old-table") {
-            self.problem("--revert must be called with --old-table");
-        }
+        self.revert_fits();
         let suffix = self.text("trigger-suffix");
         if !suffix.is_empty() && !self.is_on("include-triggers") {
             self.problem("--trigger-suffix cannot be used without --include-triggers");
@@ -310,6 +297,38 @@ impl<'a> Given<'a> {
         if self.is_on("verify-repair") && verify == "off" {
             self.problem("--verify-repair and --verify=off are mutually exclusive");
         }
+    }
+
+    /// The way back of a migration has its own conditions.
+    fn revert_fits(&self) {
+        if self.is_on("revert") && self.is_on("resume") {
+            self.problem("--revert cannot be used with --resume");
+        }
+        if self.is_set("old-table") && !self.is_on("revert") {
+            self.problem("--old-table requires --revert");
+        }
+        if self.is_on("revert") && !self.is_set("old-table") {
+            self.problem("--revert must be called with --old-table");
+        }
+        for other in [
+            "no-resume",
+            "test-on-replica",
+            "skip-strict-mode",
+            "initially-drop-ghost-table",
+            "initially-drop-old-table",
+        ] {
+            if self.is_on("revert") && self.is_on(other) {
+                self.problem(format!("--revert and --{other} are mutually exclusive"));
+            }
+        }
+    }
+
+    /// The ALTER; the way back goes by that of the migration.
+    fn alter(&self) -> String {
+        if self.is_on("revert") {
+            return String::new();
+        }
+        self.text("alter")
     }
 
     /// Given with something behind it, or switched on.
@@ -393,11 +412,7 @@ impl<'a> Given<'a> {
                 .and_then(|count| u32::try_from(count).ok())
                 .filter(|count| *count > 0),
             topology: self.topology(),
-            alter: if self.is_on("revert") {
-                String::new()
-            } else {
-                self.text("alter")
-            },
+            alter: self.alter(),
             revert: self.optional("old-table").filter(|_| self.is_on("revert")),
             revert_window: self.revert_window(),
             execute: self.is_on("execute"),
@@ -430,11 +445,7 @@ impl<'a> Given<'a> {
             base_name: self.optional("force-table-names"),
             copy_workers: workers(self.whole("copy-workers")),
             refresh_workers: workers(self.whole("refresh-workers")),
-            level: match (self.is_on("quiet"), self.is_on("debug")) {
-                (true, _) => Level::Error,
-                (false, true) => Level::Debug,
-                (false, false) => Level::Info,
-            },
+            level: self.level(),
             format: match self.text("log-format").as_str() {
                 "json" => Format::Json,
                 _ => Format::Text,
@@ -443,6 +454,14 @@ impl<'a> Given<'a> {
             notes: self.notes(),
             database,
             table,
+        }
+    }
+
+    fn level(&self) -> Level {
+        match (self.is_on("quiet"), self.is_on("debug")) {
+            (true, _) => Level::Error,
+            (false, true) => Level::Debug,
+            (false, false) => Level::Info,
         }
     }
 

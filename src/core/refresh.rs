@@ -448,6 +448,27 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_does_not_fit_is_found_among_the_others_and_stays_dirty() {
+        let mut job = job(&[1, 2], true);
+        job.answer(RefreshAnswer::Misfit);
+        assert_eq!(job.next(), &RefreshStep::LockPresent(keys(&[1, 2])));
+        job.answer(RefreshAnswer::Present(vec![0, 1]));
+        job.answer(RefreshAnswer::Misfit);
+        assert_eq!(job.next(), &RefreshStep::RollBack);
+        job.answer(RefreshAnswer::Ok);
+        job.answer(RefreshAnswer::Present(vec![0]));
+        job.answer(RefreshAnswer::Misfit);
+        assert_eq!(job.next(), &RefreshStep::RollBack);
+        job.answer(RefreshAnswer::Ok);
+        job.answer(RefreshAnswer::Present(vec![0]));
+        job.answer(RefreshAnswer::Replaced(1));
+        job.answer(RefreshAnswer::Ok);
+        let outcome = job.outcome();
+        assert_eq!((outcome.replaced, outcome.misfits), (1, keys(&[1])));
+        assert_eq!((outcome.stayed, outcome.conflicts), (keys(&[1]), vec![]));
+    }
+
+    #[test]
     fn rows_that_others_hold_for_long_do_not_keep_the_rest_dirty() {
         // A prepared transaction deleted the upper rows; the lower ones are just gone.
         let held = |key: &Key| *key >= Key::from_bytes(&[120]);

@@ -36,6 +36,7 @@ use crate::report::{Reporter, Snapshot};
 type Wishes = (mpsc::Sender<Wish>, mpsc::Receiver<Wish>);
 
 /// What a run works with.
+#[derive(Clone)]
 pub(super) struct Run<'a> {
     /// The operator's wishes.
     pub config: &'a Config,
@@ -107,8 +108,7 @@ pub(super) async fn drive(
     };
     let (mut crew, mut deliveries, position) = begun;
     let plan = Arc::clone(&run.plan);
-    let settings = settings(run.config, &plan);
-    verification::announce(&settings, run.route, run.reporter);
+    let settings = announced(&run);
     let parts = parts(&run, surface, &crew, settings.chunk_rows_max);
     let mut core = core(settings, run.resumed.as_ref());
     let Run {
@@ -168,14 +168,25 @@ pub(super) async fn drive(
     watch.finish(&core, &console, &outcome, reporter);
     crew.note_end(config, &outcome).await;
     drop((deliveries, results, wish_queue));
-    let waiting = console.waits_to_revert();
+    let driven = driven(outcome, &core, &watch, &console);
     crew.disband(console, reporter).await;
-    Ok(Driven {
-        waiting,
+    Ok(driven)
+}
+
+fn driven(outcome: Outcome, core: &Core, watch: &Watch, console: &Console) -> Driven {
+    Driven {
         outcome,
         figures: watch.figures(core.counters()),
         misfits: core.misfits().iter().cloned().collect(),
-    })
+        waiting: console.waits_to_revert(),
+    }
+}
+
+/// The settings; what they leave unverified is told.
+fn announced(run: &Run<'_>) -> Settings {
+    let settings = settings(run.config, &run.plan);
+    verification::announce(&settings, run.route, run.reporter);
+    settings
 }
 
 fn core(settings: Settings, resumed: Option<&Resumed>) -> Core {

@@ -42,7 +42,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::sync::{mpsc, watch};
 
-use crate::config::{Config, OnReplica};
+use crate::config::Config;
 use crate::control::Wish;
 use crate::control::desk::Facts;
 use crate::control::hooks::{self, Runner, Told};
@@ -144,7 +144,7 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
                 hooks: hooks.clone(),
                 clock,
             };
-            let end = migrate(run, &reporter, signalled).await;
+            let end = Box::pin(migrate(run, &reporter, signalled)).await;
             recorded.insert(end).report.clone()
         }
         Err(early) => {
@@ -403,20 +403,14 @@ async fn migrate(
     reporter: &Reporter,
     mut signalled: mpsc::Receiver<Wish>,
 ) -> End {
-    let Started {
-        config,
-        prepared,
-        sockets,
-        hooks,
-        clock,
-    } = started;
+    let (config, clock, hooks) = (started.config, started.clock, started.hooks);
     let Prepared {
         plan,
         server,
         mut session,
         route,
         resumed,
-    } = prepared;
+    } = started.prepared;
     let config = verification::of_everything(config, resumed.is_some(), reporter);
     let (kept, saved) = watch::channel(resumed.is_some());
     let (names, named) = (plan.names.clone(), Arc::clone(&plan));
@@ -430,7 +424,7 @@ async fn migrate(
     let run = drive::Run {
         config: &config,
         plan,
-        server: server.clone(),
+        server,
         route: &route,
         main_id: session.id(),
         clock,
@@ -438,28 +432,19 @@ async fn migrate(
         resumed,
         kept,
     };
-    let facts = hooks.told.facts.clone();
-    let (wishes, wish_queue) = mpsc::channel(8);
-    let driven = tokio::select! {
-        driven = drive::drive(run, hooks.surface(sockets), (wishes.clone(), wish_queue)) => driven,
-        never = window::hand_on(&mut signalled, wishes, None) => match never {},
-    };
-    let drive::Driven {
-        mut outcome,
-        figures,
-        misfits,
-        ..
-    } = driven.unwrap_or_else(drive::Driven::failed);
+    let (run_again, facts) = (run.clone(), hooks.told.facts.clone());
+    let mut driven = window::steer(run, hooks.surface(started.sockets), &mut signalled, None).await;
     step("decided").await;
-    if let Outcome::Failed(failure) = &mut outcome {
-        duplicates::name_rows(&mut session, &named, failure, reporter).await;
-        revert::name_misfits(&address, &named, failure, &misfits).await;
-    }
-    let locked = Address {
-        lock: Some((names.advisory_lock(), session.id())),
-        ..address
-    };
-    let verified = verification::about(&outcome, config.verify, &locked, &named, reporter).await;
+    let verified = explained(
+        &mut driven,
+        &mut session,
+        (&address, &named, &config),
+        reporter,
+    )
+    .await;
+    let drive::Driven {
+        outcome, figures, ..
+    } = driven;
     let told = |left| ended(&outcome, &names, &verified, left);
     let kept = *saved.borrow();
     let mut end = End {
@@ -471,28 +456,41 @@ async fn migrate(
     // While the advisory lock is held: the next run on this table must find the end recorded. And before
     // anything is dropped, which can take long.
     end.record().await;
-    let complete = outcome == Outcome::Completed;
-    if let Some(length) = config.revert_window.filter(|_| complete) {
+    let window = config.revert_window;
+    if let (Some(length), Outcome::Completed) = (window, &outcome) {
+        let (run, session) = (run_again, &mut session);
         let swapped = window::Swapped {
-            config: &config,
-            names: &names,
-            session: &mut session,
-            route: &route,
-            server: &server,
-            clock,
-            reporter,
+            run,
+            session,
             facts,
             end,
         };
-        return window::wait(swapped, length, &mut signalled).await;
+        return Box::pin(window::wait(swapped, length, &mut signalled)).await;
     }
     let left = clean::clean(&mut session, &config, &names, (&outcome, kept), reporter).await;
     end.correct(told(left)).await;
-    let rehearsed = matches!(config.topology.on_replica, OnReplica::Test { .. });
-    if rehearsed && outcome == Outcome::Completed {
-        reporter.warn(rehearsal::left(&names));
+    if outcome == Outcome::Completed {
+        rehearsal::tell(&config, &names, reporter);
     }
     end
+}
+
+/// Finds out for people which rows an ending is about, and how much was verified.
+async fn explained(
+    driven: &mut drive::Driven,
+    session: &mut Session,
+    (address, plan, config): (&Address, &Arc<Plan>, &Config),
+    reporter: &Reporter,
+) -> Verified {
+    if let Outcome::Failed(failure) = &mut driven.outcome {
+        duplicates::name_rows(session, plan, failure, reporter).await;
+        revert::name_misfits(address, plan, failure, &driven.misfits).await;
+    }
+    let locked = Address {
+        lock: Some((plan.names.advisory_lock(), session.id())),
+        ..address.clone()
+    };
+    verification::about(&driven.outcome, config.verify, &locked, plan, reporter).await
 }
 
 /// Settings of the session that holds the advisory lock and idles for as long as a run takes.

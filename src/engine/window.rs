@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use super::drive::{Driven, Run, Surface, drive};
 use super::history::History;
 use super::topology::Route;
-use super::{Early, End, clean, early_report, revert, verification};
+use super::{Early, End, clean, early_report, explained, revert};
 use crate::config::{Config, CutOver, RowCount};
 use crate::control::desk::Facts;
 use crate::control::{Wish, socket};
@@ -25,27 +25,17 @@ use crate::mysql::inspect;
 use crate::mysql::session::{Address, Session};
 use crate::plan::alter::Alter;
 use crate::plan::conversion::Misfits;
-use crate::plan::inspection::{Needs, Server};
+use crate::plan::inspection::Needs;
 use crate::plan::names::Names;
 use crate::plan::{self, Companions, Plan, Wishes};
 use crate::report::{Reporter, Snapshot};
 
 /// A migration that has just swapped its tables.
 pub(super) struct Swapped<'a> {
-    /// As it was configured.
-    pub config: &'a Config,
-    /// Its tables.
-    pub names: &'a Names,
+    /// What it worked with.
+    pub run: Run<'a>,
     /// Holds the advisory lock.
     pub session: &'a mut Session,
-    /// Where it worked.
-    pub route: &'a Route,
-    /// The server.
-    pub server: &'a Server,
-    /// The run's clock.
-    pub clock: super::clock::Clock,
-    /// Where to report.
-    pub reporter: &'a Reporter,
     /// What operators are told of it.
     pub facts: Facts,
     /// How it ended.
@@ -54,7 +44,7 @@ pub(super) struct Swapped<'a> {
 
 /// Hands on what the signals wish, until a window is over that ends after so long. The window's end is no
 /// reason to stop a revert that has begun.
-pub(super) async fn hand_on(
+async fn hand_on(
     signalled: &mut mpsc::Receiver<Wish>,
     wishes: mpsc::Sender<Wish>,
     ends_after: Option<Duration>,
@@ -89,9 +79,9 @@ pub(super) async fn wait(
     length: Duration,
     signalled: &mut mpsc::Receiver<Wish>,
 ) -> End {
-    let (config, names) = way_back(swapped.config, swapped.names);
-    let (reporter, session) = (swapped.reporter, &mut *swapped.session);
-    let (plan, resumed) = match prepare(session, &config, &names, swapped.route).await {
+    let (config, names) = way_back(swapped.run.config, &swapped.run.plan.names);
+    let (reporter, session) = (swapped.run.reporter, &mut *swapped.session);
+    let (plan, resumed) = match prepare(session, &config, &names, swapped.run.route).await {
         Ok(prepared) => prepared,
         Err(early) => {
             let report = early_report(&early, &names);
@@ -99,11 +89,7 @@ pub(super) async fn wait(
             return over(swapped, &names).await;
         }
     };
-    let (plan, address) = (Arc::new(plan), swapped.route.written.clone());
-    let sockets = socket::open(&config.control).await;
-    if let Err(refusal) = &sockets {
-        reporter.warn(format!("{}; {}", refusal.what, refusal.next));
-    }
+    let plan = Arc::new(plan);
     reporter.info(format!(
         "revert window: `{}` follows for {} s; the command revert swaps it back, done ends the window",
         names.ghost,
@@ -112,41 +98,18 @@ pub(super) async fn wait(
     let run = Run {
         config: &config,
         plan: Arc::clone(&plan),
-        server: swapped.server.clone(),
-        route: swapped.route,
-        main_id: session.id(),
-        clock: swapped.clock,
-        reporter,
         resumed: Some(resumed),
         kept: watch::channel(true).0,
+        ..swapped.run.clone()
     };
-    let surface = Surface {
-        facts: Facts {
-            ghost: names.ghost.clone(),
-            ..swapped.facts.clone()
-        },
-        hooks: None,
-        progress: watch::channel(Snapshot::default()).0,
-        sockets: sockets.ok(),
-    };
-    let (wishes, wish_queue) = mpsc::channel(8);
-    let driven = tokio::select! {
-        driven = drive(run, surface, (wishes.clone(), wish_queue)) => driven,
-        never = hand_on(signalled, wishes, Some(length)) => match never {},
-    };
-    let mut driven = driven.unwrap_or_else(Driven::failed);
+    let surface = surface(&config, &names, swapped.facts.clone(), reporter).await;
+    let mut driven = steer(run, surface, signalled, Some(length)).await;
     let address = Address {
-        server_uuid: Some(swapped.server.uuid.clone()),
-        ..address
+        server_uuid: Some(swapped.run.server.uuid.clone()),
+        ..swapped.run.route.written.clone()
     };
-    if let Outcome::Failed(failure) = &mut driven.outcome {
-        revert::name_misfits(&address, &plan, failure, &driven.misfits).await;
-    }
-    let locked = Address {
-        lock: Some((names.advisory_lock(), swapped.session.id())),
-        ..address
-    };
-    let told = verification::about(&driven.outcome, config.verify, &locked, &plan, reporter).await;
+    let told = (&address, &plan, &config);
+    let told = explained(&mut driven, swapped.session, told, reporter).await;
     match driven.outcome {
         Outcome::Stopped if driven.waiting => over(swapped, &names).await,
         Outcome::Failed(_) | Outcome::Mismatch(_) if driven.waiting => {
@@ -159,6 +122,38 @@ pub(super) async fn wait(
         | Outcome::Failed(_)
         | Outcome::Mismatch(_)
         | Outcome::Unknown => reverted(swapped, (&config, &names), driven, &told).await,
+    }
+}
+
+/// Runs to the outcome, and hands on what the signals wish meanwhile.
+pub(super) async fn steer(
+    run: Run<'_>,
+    surface: Surface,
+    signalled: &mut mpsc::Receiver<Wish>,
+    ends_after: Option<Duration>,
+) -> Driven {
+    let (wishes, wish_queue) = mpsc::channel(8);
+    let driven = tokio::select! {
+        driven = Box::pin(drive(run, surface, (wishes.clone(), wish_queue))) => driven,
+        never = hand_on(signalled, wishes, ends_after) => match never {},
+    };
+    driven.unwrap_or_else(Driven::failed)
+}
+
+/// What operators reach the window by. Hooks are not told of it: for them the migration is complete.
+async fn surface(config: &Config, names: &Names, facts: Facts, reporter: &Reporter) -> Surface {
+    let sockets = socket::open(&config.control).await;
+    if let Err(refusal) = &sockets {
+        reporter.warn(format!("{}; {}", refusal.what, refusal.next));
+    }
+    Surface {
+        facts: Facts {
+            ghost: names.ghost.clone(),
+            ..facts
+        },
+        hooks: None,
+        progress: watch::channel(Snapshot::default()).0,
+        sockets: sockets.ok(),
     }
 }
 
@@ -217,16 +212,19 @@ async fn prepare(
 /// The window is over without a revert: the migration is complete, as it was all the time.
 async fn over(swapped: Swapped<'_>, names: &Names) -> End {
     let Swapped {
-        session, reporter, ..
+        run,
+        session,
+        mut end,
+        ..
     } = swapped;
-    let mut end = swapped.end;
+    let reporter = run.reporter;
     reporter.info(format!(
         "the migration is complete; to revert it later: --revert --old-table={}",
         names.ghost
     ));
     if clean::drop_helpers(session, names, reporter).await {
         let unsaid = Verified::default();
-        let report = ended(&Outcome::Completed, swapped.names, &unsaid, Left::Tables);
+        let report = ended(&Outcome::Completed, &run.plan.names, &unsaid, Left::Tables);
         end.correct(report).await;
     }
     end
@@ -239,13 +237,8 @@ async fn reverted(
     driven: Driven,
     verified: &Verified,
 ) -> End {
-    let Swapped {
-        session,
-        reporter,
-        route,
-        clock,
-        ..
-    } = swapped;
+    let Swapped { run, session, .. } = swapped;
+    let (reporter, route, clock) = (run.reporter, run.route, run.clock);
     let times = (clock, session.id());
     let outcome = driven.outcome;
     let mut end = End {

@@ -9,7 +9,7 @@ use super::Refusal;
 use super::constraints::checks_of;
 use super::inspection::same_name;
 use super::names::Names;
-use super::saved::{Saved, Seen, Stage};
+use super::saved::{Origin, Saved, Seen, Stage};
 
 /// What is there now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,11 +75,39 @@ pub fn unfit(saved: Option<&Saved>, names: &Names, now: &Present) -> Vec<Refusal
         ),
         "give that one as --old-table",
     );
+    speaks_against(
+        progress.gtids.is_some() == now.by_gtids,
+        "the migration followed the binary log in another way (--gtid)".into(),
+        "give or leave out --gtid as it did",
+    );
+    refusals.extend(definitions(origin, progress.stage, names, now));
+    refusals.extend(servers(
+        progress.gtids.is_some(),
+        [
+            ("server", &progress.written, &now.written),
+            (
+                "server whose binary log is followed",
+                &progress.log,
+                &now.log,
+            ),
+        ],
+    ));
+    refusals
+}
+
+/// Tables that were altered since.
+fn definitions(origin: &Origin, stage: Stage, names: &Names, now: &Present) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    let mut speaks_against = |holds: bool, what: String, next: &str| {
+        if !holds {
+            refusals.push(Refusal::new(what, next));
+        }
+    };
     let migrated = names.ghost_of_migration();
     if let Some(table) = &now.table {
         speaks_against(
             nameless(table, &names.original) == nameless(&origin.ghost, &migrated),
-            match progress.stage {
+            match stage {
                 Stage::Migrating => "the tables were not swapped, or the table was altered since",
                 Stage::Swapped | Stage::Reverting => "the table was altered since the migration",
             }
@@ -97,22 +125,6 @@ pub fn unfit(saved: Option<&Saved>, names: &Names, now: &Present) -> Vec<Refusal
             "give the old table as the migration has left it",
         );
     }
-    speaks_against(
-        progress.gtids.is_some() == now.by_gtids,
-        "the migration followed the binary log in another way (--gtid)".into(),
-        "give or leave out --gtid as it did",
-    );
-    refusals.extend(servers(
-        progress.gtids.is_some(),
-        [
-            ("server", &progress.written, &now.written),
-            (
-                "server whose binary log is followed",
-                &progress.log,
-                &now.log,
-            ),
-        ],
-    ));
     refusals
 }
 
@@ -217,7 +229,7 @@ fn nameless(definition: &str, table: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::saved::{Origin, Progress};
+    use crate::plan::saved::Progress;
 
     const NEW: &str = "CREATE TABLE `_t_gho` (\n  `id` int NOT NULL,\n  CONSTRAINT `_t_gho_chk_1` CHECK \
                        ((`id` > 0))\n) ENGINE=InnoDB";
@@ -281,9 +293,9 @@ mod tests {
         let found = unfit(Some(&saved()), &names(), &changed);
         let parts = [
             "has triggers (trg)",
+            "--gtid",
             "the table was altered since",
             "isn't the old table of this migration",
-            "--gtid",
             "another server than",
         ];
         for (found, part) in found.iter().zip(parts) {
