@@ -1,5 +1,7 @@
 //! From the words of the command line to a checked [`Config`], or to all that is wrong with them.
 
+mod back;
+
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -204,16 +206,7 @@ impl<'a> Given<'a> {
                 Effect::Acts | Effect::NotYet => None,
             });
         notes.extend(without_effect);
-        if self.is_on("revert") {
-            let forth = [
-                "alter",
-                "attempt-instant-ddl",
-                "include-triggers",
-                "discard-foreign-keys",
-            ];
-            let given = forth.into_iter().filter(|flag| self.is_set(flag));
-            notes.extend(given.map(|flag| format!("--{flag} has no effect with --revert")));
-        }
+        notes.extend(self.without_effect_back());
         if let Some(place) = &self.file.socket {
             notes.push(format!(
                 "--conf: the socket has no effect, connections go over TCP ({place})"
@@ -297,38 +290,6 @@ impl<'a> Given<'a> {
         if self.is_on("verify-repair") && verify == "off" {
             self.problem("--verify-repair and --verify=off are mutually exclusive");
         }
-    }
-
-    /// The way back of a migration has its own conditions.
-    fn revert_fits(&self) {
-        if self.is_on("revert") && self.is_on("resume") {
-            self.problem("--revert cannot be used with --resume");
-        }
-        if self.is_set("old-table") && !self.is_on("revert") {
-            self.problem("--old-table requires --revert");
-        }
-        if self.is_on("revert") && !self.is_set("old-table") {
-            self.problem("--revert must be called with --old-table");
-        }
-        for other in [
-            "no-resume",
-            "test-on-replica",
-            "skip-strict-mode",
-            "initially-drop-ghost-table",
-            "initially-drop-old-table",
-        ] {
-            if self.is_on("revert") && self.is_on(other) {
-                self.problem(format!("--revert and --{other} are mutually exclusive"));
-            }
-        }
-    }
-
-    /// The ALTER; the way back goes by that of the migration.
-    fn alter(&self) -> String {
-        if self.is_on("revert") {
-            return String::new();
-        }
-        self.text("alter")
     }
 
     /// Given with something behind it, or switched on.
@@ -504,32 +465,6 @@ impl<'a> Given<'a> {
         }
     }
 
-    fn revert_window(&self) -> Option<Duration> {
-        let text = self.optional("revert-window")?;
-        for other in [
-            "revert",
-            "ok-to-drop-table",
-            "test-on-replica",
-            "skip-strict-mode",
-        ] {
-            if self.is_on(other) {
-                self.problem(format!(
-                    "--revert-window and --{other} are mutually exclusive"
-                ));
-            }
-        }
-        if !self.is_on("checkpoint") {
-            self.problem("--revert-window requires --checkpoint");
-        }
-        let length = duration(&text);
-        if length.is_none() {
-            self.problem(format!(
-                "--revert-window: {text} is no length of time; write it as 90s, 30m, 2h or 1d"
-            ));
-        }
-        length
-    }
-
     fn wishes(&self) -> Wishes {
         Wishes {
             execute: self.is_on("execute"),
@@ -559,11 +494,6 @@ impl<'a> Given<'a> {
             triggers: self.companions("include-triggers"),
             foreign_keys: self.companions("discard-foreign-keys"),
         }
-    }
-
-    /// A switch that only a migration asks for, and not its way back.
-    fn forth(&self, flag: &str) -> bool {
-        self.is_on(flag) && !self.is_on("revert")
     }
 
     fn companions(&self, flag: &str) -> Companions {
@@ -729,23 +659,6 @@ fn port(number: Option<u64>) -> u16 {
     number
         .and_then(|number| u16::try_from(number).ok())
         .unwrap_or(3_306)
-}
-
-/// A whole number of seconds, minutes, hours or days.
-fn duration(text: &str) -> Option<Duration> {
-    let unit = text.chars().last()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => return None,
-    };
-    let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
-    let length = number.checked_mul(seconds)?;
-    (1..=366 * 86_400)
-        .contains(&length)
-        .then(|| Duration::from_secs(length))
 }
 
 fn workers(number: Option<u64>) -> usize {

@@ -49,7 +49,8 @@ pub(super) const GOING_ON: Group = Group {
                 "",
                 "Time after the cut-over to revert at once",
             ),
-            "90s, 30m, 2h or 1d. Until then the command revert swaps back within a second; done ends it.",
+            "90s, 30m, 2h or 1d. Until then the command revert swaps back within a second; done ends it. Not in \
+             gh-ost.",
         ),
         not_yet(text("statsd-addr", "", "Where metrics are sent, host:port")),
         not_yet(Flag {
