@@ -82,7 +82,11 @@ pub fn sort(tables: &[Table], marks: &[String]) -> (Vec<Remains>, Vec<Table>) {
                 |table: &&Table| table.schema == changelog.schema && same_name(&table.name, &name);
             tables.iter().find(same).cloned()
         };
-        let mut own: Vec<Table> = beside("_gho").into_iter().chain(beside("_ghk")).collect();
+        let ghost = beside("_gho");
+        // Without a ghost it is what leads back to the old table of a finished migration.
+        let leads_back = ghost.is_none() && has_old(tables, &changelog.schema, base);
+        let checkpoint = beside("_ghk").filter(|_| !leads_back);
+        let mut own: Vec<Table> = ghost.into_iter().chain(checkpoint).collect();
         own.push(changelog.clone());
         Some(Remains {
             schema: changelog.schema.clone(),
@@ -93,6 +97,15 @@ pub fn sort(tables: &[Table], marks: &[String]) -> (Vec<Remains>, Vec<Table>) {
     });
     let old = tables.iter().filter(|table| table.name.ends_with("_del"));
     (remains.collect(), old.cloned().collect())
+}
+
+/// An old table of this base is there, with a time in its name or without.
+fn has_old(tables: &[Table], schema: &str, base: &str) -> bool {
+    let begins = format!("_{base}_");
+    tables.iter().any(|table| {
+        let name = &table.name;
+        table.schema == schema && name.starts_with(&begins) && name.ends_with("_del")
+    })
 }
 
 /// A run on the same table is alive if one of its connections is; its mark says which table.
@@ -148,6 +161,20 @@ mod tests {
         assert_eq!(names(&remains), [["_a_gho", "_a_ghc"]]);
         assert_eq!(remains[0].in_use, None);
         assert_eq!(old.len(), 1);
+    }
+
+    #[test]
+    fn what_leads_back_to_an_old_table_is_left() {
+        let mut tables = vec![
+            table("_a_ghc", CHANGELOG_COMMENT, Some("tableshift-0a-1")),
+            table("_a_ghk", "", None),
+            table("_a_20261121085351_del", "", None),
+        ];
+        let (remains, _) = sort(&tables, &[]);
+        assert_eq!(names(&remains), [["_a_ghc"]]);
+        tables.push(table("_a_gho", "", None));
+        let (remains, _) = sort(&tables, &[]);
+        assert_eq!(names(&remains), [["_a_gho", "_a_ghk", "_a_ghc"]]);
     }
 
     #[test]
