@@ -138,7 +138,7 @@ async fn assert_swapped_once(conn: &mut Conn, output: &Output) {
     let log = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{log}");
     let tables = support::running::tables(conn).await;
-    assert_eq!(tables, ["_t_del", "t"], "{log}");
+    assert_eq!(tables, ["_t_del", "_t_ghk", "t"], "{log}");
     let rows: Option<(u64, u64)> = conn
         .query_first("SELECT COUNT(*), SUM(v) FROM t WHERE note = ''")
         .await

@@ -269,7 +269,7 @@ async fn no_cut_over_happens_outside_its_window_unless_commanded() {
         status.contains("State: postponing cut-over") && status.contains(".postpone \n")
     })
     .await;
-    assert_eq!(tables(&mut conn).await, ["_t_ghc", "_t_gho", "t"]);
+    assert_eq!(tables(&mut conn).await, ["_t_ghc", "_t_ghk", "_t_gho", "t"]);
     assert!(ask("cut-over").starts_with("Unpostponed"));
     let output = running.end();
     assert_done(&output);

@@ -83,7 +83,7 @@ async fn what_a_killed_run_left_goes_and_everything_else_stays() {
             said(&listed)
         );
     }
-    assert_eq!(tables(&mut conn).await.len(), 7, "only listed");
+    assert_eq!(tables(&mut conn).await.len(), 8, "only listed");
 
     let done = cleanup(&server, &["--yes"]);
     assert_eq!(done.status.code(), Some(0), "{}", said(&done));
@@ -93,7 +93,7 @@ async fn what_a_killed_run_left_goes_and_everything_else_stays() {
     );
     alive.release();
     assert_done(&alive.end());
-    assert_eq!(tables(&mut other).await, ["_t_del", "t"]);
+    assert_eq!(tables(&mut other).await, ["_t_del", "_t_ghk", "t"]);
 
     let flags = [
         "--yes",
@@ -108,7 +108,7 @@ async fn what_a_killed_run_left_goes_and_everything_else_stays() {
     assert_eq!(tables(&mut conn).await, ["_x_gho", "_y_ghc", "_y_gho", "t"]);
     assert_eq!(
         tables(&mut other).await,
-        ["_t_del", "t"],
+        ["_t_del", "_t_ghk", "t"],
         "of another schema"
     );
 }
@@ -152,7 +152,7 @@ async fn on_a_terminal_it_asks_and_anything_but_yes_means_no() {
     let server = Server::start(&[]);
     let mut conn = killed(&server, "cleanup_asked").await;
     let before = tables(&mut conn).await;
-    assert_eq!(before, ["_t_ghc", "_t_gho", "t"]);
+    assert_eq!(before, ["_t_ghc", "_t_ghk", "_t_gho", "t"]);
     for (keys, code, left) in [
         ("\r", 4, &before[..]),
         ("no\r", 4, &before[..]),

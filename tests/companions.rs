@@ -318,7 +318,7 @@ async fn an_instant_change_is_made_on_the_table_itself_and_any_other_is_migrated
         "{log}"
     );
     assert_ne!(identity(&mut conn).await.0, before.0);
-    assert_eq!(tables(&mut conn).await, ["_t_del", "t"]);
+    assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

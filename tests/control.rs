@@ -229,7 +229,7 @@ async fn the_cut_over_is_postponed_by_command_into_a_file_of_its_own() {
     until(&socket, "State: postponing cut-over").await;
     std::fs::remove_file(&file).expect("the postpone file");
     assert_done(&running.end());
-    assert_eq!(tables(&mut conn).await, ["_t_del", "t"]);
+    assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t"]);
     let (_conn, running, socket) = held("postponed_nowhere", &[]).await;
     let answer = ask(
         &socket,
@@ -359,7 +359,11 @@ async fn hooks_that_fail_have_their_effect() {
             .iter()
             .any(|line| line.starts_with("gh-ost-on-failure"));
         assert_eq!(failed, code != 7, "{name}");
-        let expected: &[&str] = if code == 7 { &["_t_del", "t"] } else { &["t"] };
+        let expected: &[&str] = if code == 7 {
+            &["_t_del", "_t_ghk", "t"]
+        } else {
+            &["t"]
+        };
         assert_eq!(tables(&mut conn).await, expected, "{name}");
     }
 }
@@ -451,10 +455,10 @@ async fn a_postpone_file_that_appears_under_the_lock_keeps_the_tables_as_they_ar
     std::fs::remove_file(&granted).expect("the hold");
     until(&socket, "State: postponing cut-over").await;
     execute(&mut conn, &["UPDATE t SET v = 0 WHERE id = 1"]).await;
-    assert_eq!(tables(&mut conn).await, ["_t_ghc", "_t_gho", "t"]);
+    assert_eq!(tables(&mut conn).await, ["_t_ghc", "_t_ghk", "_t_gho", "t"]);
     std::fs::remove_file(&hold).expect("the postpone file");
     assert_done(&child.wait_with_output().expect("its end"));
-    assert_eq!(tables(&mut conn).await, ["_t_del", "t"]);
+    assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t"]);
 }
 
 /// A status request is answered within 50 ms whatever the tool is doing; what is asserted here is only
@@ -479,7 +483,7 @@ async fn the_socket_answers_while_a_statement_hangs() {
     ask(&socket, "no-throttle");
     std::fs::remove_file(&hanging).expect("the hold");
     assert_done(&child.wait_with_output().expect("its end"));
-    assert_eq!(tables(&mut conn).await, ["_t_del", "t"]);
+    assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -503,7 +507,7 @@ async fn a_chunk_that_is_tried_again_is_told_to_its_hook() {
         .output()
         .expect("the program");
     assert_done(&output);
-    assert_eq!(tables(&mut conn).await, ["_t_del", "t"]);
+    assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t"]);
     let errors = std::fs::read_to_string(folder.join("errors")).expect("what the hook was told");
     assert!(
         errors.contains("could not copy chunk") && errors.contains("1213"),
@@ -544,6 +548,6 @@ async fn the_same_table_of_another_server_gets_a_socket_of_its_own() {
     );
     std::fs::remove_file(&hold).expect("its file");
     assert_done(&first.wait_with_output().expect("its end"));
-    assert_eq!(tables(&mut here).await, ["_t_del", "t"]);
-    assert_eq!(tables(&mut there).await, ["_t_del", "t"]);
+    assert_eq!(tables(&mut here).await, ["_t_del", "_t_ghk", "t"]);
+    assert_eq!(tables(&mut there).await, ["_t_del", "_t_ghk", "t"]);
 }

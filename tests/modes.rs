@@ -64,7 +64,7 @@ async fn sql_modes_that_change_what_an_alter_means() {
         .await;
         assert_code(&run("t", alter), 3, &[word]);
     }
-    assert_eq!(tables(&mut conn).await, ["_d_del", "d", "t"]);
+    assert_eq!(tables(&mut conn).await, ["_d_del", "_d_ghk", "d", "t"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -224,7 +224,7 @@ async fn errors_that_weak_sums_miss_are_seen_and_the_columns_named() {
         running.push((name, conn, expected, verified));
     }
     for (name, mut conn, expected, verified) in running {
-        ends(&verified.await.expect("the program"), 8, expected);
+        ends(&verified.await.expect("the program"), 9, expected);
         execute(
             &mut conn,
             &["DELETE FROM b", "INSERT INTO b SELECT * FROM a"],
@@ -250,7 +250,7 @@ async fn missing_and_extra_rows_are_listed_and_the_list_is_bounded() {
     let output = verify(shared(), "pair_rows", &[]);
     ends(
         &output,
-        8,
+        9,
         &[
             "k='mine' (missing in `pair_rows`.`b`)",
             "k='yours' (a row of `pair_rows`.`b` that `pair_rows`.`a` lacks)",
@@ -306,7 +306,7 @@ async fn converted_columns_are_compared_as_the_second_table_holds_them() {
     )
     .await;
     let output = verify(shared(), "pair_converted", &[]);
-    ends(&output, 8, &["id=1 (differs in `at`)"]);
+    ends(&output, 9, &["id=1 (differs in `at`)"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -325,22 +325,22 @@ async fn what_can_not_be_told_is_not_called_alike() {
     let output = verify(shared(), "pair_untold", &[]);
     ends(
         &output,
-        9,
+        10,
         &["only NULL is compared", "v (double", "not told: "],
     );
     execute(&mut conn, &["UPDATE b SET v=NULL"]).await;
     let output = verify(shared(), "pair_untold", &[]);
-    ends(&output, 8, &["id=1 (differs in `v`)"]);
+    ends(&output, 9, &["id=1 (differs in `v`)"]);
     for (statement, words) in [
         ("ALTER TABLE b DROP PRIMARY KEY", "no unique key can pair"),
         ("DROP TABLE b", "no such two tables"),
     ] {
         execute(&mut conn, &[statement]).await;
         let output = verify(shared(), "pair_untold", &[]);
-        ends(&output, 9, &[words, "\n  data:  ", "\n  next:  "]);
+        ends(&output, 10, &[words, "\n  data:  ", "\n  next:  "]);
     }
     let output = verify(shared(), "pair_untold", &["--port=1"]);
-    ends(&output, 9, &["\n  data:  nothing is known"]);
+    ends(&output, 10, &["\n  data:  nothing is known"]);
 }
 
 /// The catalogue hides columns from an account without a privilege for them; SHOW CREATE TABLE is refused
@@ -363,7 +363,7 @@ async fn columns_that_the_account_does_not_see_are_not_left_out_in_silence() {
     .await;
     let flags = ["--user=half", "--password=half"];
     let output = verify(shared(), "pair_hidden", &flags);
-    ends(&output, 9, &["denied", "may SELECT from both tables"]);
+    ends(&output, 10, &["denied", "may SELECT from both tables"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -380,7 +380,7 @@ async fn keys_that_only_one_table_calls_equal_are_no_pair() {
     )
     .await;
     let output = verify(shared(), "pair_spellings", &[]);
-    ends(&output, 8, &["k='X' (", "lacks)", "different: 1 rows of 2"]);
+    ends(&output, 9, &["k='X' (", "lacks)", "different: 1 rows of 2"]);
 }
 
 /// The two tables are written to in one transaction each time, so that they are always alike, and rows

@@ -316,21 +316,40 @@ async fn what_happened_to_the_tables_meanwhile_is_read_in_the_log() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_log_there_is_no_going_on() {
     let server = Server::start(&[]);
-    let mut conn = schema(&server, "purged", rows()).await;
+    for (name, flags) in [("purged", &[][..]), ("purged_gtids", &["--gtid"])] {
+        let mut conn = schema(&server, name, rows()).await;
+        twin(&mut conn).await;
+        kill(held(&server, &mut conn, name, (51, flags)).await.0);
+        execute(&mut conn, &["FLUSH BINARY LOGS"]).await;
+        change(&mut conn, &CHANGES).await;
+        execute(&mut conn, &["FLUSH BINARY LOGS"]).await;
+        let files: Vec<(String, u64, String)> =
+            conn.query("SHOW BINARY LOGS").await.expect("the logs");
+        let last = &files.last().expect("one").0;
+        execute(&mut conn, &[&format!("PURGE BINARY LOGS TO '{last}'")]).await;
+        let again = || {
+            let mut again = command(&server, name, ALTER);
+            again.args(flags);
+            again
+        };
+        assert_code(&run(again()).await, 5, &["binary log can't be read"]);
+        assert_eq!(tables(&mut conn).await, ["t", "twin"]);
+        assert_done(&run(again()).await);
+        assert_same_as_twin(&mut conn).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_began_anew_is_another_one() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "reset", rows()).await;
     twin(&mut conn).await;
-    kill(held(&server, &mut conn, "purged", (51, &[])).await.0);
-    execute(&mut conn, &["FLUSH BINARY LOGS"]).await;
-    change(&mut conn, &CHANGES).await;
-    execute(&mut conn, &["FLUSH BINARY LOGS"]).await;
-    let files: Vec<(String, u64, String)> = conn.query("SHOW BINARY LOGS").await.expect("the logs");
-    let last = &files.last().expect("one").0;
-    execute(&mut conn, &[&format!("PURGE BINARY LOGS TO '{last}'")]).await;
-    let output = run(command(&server, "purged", ALTER)).await;
-    assert_code(&output, 8, &["binary log can't be read", "--no-resume"]);
+    kill(held(&server, &mut conn, "reset", (51, &[])).await.0);
     execute(&mut conn, &["RESET BINARY LOGS AND GTIDS"]).await;
-    let output = run(command(&server, "purged", ALTER)).await;
-    assert_code(&output, 8, &["binary log can't be read", "--no-resume"]);
-    let mut anew = command(&server, "purged", ALTER);
+    change(&mut conn, &CHANGES).await;
+    let output = run(command(&server, "reset", ALTER)).await;
+    assert_code(&output, 5, &["binary log can't be read"]);
+    let mut anew = command(&server, "reset", ALTER);
     anew.arg("--no-resume");
     assert_done(&run(anew).await);
     assert_same_as_twin(&mut conn).await;
@@ -460,7 +479,7 @@ async fn write(mut conn: Conn, stop: Arc<AtomicBool>, done: Arc<AtomicU32>) {
         let round = done.fetch_add(1, Ordering::SeqCst) + 1;
         let row = 1 + round * 7_919 % MANY;
         let new = 1_000_000 + round;
-        let changes = if round % 40 == 0 {
+        let changes = if round.is_multiple_of(40) {
             vec![format!("UPDATE @ SET v = v + 1 WHERE id <= {LARGE}")]
         } else {
             vec![
@@ -480,7 +499,11 @@ async fn write(mut conn: Conn, stop: Arc<AtomicBool>, done: Arc<AtomicU32>) {
                 let change = change.replace('@', table);
                 conn.query_drop(change).await.expect("a change");
             }
-            let end = if round % 7 == 0 { "ROLLBACK" } else { "COMMIT" };
+            let end = if round.is_multiple_of(7) {
+                "ROLLBACK"
+            } else {
+                "COMMIT"
+            };
             conn.query_drop(end).await.expect("its end");
         }
     }
@@ -620,4 +643,37 @@ async fn after_a_failover_a_run_by_gtids_goes_on_at_the_new_primary() {
     assert_done(&output);
     assert_eq!(figure(&output, "going on from checkpoint", "rows="), copied);
     assert_same_as_twin(&mut promoted).await;
+}
+
+/// The position is one of the replica's log, which has the primary's checkpoint as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_follows_a_replica_goes_on_in_its_log() {
+    let primary = Server::start(&[]);
+    let replica = Server::start_replica_of(&primary);
+    let mut conn = schema(&primary, "followed", rows()).await;
+    twin(&mut conn).await;
+    let mut there = replica.conn(None).await;
+    wait_until(PATIENCE, "the replica has the rows", async || {
+        let count: Result<Option<u64>, _> = there
+            .query_first("SELECT COUNT(*) FROM followed.twin")
+            .await;
+        matches!(count, Ok(Some(ROWS)))
+    })
+    .await;
+    let (child, copied) = held(&replica, &mut conn, "followed", (51, &[])).await;
+    change(&mut conn, &["UPDATE @ SET v = -2 WHERE id IN (3, 4998)"]).await;
+    kill(child);
+    change(&mut conn, &CHANGES).await;
+    // The primary's own log counts otherwise.
+    let mut other = command(&primary, "followed", ALTER);
+    other.arg("--allow-on-master");
+    assert_code(
+        &run(other).await,
+        3,
+        &["another server whose binary log is followed"],
+    );
+    let output = run(command(&replica, "followed", ALTER)).await;
+    assert_done(&output);
+    assert_eq!(figure(&output, "going on from checkpoint", "rows="), copied);
+    assert_same_as_twin(&mut conn).await;
 }

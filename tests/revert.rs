@@ -545,8 +545,12 @@ async fn a_revert_that_dies_anywhere_goes_on_or_is_done() {
         let writer = tokio::spawn(write_for_ever(server.conn(Some(&name)).await));
         run(command).await;
         // Under the lock there may be nothing left to refresh.
-        let rare = fault.ends_with("s@locker:kill-after") || fault.starts_with("put values aside@l");
-        assert!(hits.exists() || rare && !fault.starts_with("rename"), "{fault} was not hit");
+        let rare =
+            fault.ends_with("s@locker:kill-after") || fault.starts_with("put values aside@l");
+        assert!(
+            hits.exists() || rare && !fault.starts_with("rename"),
+            "{fault} was not hit"
+        );
         let _ = std::fs::remove_file(&hits);
         writer.abort();
         let _ = writer.await;

@@ -228,7 +228,7 @@ async fn every_connection_of_a_whole_migration_shows_our_certificate() {
     let output = look(&server, "s", &shown);
     assert_code(&output, 0, &["verified", "cut over"]);
     assert!(!String::from_utf8_lossy(&output.stderr).contains("pass phrase"));
-    assert_eq!(tables(&mut conn).await, ["_t_del", "t"]);
+    assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -71,6 +71,50 @@ async fn a_unique_key_serves_where_there_is_no_primary_key() {
     migrate_under_writers(&tables::no_primary_key()).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_tool_goes_on_while_unique_values_move() {
+    migrate_with_kills(&tables::second_unique()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_tool_goes_on_while_text_keys_change_their_spelling() {
+    migrate_with_kills(&tables::case_insensitive_text()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_tool_goes_on_with_a_composite_key() {
+    migrate_with_kills(&tables::composite()).await;
+}
+
+/// The tool is killed again and again, slow enough to be in the middle, and started again.
+async fn migrate_with_kills(kind: &TableKind) {
+    let server = Server::start(&[]);
+    let (opts, mut conn) = create_database(&server).await;
+    let seed = seed(kind);
+    let writers = Writers::start(&opts, kind, seed).await;
+    writers.wait_for_each(WRITES_PER_PHASE / 3).await;
+    let mut went_on = 0;
+    for kill in 1..=KILLS {
+        let tool = Tool::start_with(&server, kind, &SLOWLY);
+        let moment = seed.wrapping_mul(kill).rotate_left(17) % 800;
+        // The first one has to wait for transactions that are held open for half a second.
+        tokio::time::sleep(Duration::from_millis(600 + moment)).await;
+        went_on += u64::from(tool.output().contains("going on from checkpoint"));
+        drop(tool);
+    }
+    assert!(went_on > 0, "no run found a checkpoint");
+    let mut tool = Tool::start(&server, kind);
+    tool.wait_for_flag_file().await;
+    writers.wait_for_each(WRITES_PER_PHASE / 3).await;
+    tool.allow_cut_over();
+    let status = tool.wait_for_end().await;
+    let truth = writers.stop().await;
+    tool.assert_success(status);
+    assert_no_errors(kind, &truth);
+    assert_exact(&mut conn, kind, truth.rows).await;
+    assert_old_table_is_kept(&mut conn, kind).await;
+}
+
 async fn migrate_under_writers(kind: &TableKind) {
     let server = Server::start(&[]);
     let (opts, mut conn) = create_database(&server).await;
@@ -270,8 +314,17 @@ struct Tool {
     folder: PathBuf,
 }
 
+/// Times that a tool is killed.
+const KILLS: u64 = 6;
+/// Small chunks, with pauses between them.
+const SLOWLY: [&str; 3] = ["--chunk-size=100", "--copy-workers=1", "--nice-ratio=3"];
+
 impl Tool {
     fn start(server: &Server, kind: &TableKind) -> Self {
+        Self::start_with(server, kind, &[])
+    }
+
+    fn start_with(server: &Server, kind: &TableKind, flags: &[&str]) -> Self {
         let folder = std::env::temp_dir().join(format!(
             "tableshift-truth-{}-{}",
             std::process::id(),
@@ -283,6 +336,8 @@ impl Tool {
             .arg("--execute")
             .arg("--postpone-cut-over-flag-file")
             .arg(flag_file(&folder))
+            .args(flags)
+            .env("TABLESHIFT_CHECKPOINT_MS", "20")
             .stdout(output("stdout"))
             .stderr(output("stderr"))
             .spawn()

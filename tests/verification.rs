@@ -12,7 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use support::running::{ALTER, PATIENCE, execute, schema};
+use support::running::{ALTER, PATIENCE, execute, schema, tables};
 use support::server::Server;
 use support::{tableshift_command, wait_until};
 
@@ -158,8 +158,7 @@ async fn spoilt_rows_end_the_run_and_are_listed_with_their_columns() {
         ],
     );
     assert!(!text.contains("INFO  verified"), "{text}");
-    let tables: Vec<String> = conn.query("SHOW TABLES").await.expect("tables");
-    assert_eq!(tables, ["t"]);
+    assert_eq!(tables(&mut conn).await, ["t"]);
 }
 
 /// What is wrong with the rows is looked up afterwards; trouble there takes nothing from the mismatch.

@@ -70,6 +70,79 @@ pub fn all() -> impl Iterator<Item = &'static Flag> {
     GROUPS.iter().flat_map(|group| group.flags)
 }
 
+const PLAIN: Flag = Flag {
+    name: "",
+    kind: Kind::Switch,
+    default: "",
+    help: "",
+    more: "",
+    live: "",
+    effect: Effect::Acts,
+};
+
+/// A switch that is off unless given.
+pub(super) const fn switch(name: &'static str, help: &'static str) -> Flag {
+    Flag {
+        name,
+        help,
+        default: "false",
+        ..PLAIN
+    }
+}
+
+/// A flag with a text.
+pub(super) const fn text(name: &'static str, default: &'static str, help: &'static str) -> Flag {
+    Flag {
+        name,
+        kind: Kind::Text,
+        default,
+        help,
+        ..PLAIN
+    }
+}
+
+/// A flag with a whole number in this range.
+pub(super) const fn whole(
+    name: &'static str,
+    default: &'static str,
+    range: (u64, u64),
+    help: &'static str,
+) -> Flag {
+    Flag {
+        name,
+        kind: Kind::Whole(range.0, range.1),
+        default,
+        help,
+        ..PLAIN
+    }
+}
+
+/// The same flag with more to say about it.
+pub(super) const fn more(flag: Flag, more: &'static str) -> Flag {
+    Flag { more, ..flag }
+}
+
+/// The same flag, which a run-time command changes.
+pub(super) const fn live(flag: Flag, live: &'static str) -> Flag {
+    Flag { live, ..flag }
+}
+
+/// The same flag, which has no effect here.
+pub(super) const fn nothing(flag: Flag, why: &'static str) -> Flag {
+    Flag {
+        effect: Effect::Nothing(why),
+        ..flag
+    }
+}
+
+/// The same flag, refused by this version.
+pub(super) const fn not_yet(flag: Flag) -> Flag {
+    Flag {
+        effect: Effect::NotYet,
+        ..flag
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,6 @@ pub mod option_file;
 mod pair;
 mod read;
 mod table;
-mod table_going_on;
 pub mod terminal;
 mod tidy;
 

@@ -348,15 +348,7 @@ impl Follower {
                     return Ok(End::Lost(error.message));
                 }
                 Ok(Some(Err(mysql_async::Error::Server(error)))) if error.code == 1236 => {
-                    return Err(Failure::new(
-                        format!(
-                            "the binary log can't be read from {}: {}",
-                            self.place.resume(),
-                            error.message
-                        ),
-                        "keep the binary logs longer than a migration takes, and start it again (with \
-                         --no-resume, if it was to be continued)",
-                    ));
+                    return Err(unreadable_from(self.place.resume(), &error.message));
                 }
                 Ok(Some(Err(error))) => return Ok(End::Lost(error.to_string())),
                 Ok(Some(Ok(event))) => event,
@@ -803,6 +795,25 @@ fn unknown(event_type: u8, flags: u16) -> Result<Option<End>, Failure> {
     ))
 }
 
+/// The server can't send the log from there. What it no longer has it won't have later.
+fn unreadable_from(place: &Position, message: &str) -> Failure {
+    const GONE: [&str; 4] = [
+        "purged",
+        "Could not find first log",
+        "position > file size",
+        "impossible position",
+    ];
+    let failure = Failure::new(
+        format!("the binary log can't be read from {place}: {message}"),
+        "keep the binary logs longer than a migration takes, and start it again",
+    );
+    if GONE.iter().any(|words| message.contains(words)) {
+        failure.for_good()
+    } else {
+        failure
+    }
+}
+
 fn unreadable(error: std::io::Error) -> Failure {
     Failure::new(
         format!("an event of the binary log can't be read: {error}"),
@@ -879,6 +890,19 @@ mod tests {
         let failure = unknown(99, 0).err().expect("it may carry changes");
         assert!(failure.what.contains("99"), "{}", failure.what);
         assert!(matches!(unknown(99, 0x80), Ok(None)));
+    }
+
+    #[test]
+    fn a_log_that_is_gone_is_gone_and_trouble_with_a_disk_is_not() {
+        let at = Position::of_file("b.1", 4);
+        let for_good = |message: &str| unreadable_from(&at, message).for_good;
+        assert!(for_good(
+            "Could not find first log file name in binary log index file"
+        ));
+        assert!(for_good(
+            "Client requested source to start replication from position > file size"
+        ));
+        assert!(!for_good("I/O error reading log event"));
     }
 
     #[test]

@@ -3,10 +3,12 @@
 //! A table's name proves nothing. What proves it is the changelog: it bears our comment, and one row of it
 //! the mark of the run that made it. The ghost and the checkpoint beside such a changelog are that run's,
 //! since a run refuses to begin while others have these names. Old tables have no such evidence once the
-//! run is over; they are the application's data, and are listed apart.
+//! run is over; they are the application's data, and are listed apart, with the checkpoint from which the
+//! swap could be reverted. A checkpoint that stands alone bears our comment and is of no use to anybody.
 
 use super::inspection::same_name;
 use super::names::Names;
+use super::saved;
 
 /// The comment of our changelogs.
 pub const CHANGELOG_COMMENT: &str = "tableshift changelog";
@@ -83,10 +85,11 @@ pub fn sort(tables: &[Table], marks: &[String]) -> (Vec<Remains>, Vec<Table>) {
             tables.iter().find(same).cloned()
         };
         let ghost = beside("_gho");
-        // Without a ghost it is what leads back to the old table of a finished migration.
-        let leads_back = ghost.is_none() && has_old(tables, &changelog.schema, base);
+        // Without a ghost it is what leads back to the old table of a finished migration. Without the
+        // checkpoint nobody takes an empty ghost of the same name for a copy.
+        let leads_back = ghost.is_none() && has(tables, changelog, "_del");
         let checkpoint = beside("_ghk").filter(|_| !leads_back);
-        let mut own: Vec<Table> = ghost.into_iter().chain(checkpoint).collect();
+        let mut own: Vec<Table> = checkpoint.into_iter().chain(ghost).collect();
         own.push(changelog.clone());
         Some(Remains {
             schema: changelog.schema.clone(),
@@ -95,16 +98,34 @@ pub fn sort(tables: &[Table], marks: &[String]) -> (Vec<Remains>, Vec<Table>) {
             in_use: in_use(changelog, marks),
         })
     });
+    let of_finished = tables
+        .iter()
+        .filter(|table| table.name.ends_with("_ghk") && table.comment.starts_with(saved::COMMENT))
+        .filter(|table| !has(tables, table, "_ghc"));
+    let (with_old, alone): (Vec<&Table>, Vec<&Table>) =
+        of_finished.partition(|table| has(tables, table, "_del"));
+    let alone = alone.into_iter().filter_map(|table| {
+        Some(Remains {
+            schema: table.schema.clone(),
+            base: base_of(&table.name)?.to_owned(),
+            tables: vec![table.clone()],
+            in_use: (!marks.is_empty()).then(|| "runs are connected, and it may be one's".into()),
+        })
+    });
     let old = tables.iter().filter(|table| table.name.ends_with("_del"));
-    (remains.collect(), old.cloned().collect())
+    let old = old.chain(with_old);
+    (remains.chain(alone).collect(), old.cloned().collect())
 }
 
-/// An old table of this base is there, with a time in its name or without.
-fn has_old(tables: &[Table], schema: &str, base: &str) -> bool {
-    let begins = format!("_{base}_");
-    tables.iter().any(|table| {
-        let name = &table.name;
-        table.schema == schema && name.starts_with(&begins) && name.ends_with("_del")
+/// Beside this table there is one with the same base and this suffix; an old table may have a time stamp.
+fn has(tables: &[Table], table: &Table, suffix: &str) -> bool {
+    let Some(base) = base_of(&table.name) else {
+        return false;
+    };
+    let begins = format!("_{base}_").to_lowercase();
+    tables.iter().any(|other| {
+        let name = other.name.to_lowercase();
+        other.schema == table.schema && name.starts_with(&begins) && name.ends_with(suffix)
     })
 }
 
@@ -164,6 +185,28 @@ mod tests {
     }
 
     #[test]
+    fn a_checkpoint_goes_with_its_run_with_its_old_table_or_alone() {
+        let tables = [
+            table("_a_ghk", saved::COMMENT_NOW, None),
+            table("_a_gho", "", None),
+            table("_a_ghc", CHANGELOG_COMMENT, Some("tableshift-0a-1")),
+            table("_b_ghk", saved::COMMENT_NOW, None),
+            table("_b_20261121085351_del", "", None),
+            table("_c_ghk", saved::COMMENT_NOW, None),
+            table("_d_ghk", "somebody's", None),
+        ];
+        let (remains, old) = sort(&tables, &[]);
+        assert_eq!(
+            names(&remains),
+            [vec!["_a_ghk", "_a_gho", "_a_ghc"], vec!["_c_ghk"]]
+        );
+        let old: Vec<&str> = old.iter().map(|table| table.name.as_str()).collect();
+        assert_eq!(old, ["_b_20261121085351_del", "_b_ghk"]);
+        let alive = ["tableshift-0c-77".to_owned()];
+        assert!(sort(&tables, &alive).0[1].in_use.is_some());
+    }
+
+    #[test]
     fn what_leads_back_to_an_old_table_is_left() {
         let mut tables = vec![
             table("_a_ghc", CHANGELOG_COMMENT, Some("tableshift-0a-1")),
@@ -174,7 +217,7 @@ mod tests {
         assert_eq!(names(&remains), [["_a_ghc"]]);
         tables.push(table("_a_gho", "", None));
         let (remains, _) = sort(&tables, &[]);
-        assert_eq!(names(&remains), [["_a_gho", "_a_ghk", "_a_ghc"]]);
+        assert_eq!(names(&remains), [["_a_ghk", "_a_gho", "_a_ghc"]]);
     }
 
     #[test]

@@ -179,7 +179,8 @@ pub fn unfit(saved: &Saved, now: &Present<'_>) -> Vec<Refusal> {
             format!("go on with that version, or {START_OVER}"),
         )];
     };
-    if now.ghost.is_none() && now.original.as_deref().map(body) == Some(body(&origin.ghost)) {
+    let shape = now.original.as_deref().and_then(body);
+    if now.ghost.is_none() && shape.is_some() && shape == body(&origin.ghost) {
         return vec![Refusal::new(
             "an earlier run has swapped the tables and ended before it could say so: the table has the \
              shape that its ALTER gave it",
@@ -228,8 +229,8 @@ pub fn unfit(saved: &Saved, now: &Present<'_>) -> Vec<Refusal> {
 }
 
 /// A definition without its first line, which has the table's name.
-fn body(definition: &str) -> &str {
-    definition.split_once('\n').map_or("", |(_, body)| body)
+fn body(definition: &str) -> Option<&str> {
+    definition.split_once('\n').map(|(_, body)| body)
 }
 
 /// Another server, or one that may have lost the end of its log.
