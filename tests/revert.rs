@@ -525,7 +525,7 @@ async fn a_revert_that_dies_anywhere_goes_on_or_is_done() {
     .enumerate()
     {
         let name = format!("dies{number}");
-        let mut conn = schema(&server, &name, 300).await;
+        let mut conn = schema(&server, &name, 3_000).await;
         execute(
             &mut conn,
             &[
@@ -535,7 +535,8 @@ async fn a_revert_that_dies_anywhere_goes_on_or_is_done() {
         )
         .await;
         migrated(&server, &name, "DROP COLUMN gone", &[]).await;
-        execute(&mut conn, &["UPDATE t SET v = -id WHERE id < 100"]).await;
+        // More than are left to the lock.
+        execute(&mut conn, &["UPDATE t SET v = -id WHERE id < 2000"]).await;
         let flags = ["--execute", "--revert", "--old-table=_t_del"];
         let mut command = command(&server, &name, "t", &flags);
         let hits = std::env::temp_dir().join(format!("tableshift-{}-{name}", std::process::id()));
@@ -560,19 +561,19 @@ async fn a_revert_that_dies_anywhere_goes_on_or_is_done() {
         }
         let wrong = rows(
             &mut conn,
-            "SELECT CONCAT_WS(',', id, v, gone) FROM t WHERE gone <> id OR id < 100 AND v <> -id",
+            "SELECT CONCAT_WS(',', id, v, gone) FROM t WHERE gone <> id OR id < 2000 AND v <> -id",
         )
         .await;
         assert!(wrong.is_empty(), "{fault}: {wrong:?}");
         let all = rows(&mut conn, "SELECT CONCAT(COUNT(*)) FROM t").await;
-        assert_eq!(all, ["300"], "{fault}");
+        assert_eq!(all, ["3000"], "{fault}");
     }
 }
 
 /// Changes a row again and again, so that the last refresh is under the lock.
 async fn write_for_ever(mut conn: Conn) {
     for value in 0_u32.. {
-        let update = format!("UPDATE t SET v = {value} WHERE id IN (200, 201)");
+        let update = format!("UPDATE t SET v = {value} WHERE id IN (2500, 2501)");
         if conn.query_drop(update).await.is_err() {
             return;
         }
