@@ -610,6 +610,7 @@ async fn there_and_back_under_writers(kind: &TableKind) {
     }
     let truth = writers.stop().await;
     assert_done(&output);
+    assert!(truth.acknowledged.iter().all(|count| *count > 0));
     assert!(
         truth.errors.is_empty(),
         "the writers saw {:?}",
@@ -637,6 +638,21 @@ async fn generated_keys_go_there_and_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn text_keys_change_their_spelling_there_and_back() {
     there_and_back_under_writers(&kinds::case_insensitive_text()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn latin1_keys_go_there_and_back() {
+    there_and_back_under_writers(&kinds::latin1_text()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn binary_keys_go_there_and_back() {
+    there_and_back_under_writers(&kinds::binary_key()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_without_a_primary_key_goes_there_and_back() {
+    there_and_back_under_writers(&kinds::no_primary_key()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
