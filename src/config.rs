@@ -43,6 +43,10 @@ pub struct Config {
     pub table: String,
     /// The ALTER as given.
     pub alter: String,
+    /// The old table of the finished migration that is to be reverted.
+    pub revert: Option<String>,
+    /// For how long after the cut-over the old table goes on following.
+    pub revert_window: Option<Duration>,
     /// Really migrate; otherwise look and leave nothing behind.
     pub execute: bool,
     /// Most rows of a chunk, when set by hand.

@@ -134,6 +134,19 @@ fn resumable(outcome: &Outcome, untouched: &str, names: &Names) -> Report {
             ("stopped as asked", "run the same command again")
         }
     };
+    if names.reverts {
+        let kept = format!(
+            "{untouched}; `{}` is brought up to date as far as `{}` tells",
+            names.ghost, names.checkpoint
+        );
+        let next = format!(
+            "{first}run the same command again to go on with the revert, or leave both tables as they are"
+        );
+        return Report {
+            code: exit::RESUMABLE,
+            text: three_parts(what, &kept, &next),
+        };
+    }
     let kept = format!(
         "{untouched}; what is copied so far is kept (`{}`, `{}`, `{}`)",
         names.ghost, names.changelog, names.checkpoint
@@ -148,17 +161,27 @@ fn resumable(outcome: &Outcome, untouched: &str, names: &Names) -> Report {
     }
 }
 
-/// The end of a run that began.
-#[must_use]
-pub fn ended(outcome: &Outcome, names: &Names, verified: &Verified, left: Left) -> Report {
+/// Nothing was swapped: what that means for the tables.
+fn untouched(names: &Names, left: Left) -> String {
     let original = format!("`{}`.`{}`", names.schema, names.original);
     let mut untouched = format!("{original} is in place, untouched and taking writes");
-    if left == Left::Tables {
+    if left == Left::Tables && names.reverts {
+        untouched.push_str(&format!("; `{}` may be left over", names.changelog));
+    } else if left == Left::Tables {
         untouched.push_str(&format!(
             "; helper tables (`{}`, `{}`) may be left over",
             names.ghost, names.changelog
         ));
     }
+    untouched
+}
+
+/// The end of a run that began.
+#[must_use]
+pub fn ended(outcome: &Outcome, names: &Names, verified: &Verified, left: Left) -> Report {
+    let original = format!("`{}`.`{}`", names.schema, names.original);
+    let shape = if names.reverts { "old" } else { "new" };
+    let untouched = untouched(names, left);
     if left == Left::State {
         return resumable(outcome, &untouched, names);
     }
@@ -168,7 +191,7 @@ pub fn ended(outcome: &Outcome, names: &Names, verified: &Verified, left: Left) 
             text: three_parts(
                 "the helper tables could not all be dropped",
                 &format!(
-                    "{original} has its new shape, {}; this is only about clean-up",
+                    "{original} has its {shape} shape, {}; this is only about clean-up",
                     verified.claim
                 ),
                 &format!(
@@ -212,7 +235,7 @@ pub fn ended(outcome: &Outcome, names: &Names, verified: &Verified, left: Left) 
             text: three_parts(
                 "the answer to the RENAME was lost and the catalogue could not be read",
                 &format!(
-                    "either {original} has its new shape and `{}` is the old table, or nothing \
+                    "either {original} has its {shape} shape and `{}` is what it was, or nothing \
                      happened; never half of it",
                     names.old
                 ),

@@ -276,7 +276,7 @@ pub fn hastened(config: Config) -> Config {
 }
 
 /// Points of connections that are there only when flags ask for them, by role.
-pub const WHEN_ASKED_FOR: [(&str, &[&str]); 9] = [
+pub const WHEN_ASKED_FOR: [(&str, &[&str]); 10] = [
     (
         "main",
         &[
@@ -285,9 +285,20 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 9] = [
             "read the checkpoint",
             "compare the GTIDs",
             "tidy the ghost table up",
+            "make room for kept values",
+            "list the binary logs",
         ],
     ),
-    ("locker", &["look for zeros"]),
+    ("worker", &["make room for kept values", "put values aside"]),
+    (
+        "locker",
+        &[
+            "look for zeros",
+            "make room for kept values",
+            "put values aside",
+            "roll back",
+        ],
+    ),
     ("barrier", &["look for NULL in the key"]),
     (
         "load",

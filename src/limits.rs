@@ -93,6 +93,10 @@ pub const PAIR_CHECKS: u32 = 3;
 /// Pause before each of these.
 pub const PAIR_PAUSE: Duration = Duration::from_secs(1);
 
+/// Rows that don't fit the ghost at which a run ends without looking for more: a person reads the list. Far
+/// below what a cut-over may find dirty, so that they don't hold it up for ever.
+pub const MISFITS_MAX: usize = 100;
+
 /// Dirty keys up to which a cut-over may begin. Measured up to 218 keys (at most 10 ms of refresh for
 /// 160); what a thousand take is extrapolated.
 pub const CUT_OVER_DIRTY_MAX: usize = 1_000;

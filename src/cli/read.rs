@@ -1,5 +1,7 @@
 //! From the words of the command line to a checked [`Config`], or to all that is wrong with them.
 
+mod back;
+
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -204,6 +206,7 @@ impl<'a> Given<'a> {
                 Effect::Acts | Effect::NotYet => None,
             });
         notes.extend(without_effect);
+        notes.extend(self.without_effect_back());
         if let Some(place) = &self.file.socket {
             notes.push(format!(
                 "--conf: the socket has no effect, connections go over TCP ({place})"
@@ -256,12 +259,7 @@ impl<'a> Given<'a> {
             self.problem("--ssl-cert and --ssl-key belong together");
         }
         self.verify_contradictions();
-        if self.is_on("revert") && self.is_on("resume") {
-            self.problem("--revert cannot be used with --resume");
-        }
-        if self.is_on("revert") && !self.is_set("old-table") {
-            self.problem("--revert must be called with --old-table");
-        }
+        self.revert_fits();
         let suffix = self.text("trigger-suffix");
         if !suffix.is_empty() && !self.is_on("include-triggers") {
             self.problem("--trigger-suffix cannot be used without --include-triggers");
@@ -308,7 +306,7 @@ impl<'a> Given<'a> {
     fn which_table(&self, checking: bool) -> (String, String) {
         let text = self.text("alter");
         let alter = if text.trim().is_empty() {
-            if !checking {
+            if !checking && !self.is_on("revert") {
                 self.problem("--alter must be provided and statement must not be empty");
             }
             alter::Alter::default()
@@ -375,7 +373,9 @@ impl<'a> Given<'a> {
                 .and_then(|count| u32::try_from(count).ok())
                 .filter(|count| *count > 0),
             topology: self.topology(),
-            alter: self.text("alter"),
+            alter: self.alter(),
+            revert: self.optional("old-table").filter(|_| self.is_on("revert")),
+            revert_window: self.revert_window(),
             execute: self.is_on("execute"),
             chunk_rows: self.whole("chunk-size"),
             row_count: match (
@@ -396,21 +396,17 @@ impl<'a> Given<'a> {
             setup_instruments: self.is_on("allow-setup-metadata-lock-instruments"),
             drop_old: self.is_on("ok-to-drop-table"),
             wishes: self.wishes(),
-            triggers: self.is_on("include-triggers").then(|| Suffix {
+            triggers: self.forth("include-triggers").then(|| Suffix {
                 text: self.text("trigger-suffix"),
                 comes_off: self.is_on("remove-trigger-suffix-if-exists"),
             }),
-            attempt_instant: self.is_on("attempt-instant-ddl"),
+            attempt_instant: self.forth("attempt-instant-ddl"),
             checkpoint: self.checkpoint(),
             timestamp_old: self.is_on("timestamp-old-table"),
             base_name: self.optional("force-table-names"),
             copy_workers: workers(self.whole("copy-workers")),
             refresh_workers: workers(self.whole("refresh-workers")),
-            level: match (self.is_on("quiet"), self.is_on("debug")) {
-                (true, _) => Level::Error,
-                (false, true) => Level::Debug,
-                (false, false) => Level::Info,
-            },
+            level: self.level(),
             format: match self.text("log-format").as_str() {
                 "json" => Format::Json,
                 _ => Format::Text,
@@ -419,6 +415,14 @@ impl<'a> Given<'a> {
             notes: self.notes(),
             database,
             table,
+        }
+    }
+
+    fn level(&self) -> Level {
+        match (self.is_on("quiet"), self.is_on("debug")) {
+            (true, _) => Level::Error,
+            (false, true) => Level::Debug,
+            (false, false) => Level::Info,
         }
     }
 
@@ -493,7 +497,7 @@ impl<'a> Given<'a> {
     }
 
     fn companions(&self, flag: &str) -> Companions {
-        if self.is_on(flag) {
+        if self.forth(flag) {
             Companions::DealtWith
         } else {
             Companions::Refused

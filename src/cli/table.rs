@@ -693,8 +693,24 @@ With rows that differ even after three such passes the run ends. Repaired keys a
                 switch("no-resume", "Begin anew even if an earlier run could go on"),
                 "Drops what that run has left. Not in gh-ost.",
             ),
-            not_yet(switch("revert", "Swap a finished migration back")),
-            not_yet(text("old-table", "", "The table to revert to")),
+            more(
+                switch("revert", "Swap a finished migration back"),
+                "The old table is brought up to date with what was written since the swap, verified, and \
+                 swapped back; see docs/revert.md.",
+            ),
+            more(
+                text("old-table", "", "The table to revert to"),
+                "As the migration has left it: _TABLE_del.",
+            ),
+            more(
+                text(
+                    "revert-window",
+                    "",
+                    "Time after the cut-over to revert at once",
+                ),
+                "90s, 30m, 2h or 1d. Until then the command revert swaps back within a second; done ends \
+                 it. Not in gh-ost.",
+            ),
             not_yet(text("statsd-addr", "", "Where metrics are sent, host:port")),
             not_yet(Flag {
                 kind: Kind::Texts,

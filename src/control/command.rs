@@ -34,6 +34,10 @@ pub enum Command {
     Unpostpone(Option<String>),
     /// End the run; on this table.
     Panic(Option<String>),
+    /// In the revert window: swap back.
+    Revert,
+    /// In the revert window: end it.
+    Done,
 }
 
 /// A setting that can be changed while running.
@@ -105,6 +109,8 @@ no-throttle, unthrottle, resume, continue # go on
 postpone-cut-over-flag-file=<path>   # hold the cut-over back while this file exists; creates it
 unpostpone, no-postpone, cut-over    # cut over now
 panic                                # end the run; the original stays as it is
+revert                               # in the revert window: swap the old table back now
+done                                 # in the revert window: end it, the migration stays as it is
 a setting's value is asked for by ? as in chunk-size=?
 ";
 
@@ -142,6 +148,8 @@ pub fn parse(line: &str) -> Result<Command, String> {
             )?),
             "unpostpone" | "no-postpone" | "cut-over" => Command::Unpostpone(given),
             "panic" => Command::Panic(given),
+            "revert" => Command::Revert,
+            "done" => Command::Done,
             _ => {
                 let setting = setting(name).ok_or_else(|| format!("unknown command: {name}"))?;
                 match argument.as_deref() {

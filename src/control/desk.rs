@@ -75,6 +75,8 @@ pub struct Desk {
     flags: Flags,
     reasons: BTreeMap<Source, String>,
     holds: BTreeSet<Hold>,
+    /// This is the revert window of a migration.
+    in_window: bool,
     /// The operator has allowed the cut-over although its file is there.
     unpostponed: bool,
     /// The operator has allowed the cut-over although its window is closed.
@@ -102,7 +104,11 @@ impl Desk {
             tcp_port: config.control.tcp.as_ref().map(|(_, port)| *port),
             flags: Flags::default(),
             reasons: throttle::unread(&config.throttle).into_iter().collect(),
-            holds: BTreeSet::new(),
+            holds: in_window(config)
+                .then_some(Hold::Revert)
+                .into_iter()
+                .collect(),
+            in_window: in_window(config),
             unpostponed: false,
             window_waived: false,
             opens: None,
@@ -151,6 +157,30 @@ impl Desk {
     #[must_use]
     pub fn held_by_operator(&self) -> bool {
         self.holds.iter().any(|hold| *hold != Hold::Hook)
+    }
+
+    /// Nobody has asked for the revert that the window is for.
+    #[must_use]
+    pub fn waits_to_revert(&self) -> bool {
+        self.holds.contains(&Hold::Revert)
+    }
+
+    /// The revert window is over, which is no reason to stop a revert.
+    #[must_use]
+    pub fn window_over(&self) -> Vec<Act> {
+        let over = self
+            .waits_to_revert()
+            .then(|| Act::Stop("the revert window is over".into()));
+        over.into_iter().collect()
+    }
+
+    fn in_window(&self, command: &str) -> Result<(), String> {
+        if self.in_window {
+            return Ok(());
+        }
+        Err(format!(
+            "{command} is for the revert window, after the cut-over of a run with --revert-window"
+        ))
     }
 
     /// A source wants a pause, or not any more.
@@ -277,6 +307,18 @@ impl Desk {
             }
             Command::Unpostpone(table) => self.unpostpone(&table, snapshot, postponing),
             Command::Panic(table) => self.panic(&table),
+            Command::Revert => {
+                self.in_window("revert")?;
+                let acts = self.hold(Hold::Revert, false);
+                Ok(self.shown("Reverting\n", snapshot, acts))
+            }
+            Command::Done => {
+                self.in_window("done")?;
+                Ok(Answer {
+                    text: "The revert window is over; the migration stays as it is\n".into(),
+                    acts: vec![Act::Stop("commanded by user".into())],
+                })
+            }
         }
     }
 
@@ -432,6 +474,11 @@ impl Desk {
             tcp_port: self.tcp_port,
         }
     }
+}
+
+/// A revert that waits for somebody to ask for it.
+fn in_window(config: &Config) -> bool {
+    config.revert.is_some() && config.revert_window.is_some()
 }
 
 fn server((host, version): &(String, String)) -> String {

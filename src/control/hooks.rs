@@ -104,6 +104,8 @@ pub struct Told {
     pub alter: String,
     /// Nothing is written in earnest.
     pub dry_run: bool,
+    /// It is the way back of a migration.
+    pub reverts: bool,
 }
 
 /// Runs hooks. Cheap to clone.
@@ -245,7 +247,7 @@ fn variables(
         ("GH_OST_HOOKS_HINT_OWNER", settings.hint_owner.clone()),
         ("GH_OST_HOOKS_HINT_TOKEN", settings.hint_token.clone()),
         ("GH_OST_DRY_RUN", told.dry_run.to_string()),
-        ("GH_OST_REVERT", "false".into()),
+        ("GH_OST_REVERT", told.reverts.to_string()),
     ]
 }
 
@@ -264,6 +266,7 @@ mod tests {
             old: "_orders_del".into(),
             alter: "FORCE".into(),
             dry_run: false,
+            reverts: true,
         };
         let snapshot = Snapshot {
             elapsed_ms: 61_500,
@@ -280,6 +283,7 @@ mod tests {
             ("GH_OST_ETA_SECONDS", "-9223372036854775808"),
             ("GH_OST_INSPECTED_LAG", "0.020000"),
             ("GH_OST_DRY_RUN", "false"),
+            ("GH_OST_REVERT", "true"),
         ] {
             assert!(variables.contains(&(name, value.to_owned())), "{name}");
         }

@@ -39,6 +39,8 @@ pub enum Hold {
     Window,
     /// A hook that has to agree first.
     Hook,
+    /// Nobody has asked for the revert that the window is for.
+    Revert,
 }
 
 /// A wish of the operator.
@@ -50,6 +52,8 @@ pub enum Wish {
     Files(files::Flags),
     /// No wish, but news for hooks: a chunk failed with this error and is tried again.
     CopyRetried(String),
+    /// The revert window is over: stop, unless a revert was asked for.
+    WindowOver,
     /// Stop; tells why.
     Stop(String),
 }

@@ -116,6 +116,7 @@ impl Core {
         }
         // A conflict that is left under the lock ends the run.
         self.conflicting.clear();
+        self.misfits.clear();
         let keys = if self.rules().has(Rule::DrainBeforeRename) {
             dirty.iter().map(|(key, _)| key.clone()).collect()
         } else {

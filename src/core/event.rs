@@ -134,6 +134,8 @@ pub enum About {
     Nothing,
     /// Rows with the same value in a unique key of the ghost.
     Duplicates,
+    /// Rows that don't fit the ghost.
+    Misfits,
 }
 
 impl Failure {

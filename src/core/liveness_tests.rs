@@ -327,3 +327,20 @@ fn a_stream_from_which_nothing_ever_came_falls_behind() {
     core.step(Event::HeartbeatSeen(20));
     assert_eq!(core.view().lag_ms, Some(20));
 }
+
+#[test]
+fn rows_that_do_not_fit_end_the_run_where_the_lock_would_be_asked_for() {
+    use crate::core::event::About;
+    let mut core = gate(Vec::new());
+    core.step(Event::Postponed(true));
+    core.misfits.insert(Key::from_bytes(&[1]));
+    core.step(Event::HeartbeatSeen(0));
+    assert_eq!(core.outcome(), None, "nobody asks for the swap yet");
+    let commands = core.step(Event::Postponed(false));
+    assert!(commands.is_empty(), "{commands:?}");
+    let about = match core.outcome() {
+        Some(Outcome::Failed(failure)) => Some(failure.about),
+        Some(_) | None => None,
+    };
+    assert_eq!(about, Some(About::Misfits));
+}

@@ -140,6 +140,8 @@ pub struct Core {
     wish: Option<Outcome>,
     /// Keys that have no place in the ghost as long as another row has their unique value.
     conflicting: BTreeSet<Key>,
+    /// Keys whose rows don't fit the ghost as they are.
+    misfits: BTreeSet<Key>,
     /// Age of the last heartbeat when it was seen, and when that was.
     lag_ms: Option<u64>,
     lag_seen_ms: u64,
@@ -192,6 +194,7 @@ impl Core {
             stopping: false,
             wish: None,
             conflicting: BTreeSet::new(),
+            misfits: BTreeSet::new(),
             lag_ms: None,
             lag_seen_ms: 0,
             now_ms: 0,
@@ -337,11 +340,16 @@ impl Core {
         let waiting = self.postponed && matches!(self.phase, Phase::Verifying | Phase::Gate);
         for key in self.dirty.give_back(outcome.id, outcome.stayed) {
             self.conflicting.remove(&key);
+            self.misfits.remove(&key);
             if waiting {
                 self.verification.changed(key);
             }
         }
         self.conflicting.extend(outcome.conflicts);
+        self.misfits.extend(outcome.misfits);
+        if self.misfits.len() > limits::MISFITS_MAX {
+            self.stop_for_misfits(commands);
+        }
         if self.conflicting.len() > limits::CUT_OVER_DIRTY_MAX {
             let what = "more rows than a cut-over can settle have the same value in a unique key \
                         that the ALTER introduces";
@@ -349,6 +357,22 @@ impl Core {
             let failure = Failure::new(what, next).about(About::Duplicates).for_good();
             self.stop(Outcome::Failed(failure), commands);
         }
+    }
+
+    /// Whoever asked for this wants to know of all such rows, not of the first: so they are told when
+    /// everything else is done, or when there are too many.
+    fn stop_for_misfits(&mut self, commands: &mut VecDeque<Command>) {
+        let failure = Failure::new(
+            "rows don't fit the table",
+            "change these rows, or let them go",
+        );
+        self.stop(Outcome::Failed(failure.about(About::Misfits)), commands);
+    }
+
+    /// Keys whose rows don't fit the ghost.
+    #[must_use]
+    pub fn misfits(&self) -> &BTreeSet<Key> {
+        &self.misfits
     }
 
     fn tune(&mut self, chunk_rows_max: u64, lag_max_ms: u64, nice_permille: u64) {
@@ -391,7 +415,11 @@ impl Core {
         }
         self.attempt_progress(commands);
         if self.phase == Phase::Gate && self.gate_open() {
-            self.begin_attempt(commands);
+            if self.misfits.is_empty() {
+                self.begin_attempt(commands);
+            } else {
+                self.stop_for_misfits(commands);
+            }
         }
     }
 

@@ -48,6 +48,8 @@ pub enum RefreshAnswer {
     TooLarge,
     /// Another row of the ghost holds a value of a unique key that only the ghost enforces.
     Conflict,
+    /// One of the rows doesn't fit the ghost, which nothing but a change of the row can mend.
+    Misfit,
     /// Done.
     Ok,
 }
@@ -86,6 +88,8 @@ pub struct RefreshOutcome {
     pub stayed: Vec<Key>,
     /// Those of them that stay because of a conflict under a unique key that the ALTER introduces.
     pub conflicts: Vec<Key>,
+    /// Those that stay because the row doesn't fit the ghost.
+    pub misfits: Vec<Key>,
     /// The short way was tried in vain.
     pub detour: bool,
     /// The batch was too much for one transaction of the server; so many keys may not be.
@@ -144,7 +148,10 @@ impl RefreshJob {
                 RefreshStep::Done
             }
             // Some rows are gone or held. Which ones must come from one locking read.
-            (RefreshStep::ReplaceAll(keys), RefreshAnswer::Replaced(_) | RefreshAnswer::Held) => {
+            (
+                RefreshStep::ReplaceAll(keys),
+                RefreshAnswer::Replaced(_) | RefreshAnswer::Held | RefreshAnswer::Misfit,
+            ) => {
                 self.outcome.detour = true;
                 RefreshStep::LockPresent(keys)
             }
@@ -170,7 +177,18 @@ impl RefreshJob {
                 self.outcome.stayed.append(&mut self.stayed);
                 self.next_group()
             }
-            (RefreshStep::Replace(_), RefreshAnswer::Conflict) => self.one_by_one(),
+            (RefreshStep::Replace(_), RefreshAnswer::Conflict) => {
+                if let [alone] = self.keys.as_slice() {
+                    self.outcome.conflicts.push(alone.clone());
+                }
+                self.one_by_one()
+            }
+            (RefreshStep::Replace(_), RefreshAnswer::Misfit) => {
+                if let [alone] = self.keys.as_slice() {
+                    self.outcome.misfits.push(alone.clone());
+                }
+                self.one_by_one()
+            }
             (RefreshStep::RollBack, RefreshAnswer::Ok) => self.next_group(),
             (_, RefreshAnswer::TooLarge) => self.two_groups(),
             (step, answer) => {
@@ -223,11 +241,11 @@ impl RefreshJob {
 
     /// One key of the group is in conflict with another ghost row, which may be stale and dirty
     /// itself: each key gets a transaction of its own, and one that is alone stays dirty. Under
-    /// the cut-over's lock, where every stale row is deleted first, a conflict is a real one.
+    /// the cut-over's lock, where every stale row is deleted first, a conflict is a real one. A row that
+    /// doesn't fit mustn't keep the others either.
     fn one_by_one(&mut self) -> RefreshStep {
         let keys = std::mem::take(&mut self.keys);
         if keys.len() == 1 {
-            self.outcome.conflicts.extend(keys.iter().cloned());
             self.outcome.stayed.extend(keys);
         } else {
             self.groups.extend(keys.into_iter().map(|key| vec![key]));
@@ -427,6 +445,27 @@ mod tests {
         let outcome = job.outcome();
         assert_eq!((outcome.replaced, outcome.conflicts), (1, keys(&[2])));
         assert_eq!(outcome.stayed, keys(&[2]));
+    }
+
+    #[test]
+    fn a_row_that_does_not_fit_is_found_among_the_others_and_stays_dirty() {
+        let mut job = job(&[1, 2], true);
+        job.answer(RefreshAnswer::Misfit);
+        assert_eq!(job.next(), &RefreshStep::LockPresent(keys(&[1, 2])));
+        job.answer(RefreshAnswer::Present(vec![0, 1]));
+        job.answer(RefreshAnswer::Misfit);
+        assert_eq!(job.next(), &RefreshStep::RollBack);
+        job.answer(RefreshAnswer::Ok);
+        job.answer(RefreshAnswer::Present(vec![0]));
+        job.answer(RefreshAnswer::Misfit);
+        assert_eq!(job.next(), &RefreshStep::RollBack);
+        job.answer(RefreshAnswer::Ok);
+        job.answer(RefreshAnswer::Present(vec![0]));
+        job.answer(RefreshAnswer::Replaced(1));
+        job.answer(RefreshAnswer::Ok);
+        let outcome = job.outcome();
+        assert_eq!((outcome.replaced, outcome.misfits), (1, keys(&[1])));
+        assert_eq!((outcome.stayed, outcome.conflicts), (keys(&[1]), vec![]));
     }
 
     #[test]

@@ -35,9 +35,25 @@ pub(super) async fn clean(
     reporter: &Reporter,
 ) -> Left {
     if expected(outcome, kept) == Left::State {
+        if names.reverts {
+            drop_helpers(session, names, reporter).await;
+        }
         return Left::State;
     }
     let left_over = match outcome {
+        Outcome::Completed if names.reverts => {
+            let mut left = drop(session, names, &names.changelog, reporter).await;
+            left |= drop(session, names, &names.checkpoint, reporter).await;
+            if config.drop_old {
+                left |= drop(session, names, &names.old, reporter).await;
+            } else {
+                reporter.info(format!(
+                    "the altered table is kept; to drop it: {}",
+                    drop_old_hint(names)
+                ));
+            }
+            left
+        }
         // Nothing was renamed; both tables stay for comparison.
         Outcome::Completed if matches!(config.topology.on_replica, OnReplica::Test { .. }) => {
             let checkpoint = drop(session, names, &names.checkpoint, reporter).await;
@@ -71,12 +87,16 @@ pub(super) async fn clean(
 
 /// Drops ghost, changelog and checkpoint. Returns whether something is left over.
 ///
-/// The checkpoint goes first: without it nobody takes an empty ghost of the same name for a copy.
+/// The checkpoint goes first: without it nobody takes an empty ghost of the same name for a copy. On the way
+/// back of a migration both of them stay, since the ghost is the old table, and it can be tried again.
 pub(super) async fn drop_helpers(
     session: &mut Session,
     names: &Names,
     reporter: &Reporter,
 ) -> bool {
+    if names.reverts {
+        return drop(session, names, &names.changelog, reporter).await;
+    }
     if drop(session, names, &names.checkpoint, reporter).await {
         return true;
     }

@@ -134,6 +134,9 @@ impl Console {
         let acts = unread.map(Act::Throttled).into_iter().collect();
         events.extend(console.carry_out(acts));
         events.extend(console.look());
+        if console.waits_to_revert() {
+            events.push(Event::Postponed(true));
+        }
         if console.hooks.is_some() {
             let acts = console.desk.hold(Hold::Hook, true);
             events.extend(console.carry_out(acts));
@@ -220,6 +223,11 @@ impl Console {
         stage == Stage::Postponed && self.desk.held_by_operator()
     }
 
+    /// Nobody has asked for the revert that the window is for.
+    pub(super) fn waits_to_revert(&self) -> bool {
+        self.desk.waits_to_revert()
+    }
+
     /// The flag files and the window looked at here and now: before the first step, and under the cut-over's lock.
     pub(super) fn look(&mut self) -> Vec<Event> {
         let flags = self.files.borrow().look();
@@ -270,6 +278,7 @@ impl Console {
                 }
                 Vec::new()
             }
+            Wish::WindowOver => self.desk.window_over(),
             Wish::Stop(why) => vec![Act::Stop(why)],
         };
         self.carry_out(acts)

@@ -17,7 +17,7 @@ use super::rehearsal::Rehearsal;
 use super::scribe::Scribe;
 use super::throttle::Collectors;
 use super::workers::{Done, Worker};
-use super::{barrier, keeper, open, prepare, usual};
+use super::{barrier, keeper, open, prepare, revert, usual};
 use crate::config::{Config, OnReplica, Throttle};
 use crate::control::Wish;
 use crate::control::hooks::Runner;
@@ -130,7 +130,8 @@ async fn keep(
     let log = run.route.followed.as_ref().map(|followed| &followed.server);
     let servers = (&run.server, log.unwrap_or(&run.server));
     let number = run.resumed.as_ref().map(|from| from.checkpoint.number);
-    let places = Places::new(every, servers, number.unwrap_or_default());
+    let ways = revert::ways(&run.plan.names, run.resumed.as_ref());
+    let places = Places::new(every, servers, number.unwrap_or_default(), ways);
     if every.is_none() {
         return Ok((places, None));
     }
@@ -255,7 +256,8 @@ impl Crew {
     /// After a swap, writes down from where a revert has to read the log.
     pub(super) async fn note_end(&mut self, config: &Config, outcome: &Outcome) {
         let rehearsed = matches!(config.topology.on_replica, OnReplica::Test { .. });
-        let swapped = *outcome == Outcome::Completed && !rehearsed && !config.drop_old;
+        let kept = !rehearsed && !config.drop_old && config.revert.is_none();
+        let swapped = *outcome == Outcome::Completed && kept;
         if let (Some(scribe), true) = (&self.scribe, swapped) {
             drop(scribe.send(self.places.swapped()).await);
         }

@@ -30,11 +30,13 @@ use crate::mysql::session::{Address, Session, mark_of_table};
 use crate::plan::Plan;
 use crate::plan::history::Figures;
 use crate::plan::inspection::Server;
+use crate::plan::key::Key;
 use crate::report::{Reporter, Snapshot};
 
 type Wishes = (mpsc::Sender<Wish>, mpsc::Receiver<Wish>);
 
 /// What a run works with.
+#[derive(Clone)]
 pub(super) struct Run<'a> {
     /// The operator's wishes.
     pub config: &'a Config,
@@ -68,22 +70,45 @@ pub(super) struct Surface {
     pub sockets: Option<Sockets>,
 }
 
+/// What came of a run.
+pub(super) struct Driven {
+    /// In terms of the data.
+    pub outcome: Outcome,
+    /// In numbers.
+    pub figures: Figures,
+    /// Keys of rows that don't fit.
+    pub misfits: Vec<Key>,
+    /// Nobody has asked for the revert that the window is for.
+    pub waiting: bool,
+}
+
+impl Driven {
+    /// Before anything was done.
+    pub(super) fn stopped() -> Self {
+        Self {
+            outcome: Outcome::Stopped,
+            figures: Figures::default(),
+            misfits: Vec::new(),
+            waiting: true,
+        }
+    }
+}
+
 /// Runs the migration from the position before the copy to its outcome.
 pub(super) async fn drive(
     run: Run<'_>,
     surface: Surface,
     (wishes, mut wish_queue): Wishes,
-) -> Result<(Outcome, Figures), Fault> {
+) -> Result<Driven, Fault> {
     let (done, mut results) = mpsc::channel(64);
     let begun = tokio::select! {
         begun = begin(&run, (done, wishes.clone()), surface.hooks.clone()) => begun?,
         // A replica may have to be waited for; nothing was copied yet.
-        () = stopped(&mut wish_queue, run.reporter) => return Ok((Outcome::Stopped, Figures::default())),
+        () = stopped(&mut wish_queue, run.reporter) => return Ok(Driven::stopped()),
     };
     let (mut crew, mut deliveries, position) = begun;
     let plan = Arc::clone(&run.plan);
-    let settings = settings(run.config, &plan);
-    verification::announce(&settings, run.route, run.reporter);
+    let settings = announced(&run);
     let parts = parts(&run, surface, &crew, settings.chunk_rows_max);
     let mut core = core(settings, run.resumed.as_ref());
     let Run {
@@ -143,8 +168,25 @@ pub(super) async fn drive(
     watch.finish(&core, &console, &outcome, reporter);
     crew.note_end(config, &outcome).await;
     drop((deliveries, results, wish_queue));
+    let driven = driven(outcome, &core, &watch, &console);
     crew.disband(console, reporter).await;
-    Ok((outcome, watch.figures(core.counters())))
+    Ok(driven)
+}
+
+fn driven(outcome: Outcome, core: &Core, watch: &Watch, console: &Console) -> Driven {
+    Driven {
+        outcome,
+        figures: watch.figures(core.counters()),
+        misfits: core.misfits().iter().cloned().collect(),
+        waiting: console.waits_to_revert(),
+    }
+}
+
+/// The settings; what they leave unverified is told.
+fn announced(run: &Run<'_>) -> Settings {
+    let settings = settings(run.config, &run.plan);
+    verification::announce(&settings, run.route, run.reporter);
+    settings
 }
 
 fn core(settings: Settings, resumed: Option<&Resumed>) -> Core {
@@ -264,7 +306,8 @@ async fn stopped(wishes: &mut mpsc::Receiver<Wish>, reporter: &Reporter) {
                 reporter.info(why);
                 return;
             }
-            Some(Wish::Throttle(..) | Wish::Files(_) | Wish::CopyRetried(_)) => {}
+            Some(Wish::Throttle(..) | Wish::Files(_) | Wish::CopyRetried(_) | Wish::WindowOver) => {
+            }
             None => return std::future::pending().await,
         }
     }
@@ -287,7 +330,7 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         byte_comparable: plan.key.byte_comparable,
         same_order: plan.key.same_order,
         other_unique_keys: plan.other_unique_keys,
-        introduced_keys: !plan.introduced_keys.is_empty(),
+        introduced_keys: plan.makes_rows_anew(),
         lag_max_ms: millis(config.throttle.lag_max),
         lock_held_max_ms: millis(config.cut_over.lock_held_max),
         pause_max_ms: millis(config.cut_over.pause_max),
@@ -327,6 +370,7 @@ fn source(run: &Run<'_>, address: &Address) -> Source {
             .resumed
             .as_ref()
             .map(|_| mark_of_table(&plan.names.advisory_lock())),
+        swap: run.resumed.as_ref().and_then(|from| from.swap),
     }
 }
 

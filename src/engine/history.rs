@@ -59,6 +59,7 @@ impl History {
     ) -> Option<Self> {
         let kind = match config.topology.on_replica {
             OnReplica::Test { .. } => Kind::Test,
+            OnReplica::Follow | OnReplica::Migrate if names.reverts => Kind::Revert,
             OnReplica::Follow | OnReplica::Migrate => Kind::Migrate,
         };
         let mut history = Self {
@@ -248,8 +249,14 @@ fn run(
     (clock, holder): (Clock, u32),
 ) -> Run {
     let id = token.rsplit_once('-').map_or(token, |(_, id)| id);
+    // A revert in the window of its migration is a run of its own, on the same connections.
+    let again = if config.revert.is_some() && config.revert_window.is_some() {
+        "r"
+    } else {
+        ""
+    };
     Run {
-        id: id.to_owned(),
+        id: format!("{id}{again}"),
         kind,
         schema: names.schema.clone(),
         table: names.original.clone(),

@@ -128,6 +128,8 @@ impl Locker {
                                     .warn(format!("cut-over attempt given up: {fault}"));
                                 Event::LockLost
                             }
+                            // The workers find all such rows, and name them.
+                            _ if self.sql.reverts() && fault.is_misfit() => Event::LockLost,
                             FaultKind::Held | FaultKind::TooLarge | FaultKind::Definite => {
                                 Event::Broken(fault.failure())
                             }
@@ -358,7 +360,12 @@ impl Locker {
         let mut commits_each = false;
         loop {
             match self.refresh_in_batches(keys, size, commits_each).await {
-                Err(fault) if fault.kind == FaultKind::TooLarge && (size > 1 || !commits_each) => {
+                // What is kept for a row must not outlive the transaction that deleted it.
+                Err(fault)
+                    if fault.kind == FaultKind::TooLarge
+                        && (size > 1 || !commits_each)
+                        && self.plan.columns.kept.is_empty() =>
+                {
                     self.holder()?.say("roll back", "ROLLBACK").await?;
                     size = (size / 2).max(1);
                     commits_each = true;
@@ -378,6 +385,13 @@ impl Locker {
         let holder = self.holder()?;
         // All stale rows go before the first row comes: a unique value may have moved from a row
         // of a later batch to one of an earlier.
+        let mut aside = sql.make_room();
+        for batch in keys.chunks(size) {
+            aside.extend(sql.put_aside(batch).map_err(bad_key)?);
+        }
+        for statement in aside {
+            holder.run(&statement).await?;
+        }
         for batch in keys.chunks(size) {
             holder.run(&sql.delete(batch).map_err(bad_key)?).await?;
             if sql.introduces_keys() {
@@ -394,11 +408,18 @@ impl Locker {
                 .run(&sql.one_key_per_row(batch).map_err(bad_key)?)
                 .await?;
             let present = pick(batch, &rows);
-            if !present.is_empty() {
-                holder
-                    .run(&sql.replace_locked(&present).map_err(bad_key)?)
-                    .await
+            if present.is_empty() {
+                continue;
+            }
+            let mut rows = 0;
+            for statement in sql.replace_locked(&present).map_err(bad_key)? {
+                if rows == present.len() as u64 {
+                    break;
+                }
+                let answer = holder.run(&statement).await;
+                let answer = answer
                     .map_err(|fault| fault.among(|| shown::list(sql.original(), &present)))?;
+                rows += answer.records.unwrap_or_default();
             }
             if commits_each {
                 holder.say("commit", "COMMIT").await?;
@@ -564,7 +585,11 @@ impl Locker {
             let dropped = triggers::drop_all(&mut holder, &plan, &mark).await;
             self.triggers_made = dropped.is_err();
         }
-        if holder.run(&self.sql.unlock()).await.is_ok() {
+        // UNLOCK TABLES commits, and what is kept for a row must not outlive the row that is deleted. With
+        // the connection the transaction is rolled back as well.
+        let keeps = !self.plan.columns.kept.is_empty();
+        let undone = !keeps || holder.say("roll back", "ROLLBACK").await.is_ok();
+        if undone && holder.run(&self.sql.unlock()).await.is_ok() {
             return self.drop_triggers().await;
         }
         let id = holder.id();

@@ -25,6 +25,7 @@ mod prepare;
 mod rehearsal;
 mod renewal;
 mod resume;
+mod revert;
 mod scribe;
 mod throttle;
 mod topology;
@@ -32,6 +33,7 @@ mod triggers;
 mod verification;
 pub mod verify_alone;
 mod view;
+mod window;
 pub mod workers;
 
 use std::io::IsTerminal;
@@ -40,7 +42,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use tokio::sync::{mpsc, watch};
 
-use crate::config::{Config, OnReplica};
+use crate::config::Config;
 use crate::control::Wish;
 use crate::control::desk::Facts;
 use crate::control::hooks::{self, Runner, Told};
@@ -109,15 +111,10 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
     let config = Arc::new(config);
     let clock = Clock::start();
     let stamp = config.timestamp_old.then(stamp);
-    let names = Names::new(
-        &config.database,
-        &config.table,
-        config.base_name.as_deref(),
-        stamp.as_deref(),
-    );
+    let names = names(&config, stamp.as_deref());
     let (account, renewal) = Account::renewable(&config.user, &config.password);
     let address = address(&config, &names, account);
-    let (wishes, wish_queue) = mpsc::channel(8);
+    let (signals_wish, signalled) = mpsc::channel(8);
     let asker = reporter.clone();
     let kept = match config.checkpoint {
         Some(_) => "what is copied up to the last checkpoint is kept",
@@ -132,7 +129,7 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
         },
         renew: renewal::on_hang_up(Arc::clone(&config), renewal, reporter.clone()),
     };
-    tokio::spawn(signals.watch(wishes.clone(), reactions));
+    tokio::spawn(signals.watch(signals_wish, reactions));
     let mut hooks = hooks(&config, &names, &reporter);
     let mut instant = false;
     let mut recorded = None;
@@ -147,7 +144,7 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
                 hooks: hooks.clone(),
                 clock,
             };
-            let end = migrate(run, &reporter, (wishes, wish_queue)).await;
+            let end = Box::pin(migrate(run, &reporter, signalled)).await;
             recorded.insert(end).report.clone()
         }
         Err(early) => {
@@ -172,6 +169,15 @@ fn address(config: &Config, names: &Names, account: Account) -> Address {
         tls: config.tls.clone(),
         connect_timeout: config.connect_timeout.unwrap_or(limits::CONNECT_TIMEOUT),
         ..Address::new(&config.host, config.port, account, token)
+    }
+}
+
+fn names(config: &Config, stamp: Option<&str>) -> Names {
+    let (schema, table) = (config.database.as_str(), config.table.as_str());
+    let base = config.base_name.as_deref();
+    match &config.revert {
+        Some(old_table) => Names::back(schema, table, base, old_table),
+        None => Names::new(schema, table, base, stamp),
     }
 }
 
@@ -222,6 +228,7 @@ fn hooks(config: &Config, names: &Names, reporter: &Reporter) -> Hooked {
         old: names.old.clone(),
         alter: config.alter.clone(),
         dry_run: !config.execute,
+        reverts: names.reverts,
     };
     let (progress, shown) = watch::channel(Snapshot::default());
     Hooked {
@@ -269,7 +276,7 @@ async fn begin(
     match ready.await {
         Ok(sockets) => Ok((prepared, sockets)),
         Err(early) => {
-            if prepared.resumed.is_none() {
+            if prepared.resumed.is_none() || names.reverts {
                 clean::drop_helpers(&mut prepared.session, names, reporter).await;
             }
             Err(early)
@@ -342,7 +349,11 @@ async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> Report {
     let names = prepared.plan.names.clone();
     let unsaid = Verified::default();
     if prepared.resumed.is_some() {
-        reporter.info("nothing speaks against going on; add --execute to do so");
+        reporter.info(if names.reverts {
+            "nothing speaks against this revert; add --execute to run it"
+        } else {
+            "nothing speaks against going on; add --execute to do so"
+        });
         return ended(&Outcome::Completed, &names, &unsaid, Left::Nothing);
     }
     if clean::drop_helpers(&mut prepared.session, &names, reporter).await {
@@ -390,22 +401,16 @@ impl End {
 async fn migrate(
     started: Started,
     reporter: &Reporter,
-    wishes: (mpsc::Sender<Wish>, mpsc::Receiver<Wish>),
+    mut signalled: mpsc::Receiver<Wish>,
 ) -> End {
-    let Started {
-        config,
-        prepared,
-        sockets,
-        hooks,
-        clock,
-    } = started;
+    let (config, clock, hooks) = (started.config, started.clock, started.hooks);
     let Prepared {
         plan,
         server,
         mut session,
         route,
         resumed,
-    } = prepared;
+    } = started.prepared;
     let config = verification::of_everything(config, resumed.is_some(), reporter);
     let (kept, saved) = watch::channel(resumed.is_some());
     let (names, named) = (plan.names.clone(), Arc::clone(&plan));
@@ -427,18 +432,19 @@ async fn migrate(
         resumed,
         kept,
     };
-    let driven = drive::drive(run, hooks.surface(sockets), wishes).await;
-    let (mut outcome, figures) =
-        driven.unwrap_or_else(|fault| (Outcome::Failed(fault.failure()), Figures::default()));
+    let (run_again, facts) = (run.clone(), hooks.told.facts.clone());
+    let mut driven = window::steer(run, hooks.surface(started.sockets), &mut signalled, None).await;
     step("decided").await;
-    if let Outcome::Failed(failure) = &mut outcome {
-        duplicates::name_rows(&mut session, &named, failure, reporter).await;
-    }
-    let locked = Address {
-        lock: Some((names.advisory_lock(), session.id())),
-        ..address
-    };
-    let verified = verification::about(&outcome, config.verify, &locked, &named, reporter).await;
+    let verified = explained(
+        &mut driven,
+        &mut session,
+        (&address, &named, &config),
+        reporter,
+    )
+    .await;
+    let drive::Driven {
+        outcome, figures, ..
+    } = driven;
     let told = |left| ended(&outcome, &names, &verified, left);
     let kept = *saved.borrow();
     let mut end = End {
@@ -450,13 +456,41 @@ async fn migrate(
     // While the advisory lock is held: the next run on this table must find the end recorded. And before
     // anything is dropped, which can take long.
     end.record().await;
+    let window = config.revert_window;
+    if let (Some(length), Outcome::Completed) = (window, &outcome) {
+        let (run, session) = (run_again, &mut session);
+        let swapped = window::Swapped {
+            run,
+            session,
+            facts,
+            end,
+        };
+        return Box::pin(window::wait(swapped, length, &mut signalled)).await;
+    }
     let left = clean::clean(&mut session, &config, &names, (&outcome, kept), reporter).await;
     end.correct(told(left)).await;
-    let rehearsed = matches!(config.topology.on_replica, OnReplica::Test { .. });
-    if rehearsed && outcome == Outcome::Completed {
-        reporter.warn(rehearsal::left(&names));
+    if outcome == Outcome::Completed {
+        rehearsal::tell(&config, &names, reporter);
     }
     end
+}
+
+/// Finds out for people which rows an ending is about, and how much was verified.
+async fn explained(
+    driven: &mut drive::Driven,
+    session: &mut Session,
+    (address, plan, config): (&Address, &Arc<Plan>, &Config),
+    reporter: &Reporter,
+) -> Verified {
+    if let Outcome::Failed(failure) = &mut driven.outcome {
+        duplicates::name_rows(session, plan, failure, reporter).await;
+        revert::name_misfits(address, plan, failure, &driven.misfits).await;
+    }
+    let locked = Address {
+        lock: Some((plan.names.advisory_lock(), session.id())),
+        ..address.clone()
+    };
+    verification::about(&driven.outcome, config.verify, &locked, plan, reporter).await
 }
 
 /// Settings of the session that holds the advisory lock and idles for as long as a run takes.

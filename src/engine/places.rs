@@ -14,7 +14,7 @@ use crate::limits;
 use crate::mysql::binlog::Delivery;
 use crate::mysql::place::Position;
 use crate::plan::inspection::Server;
-use crate::plan::saved::{Progress, Seen};
+use crate::plan::saved::{Progress, Seen, Stage};
 
 /// Positions by spot.
 pub(super) struct Places {
@@ -28,6 +28,21 @@ pub(super) struct Places {
     servers: (Seen, Seen),
     /// The number of the last checkpoint.
     number: u64,
+    /// What stands beside every position.
+    ways: Ways,
+    /// The rename from which a revert begins hasn't come yet.
+    before_swap: bool,
+}
+
+/// Where the run is going.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ways {
+    /// The stage at the position where it begins.
+    pub first: Stage,
+    /// The stage at all other positions.
+    pub then: Stage,
+    /// What the table with the old shape is called, once it is swapped.
+    pub old_table: String,
 }
 
 /// New spots for each checkpoint: it need not be right behind one.
@@ -39,6 +54,7 @@ impl Places {
         every: Option<Duration>,
         (written, log): (&Server, &Server),
         number: u64,
+        ways: Ways,
     ) -> Self {
         let every = every.map(|every| (every / SPOTS_PER_CHECKPOINT).as_millis());
         Self {
@@ -49,6 +65,8 @@ impl Places {
             next_ms: 0,
             servers: (seen(written), seen(log)),
             number,
+            before_swap: ways.first == Stage::Swapped,
+            ways,
         }
     }
 
@@ -60,8 +78,10 @@ impl Places {
 
     /// The stream may have told how far it is.
     pub(super) fn take_in(&mut self, delivery: &Option<Delivery>) {
-        if let Some(Delivery::Position { resume, .. }) = delivery {
-            self.latest.clone_from(resume);
+        match delivery {
+            Some(Delivery::Position { resume, .. }) => self.latest.clone_from(resume),
+            Some(Delivery::Checkpoint(_)) => self.before_swap = false,
+            Some(_) | None => {}
         }
     }
 
@@ -69,7 +89,11 @@ impl Places {
     pub(super) fn reached(&mut self, now_ms: u64) -> Option<Event> {
         let every_ms = self.every_ms?;
         let known = self.spots.values().next_back() == Some(&self.latest);
-        if now_ms < self.next_ms || known || self.spots.len() >= limits::SPOTS_MAX {
+        if self.before_swap
+            || now_ms < self.next_ms
+            || known
+            || self.spots.len() >= limits::SPOTS_MAX
+        {
             return None;
         }
         self.next_ms = now_ms + every_ms;
@@ -84,7 +108,19 @@ impl Places {
         let position = self.spots.get(&checkpoint.spot)?.clone();
         self.spots = self.spots.split_off(&checkpoint.spot);
         self.number = checkpoint.number;
-        Some(progress(checkpoint, position, &self.servers))
+        let stage = match checkpoint.spot {
+            0 => self.ways.first,
+            _ => self.ways.then,
+        };
+        Some(self.progress(checkpoint, position, stage))
+    }
+
+    fn progress(&self, checkpoint: Checkpoint, position: Position, stage: Stage) -> Progress {
+        Progress {
+            stage,
+            old_table: self.ways.old_table.clone(),
+            ..progress(checkpoint, position, &self.servers)
+        }
     }
 
     /// The swap, as it is written down: the log from here on has the rename, and behind it everything that
@@ -97,10 +133,7 @@ impl Places {
             passed_over: Vec::new(),
             rows_copied: 0,
         };
-        Progress {
-            swapped: true,
-            ..progress(checkpoint, self.latest.clone(), &self.servers)
-        }
+        self.progress(checkpoint, self.latest.clone(), Stage::Swapped)
     }
 }
 
@@ -114,9 +147,18 @@ mod tests {
 
     fn places() -> Places {
         let server = Server::default();
-        let mut places = Places::new(Some(Duration::from_secs(4)), (&server, &server), 0);
+        let every = Some(Duration::from_secs(4));
+        let mut places = Places::new(every, (&server, &server), 0, migrating());
         places.begin(at(4));
         places
+    }
+
+    fn migrating() -> Ways {
+        Ways {
+            first: Stage::Migrating,
+            then: Stage::Migrating,
+            old_table: "_t_del".into(),
+        }
     }
 
     fn tell(places: &mut Places, offset: u64) {
@@ -163,9 +205,31 @@ mod tests {
     #[test]
     fn without_checkpoints_there_are_no_spots() {
         let server = Server::default();
-        let mut places = Places::new(None, (&server, &server), 0);
+        let mut places = Places::new(None, (&server, &server), 0, migrating());
         places.begin(at(4));
         tell(&mut places, 100);
         assert_eq!(places.reached(0), None);
+    }
+
+    #[test]
+    fn a_revert_goes_on_from_the_rename_or_from_behind_it() {
+        let server = Server::default();
+        let ways = Ways {
+            first: Stage::Swapped,
+            then: Stage::Reverting,
+            ..migrating()
+        };
+        let every = Some(Duration::from_secs(4));
+        let mut places = Places::new(every, (&server, &server), 7, ways);
+        places.begin(at(4));
+        tell(&mut places, 100);
+        assert_eq!(places.reached(0), None, "that may be before the rename");
+        let written = places.write_down(checkpoint(8, 0)).expect("the beginning");
+        assert_eq!((written.stage, written.offset), (Stage::Swapped, 4));
+        places.take_in(&Some(Delivery::Checkpoint(7)));
+        tell(&mut places, 200);
+        assert_eq!(places.reached(0), Some(Event::Reached(1)));
+        let written = places.write_down(checkpoint(9, 1)).expect("the spot");
+        assert_eq!((written.stage, written.offset), (Stage::Reverting, 200));
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::resume::Resumed;
 use super::topology::Route;
-use super::{Early, clean, duplicates, earlier, instant, resume, triggers, usual};
+use super::{Early, clean, duplicates, earlier, instant, resume, revert, triggers, usual};
 use crate::config::Config;
 use crate::limits;
 use crate::mysql::classify::Fault;
@@ -64,7 +64,11 @@ pub(super) async fn prepare(
     reporter: &Reporter,
 ) -> Result<Prepared, Early> {
     let address = &route.written;
-    let alter = readable(&config.alter)?;
+    let alter = if names.reverts {
+        Alter::default()
+    } else {
+        readable(&config.alter)?
+    };
     let mut session = Session::open(address, usual("main", PLAIN_MODE.into())).await?;
     if config.setup_instruments && inspect::switch_instruments_on(&mut session).await? {
         reporter.info("switched the instrument wait/lock/metadata/sql/mdl on");
@@ -85,8 +89,13 @@ pub(super) async fn prepare(
     if !marks_shown {
         return Err(unmarked());
     }
+    let doing = if names.reverts {
+        "reverting"
+    } else {
+        "migrating"
+    };
     reporter.info(format!(
-        "migrating table=`{}`.`{}` server={}:{} version={} rows={} (estimate)",
+        "{doing} table=`{}`.`{}` server={}:{} version={} rows={} (estimate)",
         names.schema,
         names.original,
         facts.server.hostname,
@@ -97,6 +106,11 @@ pub(super) async fn prepare(
     let told = (original, &alter, names);
     let ready = match saved {
         Some(saved) => go_on(&mut session, config, (&facts, saved), told, reporter).await?,
+        None if names.reverts => {
+            let told = (told.0, names);
+            let (plan, resumed) = revert::plan(&mut session, config, &facts, told).await?;
+            (plan, Some(resumed))
+        }
         None => anew(&mut session, config, &facts, told, reporter).await?,
     };
     let (plan, resumed) = ready;
@@ -127,6 +141,7 @@ async fn checked(
     let (config, names, _) = given;
     let unfit = match saved {
         Some(saved) => resume::unfit(session, given, (saved, facts)).await?,
+        None if names.reverts => revert::speaks_against(session, given, facts).await?,
         None => Vec::new(),
     };
     match plan::check(facts, alter, names, &config.wishes) {
@@ -211,6 +226,14 @@ fn announce(plan: &Plan, reporter: &Reporter) {
         reporter.warn(format!(
             "--skip-renamed-columns: the data is left behind of {}; the new columns get their defaults",
             skipped.join(", ")
+        ));
+    }
+    if !plan.columns.kept.is_empty() {
+        reporter.warn(format!(
+            "`{}` alone has {}: rows that were there at the swap keep their values, later ones get the \
+             default",
+            plan.names.ghost,
+            listed(&plan.columns.kept)
         ));
     }
     if !plan.unverified.is_empty() {
@@ -471,7 +494,7 @@ async fn drop_leftover(
 
 /// A plain ALTER that makes a column count by itself gives numbers to its zeros; a copy can't give the
 /// same ones.
-async fn no_zeros(session: &mut Session, plan: &Plan) -> Result<(), Early> {
+pub(super) async fn no_zeros(session: &mut Session, plan: &Plan) -> Result<(), Early> {
     let Some(statement) = Sql::new(plan).zeros_that_would_be_numbered(plan) else {
         return Ok(());
     };
@@ -588,7 +611,7 @@ pub(super) async fn unchanged(session: &mut Session, plan: &Plan) -> Result<(), 
 }
 
 /// A unique key that the ALTER introduces must hold already, or rows would have to go.
-async fn no_duplicates(session: &mut Session, plan: &Plan) -> Result<(), Early> {
+pub(super) async fn no_duplicates(session: &mut Session, plan: &Plan) -> Result<(), Early> {
     let sql = Sql::new(plan);
     let mut refusals = Vec::new();
     for key in &plan.introduced_keys {

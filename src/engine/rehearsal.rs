@@ -146,8 +146,15 @@ async fn change(session: &mut Session, name: &'static str, verb: &str) -> Result
     Err(last)
 }
 
+/// Says at the end of a rehearsal what it has left.
+pub(super) fn tell(config: &Config, names: &Names, reporter: &Reporter) {
+    if matches!(config.topology.on_replica, OnReplica::Test { .. }) {
+        reporter.warn(left(names));
+    }
+}
+
 /// What a rehearsal leaves behind.
-pub(super) fn left(names: &Names) -> String {
+fn left(names: &Names) -> String {
     format!(
         "nothing was swapped: `{schema}`.`{}` and `{schema}`.`{}` are there for comparison, and \
          replication stays stopped (START REPLICA when you are done, and drop `{}`)",

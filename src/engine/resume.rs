@@ -31,6 +31,9 @@ pub(super) struct Resumed {
     pub checkpoint: Checkpoint,
     /// From where the log is read.
     pub position: Position,
+    /// On the way back of a migration: the position is before its rename, which stands for the checkpoint
+    /// with this number.
+    pub swap: Option<u64>,
 }
 
 /// A server as it is written down.
@@ -48,7 +51,7 @@ pub(super) fn wanted<'a>(facts: &'a Inspection, config: &Config) -> Option<&'a S
     facts
         .saved
         .as_ref()
-        .filter(|saved| saved.resumable() && !dropped)
+        .filter(|saved| saved.resumable() && !dropped && config.revert.is_none())
 }
 
 /// What speaks against going on.
@@ -93,7 +96,7 @@ pub(super) async fn unfit(
 }
 
 /// A run that died under the lock may have left the column there that keeps old snapshots out.
-async fn without_guard(
+pub(super) async fn without_guard(
     session: &mut Session,
     facts: &Inspection,
     names: &Names,
@@ -124,7 +127,10 @@ async fn without_guard(
 
 /// After a failover: this server must have everything that the checkpoint takes for granted, without a
 /// hole. What its rows say was then written before it on the old server came here before it as well.
-async fn elsewhere(session: &mut Session, progress: &Progress) -> Result<Vec<Refusal>, Fault> {
+pub(super) async fn elsewhere(
+    session: &mut Session,
+    progress: &Progress,
+) -> Result<Vec<Refusal>, Fault> {
     let read = progress.gtids.clone().unwrap_or_default();
     let question = format!(
         "SELECT /* tableshift */ GTID_SUBSET({read}, @@global.gtid_executed), \
@@ -227,6 +233,7 @@ fn resumed(plan: &Plan, progress: &Progress) -> Result<Resumed, Early> {
             offset: progress.offset,
             gtids,
         },
+        swap: None,
     })
 }
 

@@ -13,7 +13,7 @@ use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::place::Position;
 use crate::mysql::session::Session;
 use crate::plan::names::Names;
-use crate::plan::saved::{CopiedTo, Progress, Seen};
+use crate::plan::saved::{CopiedTo, Progress, Seen, Stage};
 use crate::report::Reporter;
 use crate::sql::checkpoint::write_checkpoint;
 
@@ -89,7 +89,8 @@ pub(super) fn progress(
 ) -> Progress {
     Progress {
         number: checkpoint.number,
-        swapped: false,
+        stage: Stage::default(),
+        old_table: String::new(),
         written: written.clone(),
         log: log.clone(),
         file: position.file,

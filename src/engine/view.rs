@@ -216,6 +216,7 @@ impl Watch {
         let state = match (view.throttled, view.stage) {
             (Some(reason), _) => format!("throttled, {reason}"),
             (None, _) if self.counting_rows => "counting rows".into(),
+            (None, _) if console.waits_to_revert() => "revert window".into(),
             (None, stage) if console.is_postponing(stage) => "postponing cut-over".into(),
             (None, stage) => self
                 .behind

@@ -259,6 +259,9 @@ impl Worker {
                 Err(fault) if fault.code == Some(1062) && self.sql.introduces_keys() => {
                     job.answer(RefreshAnswer::Conflict);
                 }
+                Err(fault) if self.sql.reverts() && fault.is_misfit() => {
+                    job.answer(RefreshAnswer::Misfit);
+                }
                 // With its connection the transaction is gone: that is a rollback as well.
                 Err(_) if step == RefreshStep::RollBack => {
                     self.session.reopen().await?;
@@ -279,25 +282,46 @@ impl Worker {
         }
     }
 
+    /// Where no row of the ghost may displace another, those of these keys go first.
+    async fn make_way(&mut self, keys: &[Key]) -> Result<(), Fault> {
+        if !self.sql.introduces_keys() {
+            return Ok(());
+        }
+        let sql = Arc::clone(&self.sql);
+        let room = sql.make_room();
+        let statements = room
+            .into_iter()
+            .chain(sql.put_aside(keys).map_err(bad_key)?)
+            .chain([
+                sql.delete(keys).map_err(bad_key)?,
+                sql.delete_present(keys).map_err(bad_key)?,
+            ]);
+        for statement in statements {
+            self.session.run(&statement).await?;
+        }
+        Ok(())
+    }
+
     async fn refresh_step(&mut self, step: &RefreshStep) -> Result<RefreshAnswer, Fault> {
         match step {
             RefreshStep::ReplaceAll(keys) | RefreshStep::Replace(keys) => {
-                if self.sql.introduces_keys() {
-                    let stale = self.sql.delete(keys).map_err(bad_key)?;
-                    let present = self.sql.delete_present(keys).map_err(bad_key)?;
-                    self.session.run(&stale).await?;
-                    self.session.run(&present).await?;
+                self.make_way(keys).await?;
+                let mut rows = 0;
+                for statement in self.sql.replace(keys).map_err(bad_key)? {
+                    if rows == keys.len() as u64 {
+                        break;
+                    }
+                    let answer = self.session.run(&statement).await;
+                    let answer = answer
+                        .map_err(|fault| fault.among(|| shown::list(self.sql.original(), keys)))?;
+                    rows += answer.records.ok_or_else(|| {
+                        Fault::unexpected(
+                            statement.name,
+                            "the server doesn't say how many rows it read",
+                        )
+                    })?;
                 }
-                let statement = self.sql.replace(keys).map_err(bad_key)?;
-                let answer = self.session.run(&statement).await;
-                let answer = answer
-                    .map_err(|fault| fault.among(|| shown::list(self.sql.original(), keys)))?;
-                answer.records.map(RefreshAnswer::Replaced).ok_or_else(|| {
-                    Fault::unexpected(
-                        statement.name,
-                        "the server doesn't say how many rows it read",
-                    )
-                })
+                Ok(RefreshAnswer::Replaced(rows))
             }
             RefreshStep::LockPresent(keys) => {
                 self.session.say("begin", "START TRANSACTION").await?;

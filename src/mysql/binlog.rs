@@ -85,6 +85,9 @@ pub struct Source {
     /// run's first marker nobody knows that run's connections, so writers of the helper tables are taken for
     /// its own; what a stranger did in that time the verification sees.
     pub earlier: Option<String>,
+    /// The log begins before the swap of the migration that is to be reverted: nothing about the tables means
+    /// anything until its rename, which stands for the checkpoint with this number.
+    pub swap: Option<u64>,
 }
 
 /// How the log that is followed hangs together with the server that is written to.
@@ -135,6 +138,7 @@ pub async fn follow(
             return;
         }
     };
+    let reverts_seen = source.swap.is_none();
     let mut follower = Follower {
         source,
         place,
@@ -147,6 +151,7 @@ pub async fn follow(
         ours: BTreeSet::new(),
         writer: None,
         told: tokio::time::Instant::now(),
+        reverts_seen,
     };
     let failure = follower.run().await;
     if let Some(failure) = failure {
@@ -175,6 +180,8 @@ struct Follower {
     writer: Option<u32>,
     /// When a position was told last.
     told: tokio::time::Instant,
+    /// Since the swap a run has begun to bring the old table up to date.
+    reverts_seen: bool,
 }
 
 enum Target {
@@ -409,6 +416,12 @@ impl Follower {
             return Ok(None);
         }
         let name = map.table_name();
+        let of_the_migration = same(&name, &self.source.names.original)
+            || same(&name, &self.source.names.ghost)
+            || same(&name, &self.source.names.checkpoint);
+        if self.source.swap.is_some() && of_the_migration {
+            return Ok(None);
+        }
         if same(&name, &self.source.names.original) {
             let reader = KeyReader::new(map, &self.source.key, self.source.columns);
             return reader
@@ -532,7 +545,7 @@ impl Follower {
             Some(Target::Original(_)) | None => None,
         };
         if let Some(helper) = helper {
-            foreign(&helper, self.stranger())?;
+            foreign(&helper, self.stranger(&helper))?;
         }
         let table = table.and_then(|id| self.readers.get(&id)?.as_ref());
         for delivery in read_rows(table, rows, &mut self.keys)? {
@@ -554,11 +567,17 @@ impl Follower {
     ///
     /// In a replica's log this isn't told: the statements that begin transactions have the ids of the
     /// applier's threads, or of whatever statement those have applied before (seen on 9.7.4).
-    fn stranger(&mut self) -> Option<u32> {
+    ///
+    /// But the old table of a migration has nobody who writes to it until a run begins to revert it.
+    fn stranger(&mut self, table: &str) -> Option<u32> {
+        let names = &self.source.names;
+        let writer = self.writer.unwrap_or_default();
+        if names.reverts && table == names.ghost && !self.reverts_seen {
+            return Some(writer);
+        }
         if matches!(self.source.anchor, Anchor::Replica(_)) || self.source.earlier.is_some() {
             return None;
         }
-        let writer = self.writer.unwrap_or_default();
         if !self.ours.contains(&writer) {
             // Ours gave its id before it wrote, so it is here by now.
             while let Ok(Joined(id)) = self.joined.try_recv() {
@@ -568,18 +587,71 @@ impl Follower {
         (!self.ours.contains(&writer)).then_some(writer)
     }
 
+    /// A statement of the log's beginning, on the way back of a migration: until this run's first marker.
+    async fn early_statement(
+        &mut self,
+        text: &str,
+        schema: &str,
+        earlier: &str,
+    ) -> Result<Option<End>, Failure> {
+        let names = self.source.names.clone();
+        let of_ours = text.contains(earlier);
+        if let Some(number) = self.source.swap {
+            let quoted = crate::sql::quoted(&names.ghost);
+            if !text.starts_with("RENAME") || !of_ours || !text.contains(&quoted) {
+                return Ok(None);
+            }
+            self.source.swap = None;
+            self.readers.clear();
+            if !self.send(Delivery::Checkpoint(number)).await {
+                return Ok(Some(End::Closed));
+            }
+            // From here on the log is read again, and not from before.
+            return self.commit().await;
+        }
+        // Helper tables are made and dropped by every run; the table itself nobody may alter.
+        let own = self.source.address.token.clone();
+        for (table, token) in [(&names.original, own.as_str()), (&names.ghost, earlier)] {
+            let only = Names {
+                original: table.clone(),
+                ghost: table.clone(),
+                changelog: table.clone(),
+                checkpoint: table.clone(),
+                ..names.clone()
+            };
+            match judge(text, schema, &only, self.reach(), token) {
+                Meaning::Harmless => {}
+                Meaning::Commit => return self.commit().await,
+                Meaning::Fatal(what) => {
+                    let next = "what happened since the swap isn't known from row events alone: migrate the                                 table back by another ALTER";
+                    return Err(Failure::new(what, next).for_good());
+                }
+            }
+        }
+        self.reverts_seen |= of_ours && text.contains(&crate::sql::quoted(&names.changelog));
+        Ok(None)
+    }
+
+    fn reach(&self) -> Reach {
+        if self.source.reached_from_elsewhere {
+            Reach::AnySchema
+        } else {
+            Reach::OwnSchema
+        }
+    }
+
     async fn statement(&mut self, text: &str, schema: &str) -> Result<Option<End>, Failure> {
+        if self.source.names.reverts
+            && let Some(earlier) = self.source.earlier.clone()
+        {
+            return self.early_statement(text, schema, &earlier).await;
+        }
         let token = self
             .source
             .earlier
             .as_ref()
             .unwrap_or(&self.source.address.token);
-        let reach = if self.source.reached_from_elsewhere {
-            Reach::AnySchema
-        } else {
-            Reach::OwnSchema
-        };
-        match judge(text, schema, &self.source.names, reach, token) {
+        match judge(text, schema, &self.source.names, self.reach(), token) {
             // Our own rename: what follows are rows of another shape.
             Meaning::Harmless if text.starts_with("RENAME") && text.contains(token) => {
                 Ok(Some(End::Closed))

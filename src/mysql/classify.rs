@@ -301,6 +301,21 @@ fn without_values(code: u16, message: &str) -> String {
     format!("{before}'…{after}")
 }
 
+impl Fault {
+    /// A row was refused for what it holds, and would be again as long as it holds it (MySQL error
+    /// reference): NULL, a value that is out of range, too long or of another kind, no default for a column
+    /// that isn't given, a foreign key or a CHECK constraint.
+    #[must_use]
+    pub fn is_misfit(&self) -> bool {
+        const CODES: [u16; 21] = [
+            1048, 1263, 1264, 1265, 1292, 1300, 1364, 1365, 1366, 1406, 1411, 1416, 1452, 1525,
+            1526, 1690, 3140, 3141, 3143, 3819, 3903,
+        ];
+        let code = self.code.is_some_and(|code| CODES.contains(&code));
+        code && self.kind == FaultKind::Definite
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

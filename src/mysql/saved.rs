@@ -5,7 +5,9 @@ use super::session::{Answer, Session};
 use crate::plan::inspection::{Leftover, same_name};
 use crate::plan::key::Key;
 use crate::plan::names::Names;
-use crate::plan::saved::{COMMENT, COMMENT_NOW, CopiedTo, Origin, Progress, Saved, Seen, unpack};
+use crate::plan::saved::{
+    COMMENT, COMMENT_NOW, CopiedTo, Origin, Progress, Saved, Seen, Stage, unpack,
+};
 use crate::sql::checkpoint::read_checkpoint;
 
 /// What an earlier run has written down of itself.
@@ -72,7 +74,7 @@ fn progress(answer: &Answer, row: usize) -> Option<Progress> {
     };
     Some(Progress {
         number: answer.number(row, 7)?,
-        swapped: answer.number(row, 8)? == 1,
+        stage: Stage::of(answer.number(row, 8)?)?,
         written: seen(9)?,
         log: seen(12)?,
         file: answer.text(row, 15)?,
@@ -81,6 +83,7 @@ fn progress(answer: &Answer, row: usize) -> Option<Progress> {
         copied,
         passed_over: unpack(&bytes(20)?)?,
         rows_copied: answer.number(row, 21)?,
+        old_table: answer.text(row, 22)?,
     })
 }
 

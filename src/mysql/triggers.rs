@@ -47,6 +47,27 @@ pub async fn of_original(session: &mut Session, names: &Names) -> Result<Vec<Tri
     Ok(found)
 }
 
+/// Names of the triggers of a table.
+///
+/// # Errors
+/// When the catalogue can't be read.
+pub async fn triggers_on(
+    session: &mut Session,
+    schema: &str,
+    table: &str,
+) -> Result<Vec<String>, Fault> {
+    let question = format!(
+        "SELECT /* tableshift */ TRIGGER_NAME FROM information_schema.TRIGGERS WHERE \
+         EVENT_OBJECT_SCHEMA={} AND EVENT_OBJECT_TABLE={} ORDER BY TRIGGER_NAME",
+        text_literal(schema),
+        text_literal(table),
+    );
+    let answer = session.say("look for triggers", &question).await?;
+    Ok((0..answer.rows.len())
+        .filter_map(|row| answer.text(row, 0))
+        .collect())
+}
+
 /// Names of all triggers of the schema.
 ///
 /// # Errors

@@ -4,7 +4,7 @@ use super::alter::Alter;
 use super::inspection::{ForeignKey, Inspection, Log, Version, same_name};
 use super::leftovers::CHANGELOG_COMMENT;
 use super::names::Names;
-use super::saved::{self, Saved};
+use super::saved::{self, Saved, Stage};
 use super::{Companions, Earlier, Refusal, Wishes, constraints, history, topology};
 
 /// Oldest MySQL: 8.0.19 has the VALUES statement (manual, "VALUES Statement"), SKIP LOCKED
@@ -403,7 +403,11 @@ fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> V
             "rename it, or choose other helper names with --force-table-names",
         ));
     }
+    if names.reverts {
+        return refusals;
+    }
     let resumable = facts.saved.as_ref().is_some_and(Saved::resumable);
+    refusals.extend(half_reverted(facts, names, wishes));
     let dropped = wishes.earlier == Earlier::Dropped;
     // Whose ghost it is is told by our changelog and checkpoint table, which are made before it. Without a
     // checkpoint in there the ghost isn't worth asking for.
@@ -446,6 +450,24 @@ fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> V
         ));
     }
     refusals
+}
+
+/// What a migration would begin with, the way back of the last one may still need.
+fn half_reverted(facts: &Inspection, names: &Names, wishes: &Wishes) -> Option<Refusal> {
+    let progress = facts.saved.as_ref()?.progress.as_ref()?;
+    let given_up = wishes.earlier == Earlier::Dropped || wishes.drop_old_first;
+    (progress.stage == Stage::Reverting && !given_up).then(|| {
+        Refusal::new(
+            format!(
+                "a revert of the last migration of `{}` was begun and isn't finished",
+                names.original
+            ),
+            format!(
+                "finish it with --revert --old-table={}, or give it up: add --no-resume",
+                progress.old_table
+            ),
+        )
+    })
 }
 
 fn unique_key_at_all(facts: &Inspection, _: &Alter, _: &Names, _: &Wishes) -> Vec<Refusal> {

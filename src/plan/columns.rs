@@ -38,6 +38,9 @@ pub struct ColumnMap {
     pub constant: Vec<ConstantColumn>,
     /// Renamed columns whose data is left behind, old name and new.
     pub skipped: Vec<(String, String)>,
+    /// Columns that the ghost alone has, and whose values are its own: those of an old table that is to be
+    /// swapped back. A row that wasn't there before gets their defaults.
+    pub kept: Vec<String>,
 }
 
 impl ColumnMap {
@@ -125,6 +128,51 @@ pub fn map_columns(
         Ok(map)
     } else {
         Err(refusals)
+    }
+}
+
+/// Pairs the columns for the way back of an ALTER: the new table feeds the old one, which has the columns
+/// that the ALTER dropped for itself. `alter` is the ALTER backwards ([`backwards`]).
+///
+/// # Errors
+/// As [`map_columns`].
+pub fn map_back(
+    new: &Table,
+    old: &Table,
+    alter: &Alter,
+    renames: Renames,
+) -> Result<ColumnMap, Vec<Refusal>> {
+    let skipped = skipped(alter, renames);
+    let (targets, refusals) = targets(new, old, alter, &skipped);
+    if !refusals.is_empty() {
+        return Err(refusals);
+    }
+    let mut map = ColumnMap::default();
+    for to in old.columns.iter().filter(|column| !column.generated()) {
+        let fed = targets.iter().find(|(name, _)| same_name(name, &to.name));
+        match fed {
+            Some((_, from)) => map.shared.push(SharedColumn {
+                from: (*from).clone(),
+                to: to.clone(),
+            }),
+            None => map.kept.push(to.name.clone()),
+        }
+    }
+    map.skipped = skipped;
+    Ok(map)
+}
+
+/// What an ALTER did, seen from its result: whom it renamed, dropped and added.
+#[must_use]
+pub fn backwards(alter: &Alter) -> Alter {
+    let renamed = alter.renamed.iter();
+    Alter {
+        renamed: renamed
+            .map(|(old, new)| (new.clone(), old.clone()))
+            .collect(),
+        dropped: alter.added.clone(),
+        added: alter.dropped.clone(),
+        ..Alter::default()
     }
 }
 
@@ -378,6 +426,28 @@ mod tests {
             "DROP COLUMN a, CHANGE b a INT",
         );
         assert_eq!(map, Ok(vec!["id>id".into(), "b>a".into()]));
+    }
+
+    #[test]
+    fn the_way_back_goes_through_renames_and_keeps_what_was_dropped() {
+        let alter = parse("CHANGE a b INT, DROP COLUMN gone, ADD COLUMN fresh INT").expect("good");
+        let (old, new) = (table(&["id", "a", "gone"]), table(&["id", "b", "fresh"]));
+        let map = map_back(&new, &old, &backwards(&alter), Renames::Followed).expect("explained");
+        let pairs: Vec<(&str, &str)> = map
+            .shared
+            .iter()
+            .map(|shared| (shared.from.name.as_str(), shared.to.name.as_str()))
+            .collect();
+        assert_eq!(pairs, [("id", "id"), ("b", "a")]);
+        assert_eq!(map.kept, ["gone"]);
+        // What was left behind on the way there is the old table's own.
+        let map = map_back(&new, &old, &backwards(&alter), Renames::Skipped).expect("explained");
+        assert_eq!((map.shared.len(), map.kept.len()), (1, 2));
+        // A name that was dropped and added anew is another column.
+        let alter = parse("DROP COLUMN a, ADD COLUMN a INT").expect("good");
+        let both = table(&["id", "a"]);
+        let map = map_back(&both, &both, &backwards(&alter), Renames::Followed).expect("explained");
+        assert_eq!(map.kept, ["a"]);
     }
 
     fn skipping(original: &Table, ghost: &[&str], alter: &str) -> Result<ColumnMap, Vec<Refusal>> {

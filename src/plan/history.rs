@@ -55,6 +55,8 @@ pub enum Kind {
     Altered,
     /// `--test-on-replica`: copied, not swapped.
     Test,
+    /// `--revert`: swapped back.
+    Revert,
 }
 
 impl Kind {
@@ -65,6 +67,7 @@ impl Kind {
             Self::Migrate => "migrate",
             Self::Altered => "instant",
             Self::Test => "test",
+            Self::Revert => "revert",
         }
     }
 }

@@ -84,8 +84,12 @@ pub fn sort(tables: &[Table], marks: &[String]) -> (Vec<Remains>, Vec<Table>) {
                 |table: &&Table| table.schema == changelog.schema && same_name(&table.name, &name);
             tables.iter().find(same).cloned()
         };
-        // Without the checkpoint nobody takes an empty ghost of the same name for a copy.
-        let mut own: Vec<Table> = beside("_ghk").into_iter().chain(beside("_gho")).collect();
+        let ghost = beside("_gho");
+        // Without a ghost it is what leads back to the old table of a finished migration. Without the
+        // checkpoint nobody takes an empty ghost of the same name for a copy.
+        let leads_back = ghost.is_none() && has(tables, changelog, "_del");
+        let checkpoint = beside("_ghk").filter(|_| !leads_back);
+        let mut own: Vec<Table> = checkpoint.into_iter().chain(ghost).collect();
         own.push(changelog.clone());
         Some(Remains {
             schema: changelog.schema.clone(),
@@ -200,6 +204,20 @@ mod tests {
         assert_eq!(old, ["_b_20261121085351_del", "_b_ghk"]);
         let alive = ["tableshift-0c-77".to_owned()];
         assert!(sort(&tables, &alive).0[1].in_use.is_some());
+    }
+
+    #[test]
+    fn what_leads_back_to_an_old_table_is_left() {
+        let mut tables = vec![
+            table("_a_ghc", CHANGELOG_COMMENT, Some("tableshift-0a-1")),
+            table("_a_ghk", "", None),
+            table("_a_20261121085351_del", "", None),
+        ];
+        let (remains, _) = sort(&tables, &[]);
+        assert_eq!(names(&remains), [["_a_ghc"]]);
+        tables.push(table("_a_gho", "", None));
+        let (remains, _) = sort(&tables, &[]);
+        assert_eq!(names(&remains), [["_a_ghk", "_a_gho", "_a_ghc"]]);
     }
 
     #[test]

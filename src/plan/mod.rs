@@ -18,6 +18,7 @@ pub mod leftovers;
 pub mod names;
 pub mod pair;
 pub mod privileges;
+pub mod revert;
 pub mod saved;
 pub mod shown;
 pub mod statement;
@@ -173,6 +174,15 @@ pub struct Plan {
     pub guards_snapshots: bool,
 }
 
+impl Plan {
+    /// Rows of the ghost are deleted before they are written, and a conflict is an error: a row must not
+    /// displace another one.
+    #[must_use]
+    pub fn makes_rows_anew(&self) -> bool {
+        !self.introduced_keys.is_empty() || !self.columns.kept.is_empty()
+    }
+}
+
 /// From here on instant ADD and DROP COLUMN are relied on; releases between 8.0.29, which brought
 /// them, and this one are left out as a precaution; no older server was there to be tried.
 pub const INSTANT_TRUSTED: Version = Version {
@@ -256,7 +266,11 @@ pub fn make(
         now,
         now_utc,
     } = given;
-    let mut columns = columns::map_columns(&original, &ghost, alter, (wishes.renames, now))?;
+    let mut columns = if names.reverts {
+        columns::map_back(&original, &ghost, alter, wishes.renames)?
+    } else {
+        columns::map_columns(&original, &ghost, alter, (wishes.renames, now))?
+    };
     let mut refusals: Vec<Refusal> = other_engine(&ghost).into_iter().collect();
     let key = match unique_key::choose(&original, &ghost, &columns, wishes.null_in_key) {
         Ok(key) => key,
@@ -280,12 +294,11 @@ pub fn make(
         columns::moments_in_utc(&mut columns, &ghost, now_utc);
     }
     let conversion = conversion_for(wishes, facts, &columns, (&original, &ghost));
-    refusals.extend(zero_defaults(
-        conversion,
-        &facts.server.sql_mode,
-        &columns,
-        &ghost,
-    ));
+    if !names.reverts {
+        // The old table is there, whatever its defaults are.
+        let mode = &facts.server.sql_mode;
+        refusals.extend(zero_defaults(conversion, mode, &columns, &ghost));
+    }
     let unverified = match conversion.misfits {
         Misfits::Refused => Vec::new(),
         Misfits::Adjusted => may_be_adjusted(&columns),

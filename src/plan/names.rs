@@ -18,6 +18,9 @@ pub struct Names {
     pub changelog: String,
     /// Where the run writes down how far it is.
     pub checkpoint: String,
+    /// The way back: the ghost is the old table of a finished migration, and the only one that has what it
+    /// has. Nothing of ours may ever drop it.
+    pub reverts: bool,
 }
 
 impl Names {
@@ -37,7 +40,38 @@ impl Names {
             old,
             changelog: helper(base, "_ghc"),
             checkpoint: helper(base, "_ghk"),
+            reverts: false,
         }
+    }
+
+    /// Names for swapping a finished migration back: its old table takes the ghost's part.
+    #[must_use]
+    pub fn back(schema: &str, original: &str, base: Option<&str>, old_table: &str) -> Self {
+        Self {
+            ghost: old_table.into(),
+            old: helper(base.unwrap_or(original), "_rev_del"),
+            reverts: true,
+            ..Self::new(schema, original, base, None)
+        }
+    }
+
+    /// The table that has the shape from before the migration, once it is swapped.
+    #[must_use]
+    pub fn with_old_shape(&self) -> &str {
+        if self.reverts { &self.ghost } else { &self.old }
+    }
+
+    /// What the ghost of the migration was called that is reverted.
+    #[must_use]
+    pub fn ghost_of_migration(&self) -> String {
+        let base = self.checkpoint.strip_suffix("_ghk");
+        base.map(|base| format!("{base}_gho")).unwrap_or_default()
+    }
+
+    /// Where rows' values are kept while the row is made anew: a temporary table.
+    #[must_use]
+    pub fn kept(&self) -> String {
+        helper(&self.original, "_kept")
     }
 
     /// Name of the advisory lock; gh-ost takes the same one, so the two keep each other away.
@@ -97,6 +131,10 @@ mod tests {
         assert_eq!(names.advisory_lock(), "gh-ost::shop.orders");
         let names = Names::new("shop", "orders", Some("o"), Some("20261121085351"));
         assert_eq!(names.old, "_o_20261121085351_del");
+        let names = Names::back("shop", "orders", None, "_orders_del");
+        assert_eq!(names.ghost, "_orders_del");
+        assert_eq!(names.old, "_orders_rev_del");
+        assert_eq!(names.checkpoint, "_orders_ghk");
     }
 
     #[test]

@@ -56,13 +56,51 @@ pub enum CopiedTo {
     End,
 }
 
+/// Where a migration and its way back stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stage {
+    /// The tables aren't swapped, as far as is written down.
+    #[default]
+    Migrating,
+    /// They are: the rename stands in the log behind the position, and behind it everything that happened
+    /// to the new table.
+    Swapped,
+    /// The old table was brought up to date as far as the position, which is behind the rename.
+    Reverting,
+}
+
+impl Stage {
+    /// As it is written down.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Migrating => 0,
+            Self::Swapped => 1,
+            Self::Reverting => 2,
+        }
+    }
+
+    /// The stage that is written down so.
+    #[must_use]
+    pub fn of(number: u64) -> Option<Self> {
+        match number {
+            0 => Some(Self::Migrating),
+            1 => Some(Self::Swapped),
+            2 => Some(Self::Reverting),
+            _ => None,
+        }
+    }
+}
+
 /// How far the migration is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Progress {
     /// The checkpoint's number.
     pub number: u64,
-    /// The tables were swapped.
-    pub swapped: bool,
+    /// Where it stands.
+    pub stage: Stage,
+    /// What the table with the old shape is called, once it is swapped.
+    pub old_table: String,
     /// The server that the rows are written to.
     pub written: Seen,
     /// The server whose log is followed.
@@ -101,7 +139,7 @@ impl Saved {
                 && self
                     .progress
                     .as_ref()
-                    .is_some_and(|progress| !progress.swapped)
+                    .is_some_and(|progress| progress.stage == Stage::Migrating)
     }
 
     /// A run of ours ended before its first checkpoint.
@@ -376,7 +414,7 @@ mod tests {
     fn an_end_without_a_checkpoint_or_with_swapped_tables_is_nothing_to_go_on_from() {
         let mut swapped = saved();
         if let Some(progress) = &mut swapped.progress {
-            progress.swapped = true;
+            progress.stage = Stage::Swapped;
         }
         assert!(!swapped.resumable());
         let early = Saved {

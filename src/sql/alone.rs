@@ -16,6 +16,8 @@ impl Sql {
         };
         let ghost = ghost_walk(&pair.other, &pair.key, qualified(&other.0, &other.1));
         Self {
+            reverts: false,
+            kept: None,
             original_name: one.1.clone(),
             original,
             ghost,

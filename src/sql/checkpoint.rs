@@ -5,7 +5,7 @@ use crate::plan::names::Names;
 use crate::plan::saved::{COMMENT_NOW, CopiedTo, Origin, Progress, Seen, pack};
 
 /// Columns of the table, in their order; row events tell the number by its place.
-const COLUMNS: [(&str, &str); 23] = [
+const COLUMNS: [(&str, &str); 24] = [
     ("id", "TINYINT UNSIGNED NOT NULL PRIMARY KEY"),
     ("number", "BIGINT UNSIGNED NOT NULL"),
     ("saved_at", "TIMESTAMP NULL"),
@@ -15,7 +15,7 @@ const COLUMNS: [(&str, &str); 23] = [
     ("statements", "LONGTEXT"),
     ("made_at", "VARCHAR(32)"),
     ("made_at_utc", "VARCHAR(32)"),
-    ("swapped", "BOOL"),
+    ("stage", "TINYINT UNSIGNED"),
     ("server_uuid", "VARCHAR(64)"),
     ("server_started", "BIGINT"),
     ("server_flushed", "BOOL"),
@@ -29,6 +29,7 @@ const COLUMNS: [(&str, &str); 23] = [
     ("copied_to", "BLOB"),
     ("passed_over", "LONGBLOB"),
     ("rows_copied", "BIGINT UNSIGNED"),
+    ("old_table", "VARCHAR(64)"),
 ];
 
 /// How many there are.
@@ -101,19 +102,20 @@ pub fn write_checkpoint(names: &Names, progress: &Progress) -> Statement {
     Statement::new(
         "write the checkpoint",
         format!(
-            "REPLACE /* tableshift */ INTO {} (id, number, saved_at, swapped, server_uuid, \
+            "REPLACE /* tableshift */ INTO {} (id, number, saved_at, stage, server_uuid, \
              server_started, server_flushed, log_uuid, log_started, log_flushed, log_file, log_offset, \
-             gtids, copied_all, copied_to, passed_over, rows_copied) VALUES (2, {}, NOW(), {}, {}, {}, {}, {}, {gtids}, \
-             {copied}, {}, {})",
+             gtids, copied_all, copied_to, passed_over, rows_copied, old_table) VALUES (2, {}, NOW(), {}, {}, {}, {}, {}, {gtids}, \
+             {copied}, {}, {}, {})",
             qualified(&names.schema, &names.checkpoint),
             progress.number,
-            u8::from(progress.swapped),
+            progress.stage.number(),
             seen(&progress.written),
             seen(&progress.log),
             text_literal(&progress.file),
             progress.offset,
             hex(&pack(&progress.passed_over)),
             progress.rows_copied,
+            text_literal(&progress.old_table),
         ),
     )
 }
@@ -132,8 +134,9 @@ pub fn read_checkpoint(names: &Names) -> Statement {
         "read the checkpoint",
         format!(
             "SELECT /* tableshift */ id, alteration, original, ghost, statements, made_at, made_at_utc, \
-             number, swapped, server_uuid, server_started, server_flushed, log_uuid, log_started, \
-             log_flushed, log_file, log_offset, gtids, copied_all, HEX(copied_to), HEX(passed_over), rows_copied \
+             number, stage, server_uuid, server_started, server_flushed, log_uuid, log_started, \
+             log_flushed, log_file, log_offset, gtids, copied_all, HEX(copied_to), HEX(passed_over), rows_copied, \
+             old_table \
              FROM {} ORDER BY id",
             qualified(&names.schema, &names.checkpoint),
         ),

@@ -22,6 +22,15 @@ impl Sql {
         Ok(format!("{}\n{}", copy.text, pairs.text))
     }
 
+    /// Which columns are copied into which, as [`Sql::copy_chunk`] begins.
+    #[must_use]
+    pub fn copied_columns(&self) -> String {
+        format!(
+            "INTO {} ({}) SELECT {} FROM ",
+            self.ghost.table, self.targets, self.sources
+        )
+    }
+
     /// Copies the rows of a chunk that aren't in the ghost yet.
     ///
     /// The row count of the answer's info text is the number of rows read, the affected rows are
@@ -39,13 +48,11 @@ impl Sql {
         Ok(Statement::new(
             "copy chunk",
             format!(
-                "INSERT /* tableshift */ INTO {ghost} ({targets}) SELECT {sources} FROM {original} \
-                 FORCE INDEX ({index}) WHERE {condition} FOR SHARE {wait} \
+                "INSERT /* tableshift */ {copied}{original} FORCE INDEX ({index}) WHERE {condition} FOR SHARE {wait} \
                  ON DUPLICATE KEY UPDATE {ghost}.{itself} = {ghost}.{itself}",
                 ghost = self.ghost.table,
-                targets = self.targets,
+                copied = self.copied_columns(),
                 itself = self.itself,
-                sources = self.sources,
                 original = self.original.table,
                 index = self.original.index,
                 condition = range::condition(&self.original, chunk)?,

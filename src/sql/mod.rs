@@ -11,6 +11,7 @@ pub mod cutover;
 pub mod differences;
 pub mod helpers;
 pub mod history;
+mod kept;
 pub mod leftovers;
 pub mod range;
 pub mod refresh;
@@ -130,6 +131,10 @@ pub struct Sql {
     /// Columns of the ghost that aren't compared.
     unverified: Vec<String>,
     introduces_keys: bool,
+    /// The way back of a migration.
+    reverts: bool,
+    /// Columns of the ghost whose values are its own.
+    kept: Option<kept::Kept>,
     /// `, parent WRITE` for each parent to be locked.
     parents: String,
 }
@@ -195,16 +200,25 @@ impl Sql {
             },
             shared: plan.columns.shared.clone(),
             unverified: plan.unverified.clone(),
-            introduces_keys: !plan.introduced_keys.is_empty(),
+            introduces_keys: plan.makes_rows_anew(),
+            reverts: names.reverts,
+            kept: kept::Kept::new(plan),
             original,
             ghost,
         }
     }
 
-    /// A row may have no place in the ghost, because the ALTER introduces a unique key.
+    /// A row may have no place in the ghost, because the ALTER introduces a unique key; or no row of it may
+    /// displace another, because it has values that no other table has.
     #[must_use]
     pub fn introduces_keys(&self) -> bool {
         self.introduces_keys
+    }
+
+    /// The way back of a migration.
+    #[must_use]
+    pub fn reverts(&self) -> bool {
+        self.reverts
     }
 
     /// The original, to be walked.
@@ -221,7 +235,12 @@ impl Sql {
 
     /// `ghost.key = original.key` for all columns, as the ghost compares.
     fn paired(&self) -> String {
-        self.pair_with(|column| {
+        self.paired_in(&self.ghost.table)
+    }
+
+    /// The same for another table with the ghost's key columns.
+    fn paired_in(&self, table: &str) -> String {
+        self.pair_with(table, |column| {
             let value = self.original.column(column);
             if matches!(column.data_type.as_str(), "enum" | "set" | "bit") {
                 format!("{value}+0")
@@ -234,7 +253,7 @@ impl Sql {
     /// `ghost.key = w.k1 AND …`, where `w` holds keys in the original's form.
     fn ghost_is_asked(&self) -> String {
         let mut position = 0;
-        self.pair_with(|_| {
+        self.pair_with(&self.ghost.table, |_| {
             position += 1;
             format!("w.k{position}")
         })
@@ -243,11 +262,11 @@ impl Sql {
     /// Equal as the ghost compares, which finds the row by index, and as the original compares: with
     /// another collation on one side, two keys may be one in the ghost and two in the original, or
     /// the other way round, and neither may take the other's row.
-    fn pair_with(&self, mut value: impl FnMut(&KeyColumn) -> String) -> String {
+    fn pair_with(&self, table: &str, mut value: impl FnMut(&KeyColumn) -> String) -> String {
         let mut pairs = Vec::new();
         for column in &self.original.columns {
             let value = value(column);
-            let ghost = format!("{}.{}", self.ghost.table, quoted(&column.ghost_name));
+            let ghost = format!("{table}.{}", quoted(&column.ghost_name));
             pairs.push(format!("{ghost} = {}", as_ghost_text(&value, column)));
             if compared_differently(column) {
                 let ghost = as_original_text(&ghost, column);

@@ -40,11 +40,11 @@ impl Sql {
     /// REPLACE removes another row that claims the same unique value: that row changed in the
     /// original, so it is dirty or will be. This holds only for unique keys that the original
     /// enforces as well; when the ALTER introduces one, the caller deletes these keys first and a
-    /// conflict is an error.
+    /// conflict is an error. It is one statement, or two between which the rows are divided.
     ///
     /// # Errors
     /// When a key doesn't fit the key's columns.
-    pub fn replace(&self, keys: &[Key]) -> Result<Statement, KeyError> {
+    pub fn replace(&self, keys: &[Key]) -> Result<Vec<Statement>, KeyError> {
         let locking = format!("FOR SHARE OF {} NOWAIT", super::quoted(&self.original_name));
         self.replace_with(keys, &locking)
     }
@@ -53,29 +53,37 @@ impl Sql {
     ///
     /// # Errors
     /// When a key doesn't fit the key's columns.
-    pub fn replace_locked(&self, keys: &[Key]) -> Result<Statement, KeyError> {
+    pub fn replace_locked(&self, keys: &[Key]) -> Result<Vec<Statement>, KeyError> {
         self.replace_with(keys, "")
     }
 
-    fn replace_with(&self, keys: &[Key], locking: &str) -> Result<Statement, KeyError> {
-        Ok(Statement::new(
+    fn replace_with(&self, keys: &[Key], locking: &str) -> Result<Vec<Statement>, KeyError> {
+        if self.kept.is_some() {
+            return self.replace_keeping(keys, locking);
+        }
+        let verb = if self.introduces_keys {
+            "INSERT"
+        } else {
+            "REPLACE"
+        };
+        let rows = self.rows_of(keys)?;
+        Ok(vec![Statement::new(
             "refresh rows",
             format!(
-                "{} /* tableshift */ INTO {} ({}) SELECT {} FROM {} STRAIGHT_JOIN {} FORCE \
-                 INDEX ({}) ON {} {locking}",
-                if self.introduces_keys {
-                    "INSERT"
-                } else {
-                    "REPLACE"
-                },
-                self.ghost.table,
-                self.targets,
-                self.sources,
-                self.asked(keys)?,
-                self.original.table,
-                self.original.index,
-                self.original_is_asked(),
+                "{verb} /* tableshift */ INTO {} ({}) SELECT {} FROM {rows} {locking}",
+                self.ghost.table, self.targets, self.sources,
             ),
+        )])
+    }
+
+    /// The original's rows of these keys.
+    pub(super) fn rows_of(&self, keys: &[Key]) -> Result<String, KeyError> {
+        Ok(format!(
+            "{} STRAIGHT_JOIN {} FORCE INDEX ({}) ON {}",
+            self.asked(keys)?,
+            self.original.table,
+            self.original.index,
+            self.original_is_asked(),
         ))
     }
 

@@ -151,6 +151,7 @@ mod tests {
                 deleted: 0,
                 detour: false,
                 conflicts: Vec::new(),
+                misfits: Vec::new(),
                 keys_max: None,
             }));
         }
