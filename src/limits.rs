@@ -43,6 +43,10 @@ pub const DIRTY_BYTES_MAX: usize = 32 << 20;
 pub const DIRTY_KEY_OVERHEAD: usize = 80;
 /// Longest time in which a stream that delivers at full speed tells no position.
 pub const POSITION_EVERY: Duration = Duration::from_secs(1);
+/// Seconds that a session without much to do may idle: the most that the server takes (manual,
+/// `wait_timeout`), because the advisory lock goes with its connection, and a run may take weeks. A client
+/// whose machine is gone is noticed by TCP's keep-alive.
+pub const IDLE_SECONDS: u32 = 31_536_000;
 /// Time between two checkpoints: what a run that goes on has to do again, against a row written.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 /// Tries to write one checkpoint: the next one comes soon enough.

@@ -682,3 +682,85 @@ async fn a_run_that_follows_a_replica_goes_on_in_its_log() {
     assert_eq!(figure(&output, "going on from checkpoint", "rows="), copied);
     assert_same_as_twin(&mut conn).await;
 }
+
+/// The id under which the table's rows stand in the last binary log.
+async fn table_id(conn: &mut Conn, table: &str) -> Option<u64> {
+    let files: Vec<(String, u64, String)> = conn.query("SHOW BINARY LOGS").await.expect("the logs");
+    let last = &files.last().expect("one").0;
+    let events: Vec<mysql_async::Row> = conn
+        .query(format!("SHOW BINLOG EVENTS IN '{last}'"))
+        .await
+        .expect("its events");
+    let maps = events.iter().filter_map(|row| row.get::<String, _>(5));
+    let of_table = maps.filter(|info| info.ends_with(&format!("(ids.{table})")));
+    let id = of_table.last()?;
+    id.strip_prefix("table_id: ")?
+        .split(' ')
+        .next()?
+        .parse()
+        .ok()
+}
+
+/// Table ids in the log begin anew with the server: what was somebody else's before the restart may be the
+/// table's behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn table_ids_mean_something_else_behind_a_restart() {
+    const DUMMIES: usize = 300;
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "ids", rows()).await;
+    twin(&mut conn).await;
+    execute(&mut conn, &["CREATE TABLE other (id INT PRIMARY KEY)"]).await;
+    for number in 0..DUMMIES {
+        execute(
+            &mut conn,
+            &[&format!("CREATE TABLE dummy{number} (id INT)")],
+        )
+        .await;
+    }
+    drop(conn);
+    server.kill_and_restart();
+    let mut conn = server.conn(Some("ids")).await;
+    for number in 0..DUMMIES / 2 {
+        execute(&mut conn, &[&format!("SELECT * FROM dummy{number}")]).await;
+    }
+    execute(&mut conn, &["INSERT INTO other VALUES (1)"]).await;
+    let (child, _) = held(&server, &mut conn, "ids", (51, &[])).await;
+    kill(child);
+    // Its event stands behind the checkpoint.
+    execute(&mut conn, &["INSERT INTO other VALUES (2)"]).await;
+    let others = table_id(&mut conn, "other").await.expect("its id");
+    drop(conn);
+    server.kill_and_restart();
+    let mut conn = server.conn(Some("ids")).await;
+    let mut dummies = 0..DUMMIES;
+    for number in dummies.by_ref() {
+        let table = format!("dummy{number}");
+        execute(&mut conn, &[&format!("INSERT INTO {table} VALUES (1)")]).await;
+        let id = table_id(&mut conn, &table).await.expect("its id");
+        assert!(id < others, "the table can't get the id any more");
+        if id + 1 == others {
+            break;
+        }
+    }
+    execute(&mut conn, &["SELECT * FROM t LIMIT 1"]).await;
+    // The helper tables get ids that nobody has had.
+    for number in dummies {
+        execute(&mut conn, &[&format!("SELECT * FROM dummy{number}")]).await;
+    }
+    let postpone = file("ids-postpone");
+    let child = command(&server, "ids", ALTER)
+        .arg("--postpone-cut-over-flag-file")
+        .arg(&postpone)
+        .spawn()
+        .expect("the program");
+    wait_until(PATIENCE, "the copy", async || {
+        let count: Result<Option<u64>, _> = conn.query_first("SELECT COUNT(*) FROM _t_gho").await;
+        matches!(count, Ok(Some(ROWS))) && postpone.exists()
+    })
+    .await;
+    change(&mut conn, &CHANGES).await;
+    assert_eq!(table_id(&mut conn, "t").await, Some(others));
+    std::fs::remove_file(&postpone).expect("the flag file");
+    assert_done(&end(child).await);
+    assert_same_as_twin(&mut conn).await;
+}

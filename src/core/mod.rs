@@ -354,7 +354,7 @@ impl Core {
             let what = "more rows than a cut-over can settle have the same value in a unique key \
                         that the ALTER introduces";
             let next = "remove the duplicates that the application writes, or leave the key out";
-            let failure = Failure::new(what, next).about(About::Duplicates).for_good();
+            let failure = Failure::new(what, next).about(About::Duplicates);
             self.stop(Outcome::Failed(failure), commands);
         }
     }

@@ -493,14 +493,14 @@ async fn explained(
     verification::about(&driven.outcome, config.verify, &locked, plan, reporter).await
 }
 
-/// Settings of the session that holds the advisory lock and idles for as long as a run takes.
+/// Settings of sessions that may idle for as long as a run takes; one of them holds the advisory lock.
 fn usual(role: &'static str, sql_mode: String) -> Setup {
     Setup {
         role,
         sql_mode,
         zone: Zone::Server,
         lock_wait_seconds: 30,
-        idle_seconds: 28_800,
+        idle_seconds: limits::IDLE_SECONDS,
     }
 }
 

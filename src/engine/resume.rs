@@ -265,5 +265,6 @@ fn statements(plan: &Plan, server: &Server) -> Result<String, Fault> {
         Zone::Server => &server.time_zone,
     };
     let mode = plan.conversion.sql_mode();
-    Ok(format!("{text}\n{mode}\n{zone}"))
+    let settings = &server.expression_settings;
+    Ok(format!("{text}\n{mode}\n{zone}\n{settings}"))
 }

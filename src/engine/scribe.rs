@@ -43,6 +43,11 @@ impl Scribe {
                     complained = false;
                     self.kept.send_replace(true);
                 }
+                Err(fault) if progress.stage == Stage::Swapped => self.reporter.warn(format!(
+                    "the tables are swapped, but the checkpoint table doesn't say so: {fault}; before \
+                     another change of this table, drop `{}`",
+                    self.names.checkpoint
+                )),
                 Err(fault) if !complained => {
                     complained = true;
                     self.reporter.warn(format!(

@@ -194,6 +194,7 @@ async fn prepare(
     let needs = Needs {
         kills: config.cut_over.force_after.is_some(),
         triggers: false,
+        checkpoints: config.checkpoint.is_some(),
     };
     let facts = inspect::inspect(session, names, (route.setting, needs)).await?;
     let mut refusals = revert::speaks_against(session, (config, names, route), &facts).await?;

@@ -83,7 +83,7 @@ pub struct Source {
     pub reached_from_elsewhere: bool,
     /// The log begins with what an earlier run on the table has written: its marks begin so. Until this
     /// run's first marker nobody knows that run's connections, so writers of the helper tables are taken for
-    /// its own; what a stranger did in that time the verification sees.
+    /// its own; what a stranger did to copied values in that time the verification sees.
     pub earlier: Option<String>,
     /// The log begins before the swap of the migration that is to be reverted: nothing about the tables means
     /// anything until its rename, which stands for the checkpoint with this number.
@@ -471,8 +471,13 @@ impl Follower {
             // One at the end of a file, and one that the server makes up at the beginning of the next;
             // a file that was being written when the server died has only the latter.
             EventData::RotateEvent(rotate) => {
+                self.new_file();
                 self.place
                     .turn_to(&rotate.name(), rotate.position().max(FILE_START));
+                Ok(None)
+            }
+            EventData::FormatDescriptionEvent(_) => {
+                self.new_file();
                 Ok(None)
             }
             EventData::TransactionPayloadEvent(payload) => readable(&payload).map(|()| None),
@@ -504,7 +509,6 @@ impl Follower {
             | EventData::SlaveEvent
             | EventData::RandEvent(_)
             | EventData::UserVarEvent(_)
-            | EventData::FormatDescriptionEvent(_)
             | EventData::TableMapEvent(_)
             | EventData::IgnorableEvent(_)
             | EventData::RowsQueryEvent(_)
@@ -513,6 +517,12 @@ impl Follower {
             | EventData::TransactionContextEvent(_)
             | EventData::ViewChangeEvent(_) => Ok(None),
         }
+    }
+
+    /// Another file begins. Behind a restart of the server table ids begin anew, so those of the file before
+    /// mean nothing any more (`table_ids_mean_something_else_behind_a_restart`).
+    fn new_file(&mut self) {
+        self.readers.clear();
     }
 
     /// A transaction begins: what is still to be delivered belongs to the one that is over by now.
@@ -859,8 +869,10 @@ fn read_rows(
             .map_err(|error| {
                 Failure::new(
                     error.to_string(),
-                    "set binlog_row_image=FULL in the sessions that write to this table",
+                    "set binlog_row_image=FULL in the sessions that write to this table, and keep NULL out of \
+                     its key; then start the migration again",
                 )
+                .for_good()
             })?,
         Some(Target::Changelog(reader)) => reader
             .read(rows, |row| {

@@ -70,7 +70,10 @@ pub async fn server(session: &mut Session) -> Result<Server, Fault> {
              @@global.super_read_only, @@lower_case_table_names, @@global.sql_mode, \
              @@global.time_zone, @@system_time_zone, @@performance_schema, \
              @@global.max_allowed_packet, CAST(UNIX_TIMESTAMP() - (SELECT VARIABLE_VALUE FROM \
-             performance_schema.global_status WHERE VARIABLE_NAME='Uptime') AS SIGNED)",
+             performance_schema.global_status WHERE VARIABLE_NAME='Uptime') AS SIGNED), \
+             CONCAT_WS(', ', @@system_time_zone, @@global.div_precision_increment, \
+             @@global.lc_time_names, @@global.default_week_format, @@global.group_concat_max_len, \
+             @@global.block_encryption_mode, @@global.explicit_defaults_for_timestamp)",
         )
         .await?;
     let version_text = format!("{} {}", text(&facts, 0, 0), text(&facts, 0, 1));
@@ -105,6 +108,7 @@ pub async fn server(session: &mut Session) -> Result<Server, Fault> {
         max_allowed_packet: facts.number(0, 13).unwrap_or_default(),
         time_zone_is_utc: is_utc(&time_zone, &text(&facts, 0, 11)),
         time_zone,
+        expression_settings: text(&facts, 0, 15),
         binlog_filtered: filtered(session).await?,
     })
 }

@@ -207,6 +207,9 @@ pub struct Server {
     pub time_zone_is_utc: bool,
     /// `@@global.time_zone` as set, for messages.
     pub time_zone: String,
+    /// `@@system_time_zone`, and other variables that expressions depend on and sessions take from the
+    /// server.
+    pub expression_settings: String,
     /// `@@binlog_row_metadata` etc. don't matter; this one can filter what the stream shows.
     pub binlog_filtered: bool,
 }
