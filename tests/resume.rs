@@ -692,8 +692,8 @@ async fn table_id(conn: &mut Conn, table: &str) -> Option<u64> {
         .await
         .expect("its events");
     let maps = events.iter().filter_map(|row| row.get::<String, _>(5));
-    let of_table = maps.filter(|info| info.ends_with(&format!("(ids.{table})")));
-    let id = of_table.last()?;
+    let mut of_table = maps.filter(|info| info.ends_with(&format!("(ids.{table})")));
+    let id = of_table.next_back()?;
     id.strip_prefix("table_id: ")?
         .split(' ')
         .next()?

@@ -662,6 +662,15 @@ impl Follower {
             .as_ref()
             .unwrap_or(&self.source.address.token);
         match judge(text, schema, &self.source.names, self.reach(), token) {
+            Meaning::Harmless
+                if text.starts_with("RENAME")
+                    && text.contains(token)
+                    && self.source.earlier.is_some() =>
+            {
+                let what =
+                    "an earlier run has swapped the tables, and somebody swapped them back since";
+                Err(Failure::new(what, "start the migration again").for_good())
+            }
             // Our own rename: what follows are rows of another shape.
             Meaning::Harmless if text.starts_with("RENAME") && text.contains(token) => {
                 Ok(Some(End::Closed))
