@@ -418,6 +418,22 @@ async fn checkpoints_can_be_left_out() {
     assert_eq!(tables(&mut conn).await, ["_t_del", "t", "twin"]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_run_may_leave_checkpoints_out() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "last", rows()).await;
+    twin(&mut conn).await;
+    let (child, copied) = held(&server, &mut conn, "last", (51, &[])).await;
+    kill(child);
+    let mut command = command(&server, "last", ALTER);
+    command.arg("--checkpoint=false");
+    let output = run(command).await;
+    assert_done(&output);
+    assert_eq!(figure(&output, "going on from checkpoint", "rows="), copied);
+    assert_same_as_twin(&mut conn).await;
+    assert_eq!(tables(&mut conn).await, ["_t_del", "t", "twin"]);
+}
+
 // --- under load ---------------------------------------------------------------------------------------
 
 /// Rows of the table that is migrated under load.

@@ -61,8 +61,11 @@ pub(super) async fn clean(
         }
         Outcome::Completed => {
             let mut left = drop(session, names, &names.changelog, reporter).await;
-            if config.drop_old {
+            // What an earlier run has left says nothing of a swap that this one didn't write down.
+            if config.drop_old || config.checkpoint.is_none() && kept {
                 left |= drop(session, names, &names.checkpoint, reporter).await;
+            }
+            if config.drop_old {
                 left |= drop(session, names, &names.old, reporter).await;
             } else {
                 reporter.info(format!(
