@@ -372,9 +372,12 @@ async fn connections_that_only_look_can_be_lost_at_any_moment() {
         server.host, server.port
     );
     let hits = std::env::temp_dir().join(format!("tableshift-{}.asked.hits", std::process::id()));
-    let looking = WHEN_ASKED_FOR
-        .iter()
-        .filter(|(role, _)| !matches!(*role, "main" | "locker" | "barrier" | "differences"));
+    let looking = WHEN_ASKED_FOR.iter().filter(|(role, _)| {
+        !matches!(
+            *role,
+            "main" | "worker" | "locker" | "barrier" | "differences"
+        )
+    });
     let points = looking.flat_map(|(role, names)| names.iter().map(move |name| (role, name)));
     for (number, (role, name)) in points.enumerate() {
         for kind in ["error=1213", "lost-after"] {
