@@ -60,6 +60,10 @@ async fn two_names_of_64_characters_that_differ_in_the_last_migrate_at_the_same_
 
     let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let postpone = ["long-1", "long-2"].map(|file| folder.join(file));
+    for file in &postpone {
+        // A run of this test that was killed may have left it.
+        let _ = std::fs::remove_file(file);
+    }
     let mut running: Vec<Child> = names
         .iter()
         .zip(&postpone)
