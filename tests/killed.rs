@@ -10,10 +10,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};
+use support::chance::Chance;
 use support::running::tables;
 use support::server::Server;
 use support::{tableshift_command, wait_until};
@@ -105,29 +106,6 @@ fn file(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("tableshift-{}-{name}", std::process::id()))
 }
 
-/// Numbers that differ from seed to seed: moments and rows, not secrets.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
-
-/// `TABLESHIFT_SEED=n` repeats the choices of an earlier run.
-fn seed() -> u64 {
-    let given = std::env::var("TABLESHIFT_SEED").ok();
-    let seed = given.and_then(|text| text.parse().ok()).unwrap_or_else(|| {
-        let now = SystemTime::UNIX_EPOCH.elapsed().expect("a time");
-        now.as_secs() << 20 | u64::from(now.subsec_micros())
-    });
-    println!("TABLESHIFT_SEED={seed}");
-    seed | 1
-}
-
 /// Changes both tables alike, one transaction after the other; who has the lock has a quiet table.
 async fn write_for_ever(mut conn: Conn, quiet: Arc<Mutex<()>>, mut chance: Chance) {
     loop {
@@ -156,12 +134,12 @@ async fn write_for_ever(mut conn: Conn, quiet: Arc<Mutex<()>>, mut chance: Chanc
 async fn kills_at_random_moments_under_a_writer_harm_nothing() {
     let server = shared();
     let mut conn = schema(server, "random").await;
-    let mut chance = Chance(seed());
+    let mut chance = Chance::new();
     let quiet = Arc::new(Mutex::new(()));
     let writer = tokio::spawn(write_for_ever(
         server.conn(Some("random")).await,
         Arc::clone(&quiet),
-        Chance(chance.below(1 << 40) | 1),
+        chance.another(),
     ));
     let mut leftovers = 0;
     for round in 1..=KILLS {

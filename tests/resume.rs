@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
+use support::chance::Chance;
 use support::running::{ALTER, PATIENCE, assert_code, assert_done, execute, schema, tables};
 use support::server::Server;
 use support::{tableshift_command, wait_until};
@@ -442,29 +443,6 @@ const MANY: u32 = 120_000;
 const LARGE: u32 = 100_000;
 const KILLS: u32 = 8;
 
-/// Numbers that differ from seed to seed: moments and rows, not secrets.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
-
-/// `TABLESHIFT_SEED=n` repeats the choices of an earlier run.
-fn seed() -> u64 {
-    let given = std::env::var("TABLESHIFT_SEED").ok();
-    let seed = given.and_then(|text| text.parse().ok()).unwrap_or_else(|| {
-        let now = SystemTime::UNIX_EPOCH.elapsed().expect("a time");
-        now.as_secs() << 20 | u64::from(now.subsec_micros())
-    });
-    println!("TABLESHIFT_SEED={seed}");
-    seed
-}
-
 /// An application that writes to the table and its twin in the same transactions.
 struct Application {
     stop: Arc<AtomicBool>,
@@ -538,7 +516,7 @@ async fn a_run_that_is_killed_again_and_again_gets_there_under_load() {
     let mut conn = schema(&server, "often", MANY).await;
     twin(&mut conn).await;
     let application = Application::start(&server, "often").await;
-    let mut chance = Chance(seed() | 1);
+    let mut chance = Chance::new();
     let mut last = 0;
     for _ in 0..KILLS {
         let child = command(&server, "often", ALTER)

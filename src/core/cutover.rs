@@ -304,29 +304,17 @@ impl Core {
 mod tests {
     use super::*;
     use crate::core::Settings;
-    use crate::core::rules::Rules;
-    use crate::core::verify::extent::Wanted;
 
     #[test]
     fn conflicts_that_the_lock_settled_count_no_more() {
         let mut core = Core::new(Settings {
-            copy_workers: 1,
-            refresh_workers: 1,
             chunk_rows: 1,
             chunk_rows_max: 1,
-            copy_target_ms: 50,
             refresh_keys: 1,
             dirty_bytes_max: 1,
-            byte_comparable: true,
-            same_order: true,
             other_unique_keys: true,
             introduced_keys: true,
-            lag_max_ms: 1_000,
-            lock_held_max_ms: 1_000,
-            pause_max_ms: 30_000,
-            checkpoint_ms: None,
-            verify: Wanted::default(),
-            rules: Rules::default(),
+            ..Settings::of_tests()
         });
         core.conflicting.insert(Key::from_bytes(&[1]));
         core.phase = Phase::CutOver(Attempt::Marking {

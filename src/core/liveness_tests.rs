@@ -5,31 +5,15 @@ use crate::core::Settings;
 use crate::core::copy::CopyOutcome;
 use crate::core::event::{Event, Marker, Scan};
 use crate::core::refresh::RefreshOutcome;
-use crate::core::rules::Rules;
-use crate::core::verify::extent::Wanted;
 use crate::plan::key::Key;
 
 const LIMIT_SECONDS: u64 = limits::LIVENESS.as_secs();
 
 fn core() -> Core {
     Core::new(Settings {
-        copy_workers: 1,
-        refresh_workers: 1,
-        chunk_rows: 10,
-        chunk_rows_max: 10,
-        copy_target_ms: 50,
-        refresh_keys: 10,
-        dirty_bytes_max: 1 << 20,
-        byte_comparable: true,
-        same_order: true,
-        other_unique_keys: false,
-        introduced_keys: false,
         lag_max_ms: 1_500,
         lock_held_max_ms: 3_000,
-        pause_max_ms: 30_000,
-        checkpoint_ms: None,
-        verify: Wanted::default(),
-        rules: Rules::default(),
+        ..Settings::of_tests()
     })
 }
 

@@ -86,6 +86,32 @@ pub struct Settings {
     pub rules: Rules,
 }
 
+#[cfg(test)]
+impl Settings {
+    /// Small and plain: one worker for each kind of work, nothing special about the keys.
+    pub(crate) fn of_tests() -> Self {
+        Self {
+            copy_workers: 1,
+            refresh_workers: 1,
+            chunk_rows: 10,
+            chunk_rows_max: 10,
+            copy_target_ms: 50,
+            refresh_keys: 10,
+            dirty_bytes_max: 1 << 20,
+            byte_comparable: true,
+            same_order: true,
+            other_unique_keys: false,
+            introduced_keys: false,
+            lag_max_ms: 1_000,
+            lock_held_max_ms: 1_000,
+            pause_max_ms: 30_000,
+            checkpoint_ms: None,
+            verify: Wanted::default(),
+            rules: Rules::default(),
+        }
+    }
+}
+
 /// Where a migration stands; each phase owns what is left to do in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Phase {

@@ -57,8 +57,6 @@ mod tests {
     use super::*;
     use crate::core::copy::CopyOutcome;
     use crate::core::event::{Command, Event, Scan};
-    use crate::core::rules::Rules;
-    use crate::core::verify::extent::Wanted;
     use crate::core::{Core, Settings};
     use crate::plan::key::Key;
 
@@ -104,25 +102,7 @@ mod tests {
     }
 
     fn core() -> Core {
-        Core::new(Settings {
-            copy_workers: 1,
-            refresh_workers: 1,
-            chunk_rows: 10,
-            chunk_rows_max: 10,
-            copy_target_ms: 50,
-            refresh_keys: 10,
-            dirty_bytes_max: 1 << 20,
-            byte_comparable: true,
-            same_order: true,
-            other_unique_keys: false,
-            introduced_keys: false,
-            lag_max_ms: 1_000,
-            lock_held_max_ms: 1_000,
-            pause_max_ms: 30_000,
-            checkpoint_ms: None,
-            verify: Wanted::default(),
-            rules: Rules::default(),
-        })
+        Core::new(Settings::of_tests())
     }
 
     /// Answers every lookup, and counts the copies handed out.

@@ -173,23 +173,10 @@ fn deep() -> bool {
 
 fn settings() -> Settings {
     Settings {
-        copy_workers: 1,
-        refresh_workers: 1,
         chunk_rows: 2,
         chunk_rows_max: 2,
-        copy_target_ms: 50,
         refresh_keys: 2,
-        dirty_bytes_max: 1 << 20,
-        byte_comparable: true,
-        same_order: true,
-        other_unique_keys: false,
-        introduced_keys: false,
-        lag_max_ms: 1_000,
-        lock_held_max_ms: 1_000,
-        pause_max_ms: 30_000,
-        checkpoint_ms: None,
-        verify: Wanted::default(),
-        rules: Rules::default(),
+        ..Settings::of_tests()
     }
 }
 

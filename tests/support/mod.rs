@@ -4,6 +4,7 @@
 //! Use it with `#[cfg(test)] mod support;` at the top of a test file. (`cfg` is
 //! always true there; it tells clippy that the helpers are test code as well.)
 
+pub mod chance;
 pub mod proxy;
 pub mod running;
 pub mod server;
@@ -35,6 +36,7 @@ const _: () = {
         wait_until(deadline, "", async || true)
     });
     let _ = (through, golden);
+    let _ = || chance::Chance::new().another().below(2);
     let _ = (
         terminal::Terminal::run,
         terminal::Terminal::shows,

@@ -55,7 +55,6 @@ mod tests {
     use crate::core::event::{Command, Event, Marker, Outcome, Scan};
     use crate::core::refresh::RefreshOutcome;
     use crate::core::rules::{Rule, Rules};
-    use crate::core::verify::extent::Wanted;
     use crate::core::{Core, Settings, Stage};
 
     fn key(byte: u8) -> Key {
@@ -88,23 +87,8 @@ mod tests {
     /// A core whose verification is over, waiting for the operator; heartbeats come.
     fn postponed(rules: Rules) -> Core {
         let mut core = Core::new(Settings {
-            copy_workers: 1,
-            refresh_workers: 1,
-            chunk_rows: 10,
-            chunk_rows_max: 10,
-            copy_target_ms: 50,
-            refresh_keys: 10,
-            dirty_bytes_max: 1 << 20,
-            byte_comparable: true,
-            same_order: true,
-            other_unique_keys: false,
-            introduced_keys: false,
-            lag_max_ms: 1_000,
-            lock_held_max_ms: 1_000,
-            pause_max_ms: 30_000,
-            checkpoint_ms: None,
-            verify: Wanted::default(),
             rules,
+            ..Settings::of_tests()
         });
         core.start();
         let copied = CopyOutcome {
