@@ -190,6 +190,60 @@ async fn a_dropped_column_keeps_its_values_and_later_rows_get_the_default() {
     assert_eq!(kept, ["2999"]);
 }
 
+/// What the old table has under a key belongs to the row that had it then, however little time there was
+/// between two of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_comes_again_is_another_row_s() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "again", 300).await;
+    execute(
+        &mut conn,
+        &[
+            "ALTER TABLE t ADD secret VARCHAR(20) NOT NULL DEFAULT 'none'",
+            "UPDATE t SET secret = CONCAT('s', id)",
+        ],
+    )
+    .await;
+    migrated(&server, "again", "DROP COLUMN secret", &[]).await;
+    execute(
+        &mut conn,
+        &[
+            "BEGIN",
+            "DELETE FROM t WHERE id = 1",
+            "INSERT INTO t VALUES (1, 11)",
+            "REPLACE INTO t VALUES (2, 12)",
+            "UPDATE t SET id = -3 WHERE id = 3",
+            "UPDATE t SET id = 3 WHERE id = 4",
+            "UPDATE t SET id = 4 WHERE id = -3",
+            "UPDATE t SET v = 15 WHERE id = 5",
+            "COMMIT",
+            "UPDATE t SET v = 21 WHERE id = 1",
+            "UPDATE t SET id = id + 1 WHERE id >= 298 ORDER BY id DESC",
+        ],
+    )
+    .await;
+    assert_done(&reverted(&server, "again", &[]).await);
+    let found = rows(
+        &mut conn,
+        "SELECT CONCAT_WS(',', id, v, secret) FROM t WHERE id <= 6 OR id >= 297 ORDER BY id",
+    )
+    .await;
+    let expected = [
+        "1,21,none",
+        // The server logs it as an update (9.7.4), so that is what it is.
+        "2,12,s2",
+        "3,28,none",
+        "4,21,none",
+        "5,15,s5",
+        "6,42,s6",
+        "297,2079,s297",
+        "299,2086,none",
+        "300,2093,none",
+        "301,2100,none",
+    ];
+    assert_eq!(found, expected);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_can_t_go_back_is_listed_and_nothing_is_swapped() {
     let server = Server::start(&[]);

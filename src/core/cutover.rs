@@ -117,6 +117,8 @@ impl Core {
         // A conflict that is left under the lock ends the run.
         self.conflicting.clear();
         self.misfits.clear();
+        let renewed = dirty.iter().filter(|(_, since)| since.renewed);
+        let renewed = renewed.map(|(key, _)| key.clone()).collect();
         let keys = if self.rules().has(Rule::DrainBeforeRename) {
             dirty.iter().map(|(key, _)| key.clone()).collect()
         } else {
@@ -125,6 +127,7 @@ impl Core {
         self.phase = Phase::CutOver(Attempt::Refreshing(dirty));
         commands.push_back(Command::RefreshLocked {
             keys,
+            renewed,
             suspects: if self.rules().has(Rule::SuspectsSettledUnderLock) {
                 self.verification.suspects()
             } else {

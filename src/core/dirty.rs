@@ -24,6 +24,8 @@ pub struct Since {
     pub spot: Spot,
     /// The copy passed over its row, of which no event tells.
     pub passed_over: bool,
+    /// Its row came, went, or got another key since: what the ghost alone has under the key is another row's.
+    pub renewed: bool,
 }
 
 impl Since {
@@ -31,12 +33,14 @@ impl Since {
         Self {
             spot,
             passed_over: false,
+            renewed: false,
         }
     }
 
     const PASSED_OVER: Self = Self {
         spot: Spot::MAX,
         passed_over: true,
+        renewed: false,
     };
 
     /// See [`DirtySet::rebase`].
@@ -54,6 +58,7 @@ impl Since {
         Self {
             spot: self.spot.min(other.spot),
             passed_over: self.passed_over || other.passed_over,
+            renewed: self.renewed || other.renewed,
         }
     }
 }
@@ -107,6 +112,23 @@ impl DirtySet {
     pub fn mark(&mut self, key: Key) {
         let since = Since::event(self.spot);
         self.add(key, since);
+    }
+
+    /// An event brings a row, takes one away, or gives one this key.
+    pub fn mark_renewed(&mut self, key: Key) {
+        let since = Since {
+            renewed: true,
+            ..Since::event(self.spot)
+        };
+        self.add(key, since);
+    }
+
+    /// Which keys of a job were renewed since they were refreshed last.
+    #[must_use]
+    pub fn renewed_of(&self, job: u64) -> Vec<Key> {
+        let taken = self.in_hand.get(&job).into_iter().flatten();
+        let renewed = taken.filter(|(_, since)| since.renewed);
+        renewed.map(|(key, _)| key.clone()).collect()
     }
 
     /// The copy passed over this key's row.
@@ -420,6 +442,23 @@ mod tests {
         set.give_back(one, vec![]);
         set.mark(key(1));
         assert_eq!(set.take(2).expect("second").1, vec![key(3), key(1)]);
+    }
+
+    #[test]
+    fn a_renewed_key_is_so_until_it_is_refreshed() {
+        let mut set = set(&[1, 2]);
+        set.mark_renewed(key(1));
+        set.mark(key(1));
+        let (job, keys) = set.take(10).expect("both");
+        assert_eq!(set.renewed_of(job), vec![key(1)]);
+        set.give_back(job, keys);
+        set.release_held();
+        let (job, _) = set.take(10).expect("held before");
+        assert_eq!(set.renewed_of(job), vec![key(1)]);
+        set.give_back(job, vec![]);
+        set.mark(key(1));
+        let (job, _) = set.take(10).expect("changed again");
+        assert!(set.renewed_of(job).is_empty());
     }
 
     #[test]

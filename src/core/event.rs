@@ -52,6 +52,9 @@ pub enum Event {
     Copied(CopyOutcome, u64),
     /// The stream delivered changes of these keys.
     Changed(Vec<Key>),
+    /// The stream delivered rows that came, went or got another key; where values of the ghost alone are
+    /// kept, that is told before the change itself.
+    Renewed(Vec<Key>),
     /// The stream delivered a marker.
     MarkerSeen(Marker),
     /// The stream delivered a heartbeat, so many milliseconds after it was written.
@@ -202,6 +205,8 @@ pub enum Command {
     RefreshLocked {
         /// Dirty keys.
         keys: Vec<Key>,
+        /// Those of them whose rows are others than before.
+        renewed: Vec<Key>,
         /// Suspects that never stood still.
         suspects: Vec<Key>,
     },

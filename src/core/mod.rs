@@ -273,6 +273,9 @@ impl Core {
             Event::ChunkEndFound(Scan::Verify, end) => self.verification.chunker.lookup_done(end),
             Event::Copied(outcome, took_ms) => self.copied(outcome, took_ms),
             Event::Changed(keys) => self.changed(keys),
+            Event::Renewed(keys) => keys
+                .into_iter()
+                .for_each(|key| self.dirty.mark_renewed(key)),
             Event::MarkerSeen(marker) => {
                 self.liveness.delivered += 1;
                 self.proved(commands);
@@ -540,12 +543,9 @@ impl Core {
                 return;
             };
             let short_way = self.careful_jobs == 0 && !self.settings.introduced_keys;
-            commands.push_back(Command::Refresh(RefreshJob::new(
-                job,
-                keys,
-                short_way,
-                self.rules(),
-            )));
+            let renewed = self.dirty.renewed_of(job);
+            let job = RefreshJob::new(job, keys, short_way, self.rules());
+            commands.push_back(Command::Refresh(job.with_renewed(renewed)));
         }
     }
 

@@ -72,6 +72,8 @@ pub struct RefreshJob {
     replaced: u64,
     proofs: u32,
     outcome: RefreshOutcome,
+    /// Keys whose rows are others than before.
+    renewed: Vec<Key>,
     rules: Rules,
 }
 
@@ -127,8 +129,22 @@ impl RefreshJob {
                 id,
                 ..RefreshOutcome::default()
             },
+            renewed: Vec::new(),
             rules,
         }
+    }
+
+    /// The same job, with those of its keys whose rows are others than before.
+    #[must_use]
+    pub fn with_renewed(self, renewed: Vec<Key>) -> Self {
+        Self { renewed, ..self }
+    }
+
+    /// The keys whose rows in the ghost are those of before: what these alone have is kept.
+    #[must_use]
+    pub fn kept(&self, keys: &[Key]) -> Vec<Key> {
+        let kept = keys.iter().filter(|key| !self.renewed.contains(key));
+        kept.cloned().collect()
     }
 
     /// The statement to run now.

@@ -366,6 +366,7 @@ fn source(run: &Run<'_>, address: &Address) -> Source {
         key: plan.key.columns.clone(),
         columns: plan.original.columns.len(),
         reached_from_elsewhere: plan.reached_from_elsewhere,
+        keeps_values: !plan.columns.kept.is_empty(),
         earlier: run
             .resumed
             .as_ref()

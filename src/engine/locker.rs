@@ -1,6 +1,7 @@
 //! The cut-over's hands: one connection that locks, refreshes, renames and unlocks, and one
 //! beside it that looks, limits the wait and reads the catalogue.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,10 +112,14 @@ impl Locker {
                     self.not_locked(&fault)
                 }
             },
-            Command::RefreshLocked { keys, suspects } => {
+            Command::RefreshLocked {
+                keys,
+                renewed,
+                suspects,
+            } => {
                 self.timeline.marked = self.clock.elapsed_ms();
                 self.timeline.keys = keys.len();
-                match self.refresh_locked(&keys, &suspects).await {
+                match self.refresh_locked((&keys, &renewed), &suspects).await {
                     Ok(different) => {
                         self.timeline.refreshed = self.clock.elapsed_ms();
                         Event::LockedRefreshed(different)
@@ -303,10 +308,14 @@ impl Locker {
 
     /// Everything dirty, then the suspects that never stood still. Nobody else can read or write
     /// either table now, so deleting and inserting needs no locks and no order.
-    async fn refresh_locked(&mut self, keys: &[Key], suspects: &[Key]) -> Result<Vec<Key>, Fault> {
+    async fn refresh_locked(
+        &mut self,
+        (keys, renewed): (&[Key], &[Key]),
+        suspects: &[Key],
+    ) -> Result<Vec<Key>, Fault> {
         let sql = Arc::clone(&self.sql);
         let mut different = Vec::new();
-        self.refresh_keys_locked(keys).await?;
+        self.refresh_keys_locked(keys, renewed).await?;
         let holder = self.holder()?;
         for batch in suspects.chunks(limits::RECHECK_KEYS) {
             let differing = holder
@@ -355,11 +364,14 @@ impl Locker {
 
     /// Refreshes in one transaction, or in as many as the server's limits ask for: what is committed
     /// early is right, because nobody else can write to either table.
-    async fn refresh_keys_locked(&mut self, keys: &[Key]) -> Result<(), Fault> {
+    async fn refresh_keys_locked(&mut self, keys: &[Key], renewed: &[Key]) -> Result<(), Fault> {
         let mut size = LOCKED_BATCH.min(keys.len().max(1));
         let mut commits_each = false;
         loop {
-            match self.refresh_in_batches(keys, size, commits_each).await {
+            match self
+                .refresh_in_batches((keys, renewed), (size, commits_each))
+                .await
+            {
                 // What is kept for a row must not outlive the transaction that deleted it.
                 Err(fault)
                     if fault.kind == FaultKind::TooLarge
@@ -377,16 +389,18 @@ impl Locker {
 
     async fn refresh_in_batches(
         &mut self,
-        keys: &[Key],
-        size: usize,
-        commits_each: bool,
+        (keys, renewed): (&[Key], &[Key]),
+        (size, commits_each): (usize, bool),
     ) -> Result<(), Fault> {
         let sql = Arc::clone(&self.sql);
         let holder = self.holder()?;
         // All stale rows go before the first row comes: a unique value may have moved from a row
         // of a later batch to one of an earlier.
         let mut aside = sql.make_room();
-        for batch in keys.chunks(size) {
+        let renewed: BTreeSet<&Key> = renewed.iter().collect();
+        let of_before = keys.iter().filter(|key| !renewed.contains(key));
+        let of_before: Vec<Key> = of_before.cloned().collect();
+        for batch in of_before.chunks(size) {
             aside.extend(sql.put_aside(batch).map_err(bad_key)?);
         }
         for statement in aside {

@@ -82,6 +82,7 @@ impl Watch {
     pub(super) fn delivered(&mut self, delivery: Option<Delivery>, token: &str) -> Option<Event> {
         match delivery {
             Some(Delivery::Keys(keys)) => Some(Event::Changed(keys)),
+            Some(Delivery::Renewed(keys)) => Some(Event::Renewed(keys)),
             Some(Delivery::Changelog(MARKER_ROW, text)) => {
                 clerk::marker_of(token, &text).map(Event::MarkerSeen)
             }

@@ -250,7 +250,7 @@ impl Worker {
             if step == RefreshStep::Done {
                 return Ok(job);
             }
-            match self.refresh_step(&step).await {
+            match self.refresh_step(&job, &step).await {
                 Ok(answer) => job.answer(answer),
                 Err(fault) if fault.kind == FaultKind::Held => job.answer(RefreshAnswer::Held),
                 Err(fault) if fault.kind == FaultKind::TooLarge && job.divisible() => {
@@ -283,7 +283,7 @@ impl Worker {
     }
 
     /// Where no row of the ghost may displace another, those of these keys go first.
-    async fn make_way(&mut self, keys: &[Key]) -> Result<(), Fault> {
+    async fn make_way(&mut self, job: &RefreshJob, keys: &[Key]) -> Result<(), Fault> {
         if !self.sql.introduces_keys() {
             return Ok(());
         }
@@ -291,7 +291,7 @@ impl Worker {
         let room = sql.make_room();
         let statements = room
             .into_iter()
-            .chain(sql.put_aside(keys).map_err(bad_key)?)
+            .chain(sql.put_aside(&job.kept(keys)).map_err(bad_key)?)
             .chain([
                 sql.delete(keys).map_err(bad_key)?,
                 sql.delete_present(keys).map_err(bad_key)?,
@@ -302,10 +302,14 @@ impl Worker {
         Ok(())
     }
 
-    async fn refresh_step(&mut self, step: &RefreshStep) -> Result<RefreshAnswer, Fault> {
+    async fn refresh_step(
+        &mut self,
+        job: &RefreshJob,
+        step: &RefreshStep,
+    ) -> Result<RefreshAnswer, Fault> {
         match step {
             RefreshStep::ReplaceAll(keys) | RefreshStep::Replace(keys) => {
-                self.make_way(keys).await?;
+                self.make_way(job, keys).await?;
                 let mut rows = 0;
                 for statement in self.sql.replace(keys).map_err(bad_key)? {
                     if rows == keys.len() as u64 {

@@ -41,6 +41,8 @@ use crate::sql::helpers::MARKER_ROW;
 pub enum Delivery {
     /// Keys of changed rows.
     Keys(Vec<Key>),
+    /// Keys whose rows came, went, or were others' before; told before the change, where it is asked for.
+    Renewed(Vec<Key>),
     /// A row of the changelog: its id and its value.
     Changelog(u64, String),
     /// The row of a checkpoint: its number.
@@ -81,6 +83,8 @@ pub struct Source {
     pub columns: usize,
     /// Programs of other schemas reach the table.
     pub reached_from_elsewhere: bool,
+    /// Values that the ghost alone has are kept, so it has to be told which rows are others than before.
+    pub keeps_values: bool,
     /// The log begins with what an earlier run on the table has written: its marks begin so. Until this
     /// run's first marker nobody knows that run's connections, so writers of the helper tables are taken for
     /// its own; what a stranger did to copied values in that time the verification sees.
@@ -558,7 +562,15 @@ impl Follower {
             foreign(&helper, self.stranger(&helper))?;
         }
         let table = table.and_then(|id| self.readers.get(&id)?.as_ref());
-        for delivery in read_rows(table, rows, &mut self.keys)? {
+        let mut renewed = Vec::new();
+        let told = read_rows(table, rows, &mut self.keys, &mut renewed)?;
+        if self.source.keeps_values
+            && !renewed.is_empty()
+            && !self.send(Delivery::Renewed(renewed)).await
+        {
+            return Ok(Some(End::Closed));
+        }
+        for delivery in told {
             if let Delivery::Changelog(MARKER_ROW, text) = &delivery
                 && text.contains(&self.source.address.token)
             {
@@ -863,6 +875,7 @@ fn read_rows(
     target: Option<&Target>,
     rows: &RowsEventData<'_>,
     keys: &mut Vec<Key>,
+    renewed: &mut Vec<Key>,
 ) -> Result<Vec<Delivery>, Failure> {
     let mut told = Vec::new();
     match target {
@@ -870,6 +883,9 @@ fn read_rows(
         Some(Target::Original(reader)) => reader
             .read(rows, |row| {
                 let moved = row.before != row.after;
+                if moved {
+                    renewed.extend(row.before.iter().chain(&row.after).cloned());
+                }
                 keys.extend(row.before);
                 if moved {
                     keys.extend(row.after);

@@ -402,7 +402,7 @@ impl<const N: usize> Sim<N> {
                 Command::WriteCheckpoint(checkpoint) => world.to_store = Some(checkpoint),
                 Command::WriteMarker(marker) => world.to_write.push_back(marker),
                 Command::Lock { .. } => world.locker.push_back(LockerJob::Lock),
-                Command::RefreshLocked { keys, suspects } => {
+                Command::RefreshLocked { keys, suspects, .. } => {
                     world.locker.push_back(LockerJob::Refresh(keys, suspects));
                 }
                 Command::Rename => {

@@ -73,7 +73,7 @@ impl Sql {
     /// # Errors
     /// When a key doesn't fit the key's columns.
     pub fn put_aside(&self, keys: &[Key]) -> Result<Vec<Statement>, KeyError> {
-        let Some(kept) = &self.kept else {
+        let Some(kept) = self.kept.as_ref().filter(|_| !keys.is_empty()) else {
             return Ok(Vec::new());
         };
         let (ghost, index) = (&self.ghost.table, &self.ghost.index);
