@@ -73,9 +73,13 @@ pub struct RefreshJob {
     proofs: u32,
     outcome: RefreshOutcome,
     /// Keys whose rows are others than before.
-    renewed: Vec<Key>,
+    renewed: Box<Renewed>,
     rules: Rules,
 }
+
+/// Keys in a box: jobs are handed around, and most have none.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+struct Renewed(Vec<Key>);
 
 /// What came of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -129,7 +133,7 @@ impl RefreshJob {
                 id,
                 ..RefreshOutcome::default()
             },
-            renewed: Vec::new(),
+            renewed: Box::default(),
             rules,
         }
     }
@@ -137,13 +141,16 @@ impl RefreshJob {
     /// The same job, with those of its keys whose rows are others than before.
     #[must_use]
     pub fn with_renewed(self, renewed: Vec<Key>) -> Self {
-        Self { renewed, ..self }
+        Self {
+            renewed: Box::new(Renewed(renewed)),
+            ..self
+        }
     }
 
     /// The keys whose rows in the ghost are those of before: what these alone have is kept.
     #[must_use]
     pub fn kept(&self, keys: &[Key]) -> Vec<Key> {
-        let kept = keys.iter().filter(|key| !self.renewed.contains(key));
+        let kept = keys.iter().filter(|key| !self.renewed.0.contains(key));
         kept.cloned().collect()
     }
 
