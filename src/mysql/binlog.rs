@@ -21,11 +21,10 @@ use mysql_async::{BinlogStream, BinlogStreamRequest, Conn};
 use mysql_common::packets::{GnoInterval, Sid, Tag};
 use tokio::sync::mpsc;
 
-use super::helper_rows::{
-    CHANGELOG_COLUMNS, changelog_columns, changelog_row, checkpoint_columns, checkpoint_number,
-};
+use super::helper_rows::{CHANGELOG_COLUMNS, changelog_columns, checkpoint_columns};
 use super::keys::KeyReader;
 use super::place::{FILE_START, Place, Position};
+use super::rows::{Target, read_rows};
 use super::session::{Address, Joined, fence};
 use crate::core::event::Failure;
 use crate::limits;
@@ -186,13 +185,6 @@ struct Follower {
     told: tokio::time::Instant,
     /// Since the swap a run has begun to bring the old table up to date.
     reverts_seen: bool,
-}
-
-enum Target {
-    Original(KeyReader),
-    Changelog(KeyReader),
-    Checkpoint(KeyReader),
-    Ghost,
 }
 
 impl Follower {
@@ -742,7 +734,7 @@ impl Follower {
     }
 }
 
-const REPORT: &str =
+pub(super) const REPORT: &str =
     "run the command again; if it happens again, report it with the server's version";
 
 /// The library passes over a payload that it can't decompress.
@@ -868,51 +860,6 @@ fn checksum(event: &Event) -> Result<(), Failure> {
         "an event of the binary log has a wrong checksum",
         "see to the network and the server's disk, then run the command again",
     ))
-}
-
-/// Keys of the original's rows go to `keys`; rows of the changelog and of checkpoints are returned.
-fn read_rows(
-    target: Option<&Target>,
-    rows: &RowsEventData<'_>,
-    keys: &mut Vec<Key>,
-    renewed: &mut Vec<Key>,
-) -> Result<Vec<Delivery>, Failure> {
-    let mut told = Vec::new();
-    match target {
-        None | Some(Target::Ghost) => {}
-        Some(Target::Original(reader)) => reader
-            .read(rows, |row| {
-                let moved = row.before != row.after;
-                if moved {
-                    renewed.extend(row.before.iter().chain(&row.after).cloned());
-                }
-                keys.extend(row.before);
-                if moved {
-                    keys.extend(row.after);
-                }
-            })
-            .map_err(|error| {
-                Failure::new(
-                    error.to_string(),
-                    "set binlog_row_image=FULL in the sessions that write to this table, and keep NULL out of \
-                     its key; then start the migration again",
-                )
-                .for_good()
-            })?,
-        Some(Target::Changelog(reader)) => reader
-            .read(rows, |row| {
-                let row = row.after.as_ref().and_then(changelog_row);
-                told.extend(row.map(|(id, value)| Delivery::Changelog(id, value)));
-            })
-            .map_err(|error| Failure::new(format!("the changelog table: {error}"), REPORT))?,
-        Some(Target::Checkpoint(reader)) => reader
-            .read(rows, |row| {
-                let number = row.after.as_ref().and_then(checkpoint_number);
-                told.extend(number.map(Delivery::Checkpoint));
-            })
-            .map_err(|error| Failure::new(format!("the checkpoint table: {error}"), REPORT))?,
-    }
-    Ok(told)
 }
 
 /// Interval between two heartbeats of the server must leave room for a few before silence.

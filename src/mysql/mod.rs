@@ -7,6 +7,7 @@ mod helper_rows;
 pub mod inspect;
 pub mod keys;
 pub mod place;
+mod rows;
 mod saved;
 pub mod session;
 pub mod tls;
