@@ -758,3 +758,28 @@ async fn table_ids_mean_something_else_behind_a_restart() {
     assert_done(&end(child).await);
     assert_same_as_twin(&mut conn).await;
 }
+
+/// Expressions take these from the server: half a column by the one setting and half by the other would be
+/// wrong, and no comparison would see it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_expressions_come_out_otherwise_is_refused() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "otherwise", rows()).await;
+    twin(&mut conn).await;
+    kill(held(&server, &mut conn, "otherwise", (51, &[])).await.0);
+    for (set, back) in [
+        ("time_zone = '+02:00'", "time_zone = 'SYSTEM'"),
+        (
+            "div_precision_increment = 12",
+            "div_precision_increment = 4",
+        ),
+        ("lc_time_names = 'de_DE'", "lc_time_names = 'en_US'"),
+    ] {
+        execute(&mut conn, &[&format!("SET GLOBAL {set}")]).await;
+        let output = run(command(&server, "otherwise", ALTER)).await;
+        assert_code(&output, 3, &["other expressions or settings"]);
+        execute(&mut conn, &[&format!("SET GLOBAL {back}")]).await;
+    }
+    assert_done(&run(command(&server, "otherwise", ALTER)).await);
+    assert_same_as_twin(&mut conn).await;
+}
