@@ -25,12 +25,24 @@ pub const HALVINGS: u32 = 24;
 /// Chunks whose boundaries are looked up ahead of the copy workers, per worker.
 pub const CHUNKS_AHEAD_PER_WORKER: usize = 2;
 
+/// Copied chunks that may wait to be compared: few enough to be in the server's memory still, and enough
+/// for the copy not to wait for one comparison.
+pub const CHUNKS_TO_COMPARE_MAX: usize = 8;
+
 /// Connections that copy, unless told otherwise: two saturate two cores (measured: 1.7 times one).
 pub const COPY_WORKERS: usize = 2;
 /// Connections that refresh, beside the copy's own, so that neither starves the other.
 pub const REFRESH_WORKERS: usize = 2;
-/// Keys of one refresh: its record locks are held for a few milliseconds.
+/// Keys of the first refreshes, before any has been timed: a few milliseconds.
 pub const REFRESH_KEYS: usize = 500;
+/// Fewest keys that a refresh shrinks to because it takes long.
+pub const REFRESH_KEYS_MIN: usize = 50;
+/// Most keys of a refresh.
+pub const REFRESH_KEYS_MAX: usize = 4_000;
+/// Bytes of rows in one refresh, estimated from the average row length.
+pub const REFRESH_BYTES_MAX: u64 = 4 << 20;
+/// Time that a refresh should take: its rows are locked as long.
+pub const REFRESH_TARGET: Duration = Duration::from_millis(25);
 /// Dirty keys from which a refresh starts at once; fewer wait for the next tick, so that a row
 /// that is changed again and again costs one refresh and not a hundred.
 pub const REFRESH_KEYS_EAGER: usize = 500;

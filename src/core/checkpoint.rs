@@ -65,6 +65,8 @@ impl Core {
     pub fn resume(settings: Settings, from: Checkpoint) -> Self {
         let mut core = Self::new(settings);
         core.chunker.resume(from.copied);
+        // What was copied before has no chunks; it is compared with the rest, in a walk of its own.
+        core.follows &= core.chunker.untouched();
         for key in from.passed_over {
             core.dirty.mark_passed_over(key);
         }

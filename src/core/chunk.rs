@@ -42,6 +42,27 @@ pub struct Chunker {
     rows: u64,
     rows_max: u64,
     target_ms: u64,
+    /// The key is one integer, and the last chunk had a row for at least every other number.
+    numbers: Option<Density>,
+}
+
+/// How the numbers of an integer key are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Density {
+    Unknown,
+    Dense,
+    Sparse,
+}
+
+/// A lookup to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// Lower end of the chunk.
+    pub after: Option<Key>,
+    /// Wished number of rows.
+    pub rows: u64,
+    /// The end may be looked up by its number, see [`Chunker::of_integers`].
+    pub dense: bool,
 }
 
 impl Chunker {
@@ -60,6 +81,18 @@ impl Chunker {
             rows: rows.clamp(1, rows_max),
             rows_max,
             target_ms,
+            numbers: None,
+        }
+    }
+
+    /// The same, for a key that is one integer column. Where its numbers are dense, a chunk may end at the
+    /// first row whose number is so much larger: it has no more rows than wished, and the server finds it
+    /// without passing all of them. Where they aren't, such chunks would be small, and rows are counted.
+    #[must_use]
+    pub fn of_integers(self) -> Self {
+        Self {
+            numbers: Some(Density::Unknown),
+            ..self
         }
     }
 
@@ -77,14 +110,18 @@ impl Chunker {
         }
     }
 
-    /// The lookup to start now, if any: the lower end and the wished number of rows. At most one
-    /// lookup runs at a time, because the next one begins where it ends.
-    pub fn start_lookup(&mut self, ahead: usize) -> Option<(Option<Key>, u64)> {
+    /// The lookup to start now, if any. At most one runs at a time, because the next one begins where it
+    /// ends.
+    pub fn start_lookup(&mut self, ahead: usize) -> Option<Lookup> {
         if self.looking || self.end_reached || self.ready.len() >= ahead {
             return None;
         }
         self.looking = true;
-        Some((self.after.clone(), self.rows))
+        Some(Lookup {
+            after: self.after.clone(),
+            rows: self.rows,
+            dense: self.after.is_some() && self.numbers == Some(Density::Dense),
+        })
     }
 
     /// The answer to the lookup under way.
@@ -118,6 +155,13 @@ impl Chunker {
         Some(chunk)
     }
 
+    /// Takes a chunk of another walk in: both walk the same ranges, and this one never looks up an end.
+    pub fn follow(&mut self, chunk: Chunk) {
+        self.next_id = self.next_id.max(chunk.id + 1);
+        self.end_reached |= chunk.upto.is_none();
+        self.ready.push_back(chunk);
+    }
+
     /// Takes a chunk back: it has to be done again later.
     pub fn put_back(&mut self, id: u64) {
         if let Some(chunk) = self.in_flight.remove(&id) {
@@ -126,9 +170,19 @@ impl Chunker {
     }
 
     /// A chunk is done; its rows and time set the size of the next ones.
-    pub fn done(&mut self, id: u64, rows: u64, took_ms: u64) {
-        self.in_flight.remove(&id);
+    pub fn done(&mut self, id: u64, rows: u64, took_ms: u64) -> Option<Chunk> {
+        let chunk = self.in_flight.remove(&id);
+        if let (Some(_), Some(chunk)) = (self.numbers, &chunk) {
+            self.numbers = Some(density(chunk, rows));
+        }
         self.rows = next_size(self.rows, rows, took_ms, self.target_ms).min(self.rows_max);
+        chunk
+    }
+
+    /// Chunks that wait to be handed out.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.ready.len()
     }
 
     /// How far everything is done, without a gap.
@@ -156,6 +210,12 @@ impl Chunker {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.in_flight.len()
+    }
+
+    /// Whether it stands at its beginning, with nothing looked up yet.
+    #[must_use]
+    pub fn untouched(&self) -> bool {
+        self.after.is_none() && !self.looking && !self.end_reached
     }
 
     /// The numbers of the chunks handed out, the oldest first.
@@ -188,6 +248,16 @@ impl Chunker {
     }
 }
 
+/// An open end says nothing about density, and a chunk that wasn't compared or is empty is not dense.
+fn density(chunk: &Chunk, rows: u64) -> Density {
+    let ends = chunk.after.as_ref().zip(chunk.upto.as_ref());
+    match ends.and_then(|(after, upto)| upto.distance(after)) {
+        Some(numbers) if rows >= numbers / 2 => Density::Dense,
+        Some(_) => Density::Sparse,
+        None => Density::Unknown,
+    }
+}
+
 /// The next chunk size: towards the target in steps of at most one and a half, but down at once
 /// when a chunk took far too long.
 fn next_size(size: u64, rows: u64, took_ms: u64, target_ms: u64) -> u64 {
@@ -215,13 +285,52 @@ mod tests {
         Key::from_bytes(&[byte])
     }
 
+    fn lookup(after: Option<Key>, dense: bool) -> Lookup {
+        Lookup {
+            after,
+            rows: 10,
+            dense,
+        }
+    }
+
+    fn number(number: u64) -> Key {
+        Key::from_bytes(&number.to_be_bytes())
+    }
+
+    #[test]
+    fn ends_are_looked_up_by_number_as_long_as_chunks_come_out_full() {
+        let mut chunker = Chunker::new(10, 10, 50).of_integers();
+        let mut found = Vec::new();
+        // The rows each chunk turns out to have, and the number at which it ends.
+        for (rows, upto) in [(10, 12), (10, 22), (10, 40), (4, 50), (9, 60)] {
+            let lookup = chunker.start_lookup(1).expect("one");
+            found.push(lookup.dense);
+            chunker.lookup_done(Some((number(upto), 0)));
+            let chunk = chunker.take().expect("just looked up");
+            chunker.done(chunk.id, rows, 50);
+        }
+        // The first chunk has no lower end; the fourth is found by number and comes out half empty.
+        assert_eq!(found, [false, false, true, true, false]);
+    }
+
+    #[test]
+    fn keys_that_are_no_numbers_are_counted() {
+        let mut chunker = Chunker::new(10, 10, 50);
+        for upto in [10, 20, 30] {
+            assert!(!chunker.start_lookup(1).expect("one").dense);
+            chunker.lookup_done(Some((number(upto), 0)));
+            let chunk = chunker.take().expect("just looked up");
+            chunker.done(chunk.id, 10, 50);
+        }
+    }
+
     #[test]
     fn chunks_follow_each_other_without_gap_and_end_open() {
         let mut chunker = Chunker::new(10, 100, 50);
-        assert_eq!(chunker.start_lookup(2), Some((None, 10)));
+        assert_eq!(chunker.start_lookup(2), Some(lookup(None, false)));
         assert_eq!(chunker.start_lookup(2), None, "one lookup at a time");
         chunker.lookup_done(Some((key(5), 0)));
-        assert_eq!(chunker.start_lookup(2), Some((Some(key(5)), 10)));
+        assert_eq!(chunker.start_lookup(2), Some(lookup(Some(key(5)), false)));
         chunker.lookup_done(None);
         let (one, two) = (
             chunker.take().expect("first"),

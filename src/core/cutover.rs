@@ -314,6 +314,7 @@ mod tests {
             chunk_rows: 1,
             chunk_rows_max: 1,
             refresh_keys: 1,
+            refresh_keys_max: 1,
             dirty_bytes_max: 1,
             other_unique_keys: true,
             introduced_keys: true,

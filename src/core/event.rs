@@ -68,8 +68,8 @@ pub enum Event {
     /// The stream has nothing to deliver, because the replica that is followed applies nothing; but it is
     /// there.
     StreamAlive,
-    /// A refresh is over.
-    Refreshed(RefreshOutcome),
+    /// A refresh is over, after so many milliseconds.
+    Refreshed(RefreshOutcome, u64),
     /// A chunk was compared: its number, rows, differing keys, and the time in milliseconds.
     Compared(u64, u64, Vec<Key>, u64),
     /// Suspect keys were checked; these still differ.
@@ -183,6 +183,8 @@ pub enum Command {
         after: Option<Key>,
         /// Wished number of rows.
         rows: u64,
+        /// Nearly every number of the key is taken: rows needn't be counted one by one.
+        dense: bool,
     },
     /// Copy a chunk.
     Copy(CopyJob),

@@ -282,11 +282,14 @@ fn rows_that_others_hold_are_a_reason_to_wait() {
         core.step(Event::HeartbeatSeen(0));
         for command in core.step(Event::Tick(second * 1_000)) {
             if let Command::Refresh(job) = command {
-                core.step(Event::Refreshed(RefreshOutcome {
-                    id: job.id,
-                    stayed: vec![key()],
-                    ..RefreshOutcome::default()
-                }));
+                core.step(Event::Refreshed(
+                    RefreshOutcome {
+                        id: job.id,
+                        stayed: vec![key()],
+                        ..RefreshOutcome::default()
+                    },
+                    0,
+                ));
             }
         }
     }

@@ -17,6 +17,7 @@
     clippy::match_wildcard_for_single_variants
 )]
 
+mod batch;
 pub mod checkpoint;
 pub mod chunk;
 pub mod copy;
@@ -33,6 +34,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::limits;
 use crate::plan::key::Key;
+use batch::Batch;
 use checkpoint::Keeping;
 use chunk::Chunker;
 use copy::{CopyJob, CopyOutcome};
@@ -60,12 +62,16 @@ pub struct Settings {
     pub chunk_rows_max: u64,
     /// Time a copy chunk should take, in milliseconds.
     pub copy_target_ms: u64,
-    /// Keys of one refresh.
+    /// Keys of the first refreshes.
     pub refresh_keys: usize,
+    /// Most keys of a refresh.
+    pub refresh_keys_max: usize,
     /// Bytes of dirty keys at which the stream has to wait.
     pub dirty_bytes_max: usize,
     /// The shared unique key can be told apart by its bytes.
     pub byte_comparable: bool,
+    /// The shared unique key is one integer column.
+    pub integer_key: bool,
     /// A range of keys means the same rows in both tables.
     pub same_order: bool,
     /// The ghost has unique keys beside the shared one.
@@ -82,6 +88,8 @@ pub struct Settings {
     pub checkpoint_ms: Option<u64>,
     /// What the operator wants of the verification.
     pub verify: Wanted,
+    /// Chunks are compared as soon as they are copied, while their pages are still in memory.
+    pub compare_behind_copy: bool,
     /// The rules in force.
     pub rules: Rules,
 }
@@ -97,8 +105,10 @@ impl Settings {
             chunk_rows_max: 10,
             copy_target_ms: 50,
             refresh_keys: 10,
+            refresh_keys_max: 10,
             dirty_bytes_max: 1 << 20,
             byte_comparable: true,
+            integer_key: false,
             same_order: true,
             other_unique_keys: false,
             introduced_keys: false,
@@ -107,6 +117,7 @@ impl Settings {
             pause_max_ms: 30_000,
             checkpoint_ms: None,
             verify: Wanted::default(),
+            compare_behind_copy: false,
             rules: Rules::default(),
         }
     }
@@ -155,6 +166,7 @@ pub struct Core {
     phase: Phase,
     chunker: Chunker,
     dirty: DirtySet,
+    batch: Batch,
     verification: Verification,
     next_marker: u64,
     throttled: Option<String>,
@@ -185,6 +197,8 @@ pub struct Core {
     pace: Pace,
     counters: Counters,
     keeping: Keeping,
+    /// The verification takes its chunks from the copy.
+    follows: bool,
     /// What answers are owed, and since when.
     liveness: Liveness,
 }
@@ -199,12 +213,9 @@ impl Core {
         let rules = settings.rules;
         Self {
             phase: Phase::Barrier,
-            chunker: Chunker::new(
-                settings.chunk_rows,
-                settings.chunk_rows_max,
-                settings.copy_target_ms,
-            ),
+            chunker: chunker(&settings),
             dirty: DirtySet::new(!settings.byte_comparable, rules),
+            batch: Batch::new(settings.refresh_keys, settings.refresh_keys_max),
             verification: Verification::new(
                 settings.same_order,
                 settings.byte_comparable,
@@ -232,6 +243,9 @@ impl Core {
             pace: Pace::default(),
             counters: Counters::default(),
             keeping: Keeping::default(),
+            follows: settings.compare_behind_copy
+                && settings.same_order
+                && settings.verify.extent != Extent::Off,
             liveness: Liveness::default(),
             settings,
         }
@@ -292,7 +306,7 @@ impl Core {
                 self.lag_ms = Some(age_ms);
                 self.lag_seen_ms = self.now_ms;
             }
-            Event::Refreshed(outcome) => self.refreshed(outcome, commands),
+            Event::Refreshed(outcome, took_ms) => self.refreshed(outcome, took_ms, commands),
             Event::Compared(chunk, rows, suspects, took_ms) => {
                 self.counters.chunks_verified += 1;
                 self.verification.compared(chunk, rows, suspects, took_ms);
@@ -349,14 +363,25 @@ impl Core {
         if let Some(rows) = outcome.rows_max {
             self.chunker.limit_rows(rows);
         }
-        self.chunker.done(outcome.chunk, outcome.read, took_ms);
+        let chunk = self.chunker.done(outcome.chunk, outcome.read, took_ms);
         self.pace.worked(took_ms, self.now_ms);
         for key in outcome.missing {
             self.dirty.mark_passed_over(key);
         }
+        if self.follows && self.rules().has(Rule::ComparedWhenCopied) {
+            // Behind the marks: what was passed over must not look like a mismatch.
+            chunk
+                .into_iter()
+                .for_each(|chunk| self.verification.chunker.follow(chunk));
+        }
     }
 
-    fn refreshed(&mut self, outcome: RefreshOutcome, commands: &mut VecDeque<Command>) {
+    fn refreshed(
+        &mut self,
+        outcome: RefreshOutcome,
+        took_ms: u64,
+        commands: &mut VecDeque<Command>,
+    ) {
         self.counters.keys_refreshed += outcome.replaced + outcome.deleted;
         self.careful_jobs = if outcome.detour {
             CAREFUL_JOBS
@@ -364,10 +389,12 @@ impl Core {
             self.careful_jobs.saturating_sub(1)
         };
         if let Some(keys) = outcome.keys_max {
-            self.settings.refresh_keys = self.settings.refresh_keys.min(keys);
+            self.batch.limit(keys);
         }
         let waiting = self.postponed && matches!(self.phase, Phase::Verifying | Phase::Gate);
-        for key in self.dirty.give_back(outcome.id, outcome.stayed) {
+        let done = self.dirty.give_back(outcome.id, outcome.stayed);
+        self.batch.done(done.len(), took_ms);
+        for key in done {
             self.conflicting.remove(&key);
             self.misfits.remove(&key);
             if waiting {
@@ -500,13 +527,15 @@ impl Core {
             self.settings.copy_workers
         };
         let scanners = scanners.saturating_sub(self.pace.resting());
-        if self.phase == Phase::Copying {
-            self.dispatch_copies(scanners, commands);
-        }
-        if self.phase == Phase::Verifying {
+        if self.phase == Phase::Verifying || self.follows {
             self.dispatch_comparisons(scanners, commands);
         }
-        if self.phase == Phase::Verifying || self.phase == Phase::Gate {
+        if self.phase == Phase::Copying {
+            self.dispatch_copies(scanners, commands);
+        } else if self.phase == Phase::Verifying {
+            self.look_up_comparisons(scanners, commands);
+        }
+        if self.phase != Phase::Copying || self.follows {
             let (dirty, exact) = (&self.dirty, self.settings.byte_comparable);
             // A dirty key may be another spelling of the suspect.
             let looked_at = self.settings.rules.has(Rule::DirtyIsNotQuiet);
@@ -529,17 +558,18 @@ impl Core {
     }
 
     fn dispatch_refreshes(&mut self, behind: bool, commands: &mut VecDeque<Command>) {
-        let workers = if behind {
-            self.settings.refresh_workers + self.settings.copy_workers - 1
-        } else {
-            self.settings.refresh_workers
+        let workers = match (behind, self.scans_left()) {
+            (false, _) => self.settings.refresh_workers,
+            // Never the last connection of those that copy and compare, as long as there is something left.
+            (true, true) => self.settings.refresh_workers + self.settings.copy_workers - 1,
+            (true, false) => self.settings.refresh_workers + self.settings.copy_workers,
         };
         while self.dirty.jobs() < workers {
             let full_batch = self.dirty.ready() >= limits::REFRESH_KEYS_EAGER;
             if !full_batch && !self.small_batch_due {
                 return;
             }
-            let Some((job, keys)) = self.dirty.take(self.settings.refresh_keys) else {
+            let Some((job, keys)) = self.dirty.take(self.batch.keys()) else {
                 return;
             };
             let short_way = self.careful_jobs == 0 && !self.settings.introduced_keys;
@@ -549,34 +579,57 @@ impl Core {
         }
     }
 
+    /// Chunks are left to be copied or compared.
+    fn scans_left(&self) -> bool {
+        match self.phase {
+            Phase::Copying => true,
+            Phase::Verifying => !self.verification.chunks_done(),
+            Phase::Barrier | Phase::Gate | Phase::CutOver(_) | Phase::Ended(_) => false,
+        }
+    }
+
+    /// Connections that copy or compare at present.
+    fn scanning(&self) -> usize {
+        self.chunker.in_flight() + self.verification.chunker.in_flight()
+    }
+
     fn dispatch_copies(&mut self, workers: usize, commands: &mut VecDeque<Command>) {
-        while self.chunker.in_flight() < workers {
+        // The copy never runs far ahead of a verification that follows it.
+        let far_ahead = self.verification.chunker.waiting() >= limits::CHUNKS_TO_COMPARE_MAX;
+        while self.scanning() < workers && !far_ahead {
             let Some(chunk) = self.chunker.take() else {
                 break;
             };
+            if self.follows && !self.rules().has(Rule::ComparedWhenCopied) {
+                self.verification.chunker.follow(chunk.clone());
+            }
             let job = CopyJob::new(chunk, self.settings.other_unique_keys, self.rules());
             commands.push_back(Command::Copy(job));
         }
         let ahead = workers * limits::CHUNKS_AHEAD_PER_WORKER;
-        if let Some((after, rows)) = self.chunker.start_lookup(ahead) {
+        if let Some(lookup) = self.chunker.start_lookup(ahead) {
             commands.push_back(Command::FindChunkEnd {
                 scan: Scan::Copy,
                 side: Side::Original,
-                after,
-                rows,
+                after: lookup.after,
+                rows: lookup.rows,
+                dense: lookup.dense,
             });
         }
     }
 
     fn dispatch_comparisons(&mut self, workers: usize, commands: &mut VecDeque<Command>) {
-        while self.verification.chunker.in_flight() < workers {
+        while self.scanning() < workers {
             let Some((pass, chunk)) = self.verification.take_chunk() else {
                 break;
             };
             commands.push_back(Command::Compare(pass, chunk));
         }
+    }
+
+    fn look_up_comparisons(&mut self, workers: usize, commands: &mut VecDeque<Command>) {
         let ahead = workers * limits::CHUNKS_AHEAD_PER_WORKER;
-        if let Some((after, rows)) = self.verification.chunker.start_lookup(ahead) {
+        if let Some(lookup) = self.verification.chunker.start_lookup(ahead) {
             let side = match self.verification.pass {
                 Pass::Both | Pass::Original => Side::Original,
                 Pass::Ghost => Side::Ghost,
@@ -584,8 +637,9 @@ impl Core {
             commands.push_back(Command::FindChunkEnd {
                 scan: Scan::Verify,
                 side,
-                after,
-                rows,
+                after: lookup.after,
+                rows: lookup.rows,
+                dense: lookup.dense,
             });
         }
     }
@@ -678,7 +732,7 @@ impl Core {
         self.counters = Counters::default();
         self.liveness = Liveness::default();
         self.careful_jobs = self.careful_jobs.min(1);
-        self.dirty.canonical(self.settings.refresh_keys);
+        self.dirty.canonical(self.batch.keys());
         self.verification.canonical();
         if !markers_out {
             self.next_marker = 1;
@@ -694,6 +748,19 @@ impl Core {
                 self.phase = Phase::Ended(outcome);
             }
         }
+    }
+}
+
+fn chunker(settings: &Settings) -> Chunker {
+    let chunker = Chunker::new(
+        settings.chunk_rows,
+        settings.chunk_rows_max,
+        settings.copy_target_ms,
+    );
+    if settings.integer_key {
+        chunker.of_integers()
+    } else {
+        chunker
     }
 }
 
@@ -740,3 +807,6 @@ pub struct View<'a> {
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod following_tests;

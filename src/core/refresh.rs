@@ -6,7 +6,7 @@
 //! replace it, *prove* the absence of the rest by a read that fails if anybody holds a row there,
 //! delete what is proved absent, and leave everything else dirty.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::rules::{Rule, Rules};
 use crate::limits;
@@ -113,7 +113,9 @@ impl RefreshJob {
     /// A job for a batch of dirty keys.
     #[must_use]
     pub fn new(id: u64, keys: Vec<Key>, short_way: bool, rules: Rules) -> Self {
-        debug_assert!(keys.len() <= limits::REFRESH_KEYS.max(limits::CUT_OVER_DIRTY_LOCKED_MAX));
+        debug_assert!(
+            keys.len() <= limits::REFRESH_KEYS_MAX.max(limits::CUT_OVER_DIRTY_LOCKED_MAX)
+        );
         let step = if short_way {
             RefreshStep::ReplaceAll(keys.clone())
         } else {
@@ -150,7 +152,8 @@ impl RefreshJob {
     /// The keys whose rows in the ghost are those of before: what these alone have is kept.
     #[must_use]
     pub fn kept(&self, keys: &[Key]) -> Vec<Key> {
-        let kept = keys.iter().filter(|key| !self.renewed.0.contains(key));
+        let renewed: BTreeSet<&Key> = self.renewed.0.iter().collect();
+        let kept = keys.iter().filter(|key| !renewed.contains(key));
         kept.cloned().collect()
     }
 
@@ -293,6 +296,7 @@ impl RefreshJob {
     fn split(&mut self, keys: Vec<Key>, found: &[usize]) -> RefreshStep {
         let mut present = Vec::new();
         let mut rest = Vec::new();
+        let found: BTreeSet<usize> = found.iter().copied().collect();
         for (position, key) in keys.into_iter().enumerate() {
             if found.contains(&position) {
                 present.push(key)

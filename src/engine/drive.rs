@@ -313,6 +313,14 @@ async fn stopped(wishes: &mut mpsc::Receiver<Wish>, reporter: &Reporter) {
     }
 }
 
+/// Keys that a refresh may have for the size of their rows.
+fn refresh_keys_max(plan: &Plan) -> usize {
+    let fitting = limits::REFRESH_BYTES_MAX / plan.original.row_bytes.max(1);
+    usize::try_from(fitting).map_or(limits::REFRESH_KEYS_MAX, |keys| {
+        keys.clamp(1, limits::REFRESH_KEYS_MAX)
+    })
+}
+
 fn settings(config: &Config, plan: &Plan) -> Settings {
     let rows_max = config
         .chunk_rows
@@ -326,8 +334,10 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         chunk_rows_max: rows_max,
         copy_target_ms: millis(limits::COPY_CHUNK_TARGET),
         refresh_keys: limits::REFRESH_KEYS,
+        refresh_keys_max: refresh_keys_max(plan),
         dirty_bytes_max: limits::DIRTY_BYTES_MAX,
         byte_comparable: plan.key.byte_comparable,
+        integer_key: plan.key.is_one_integer(),
         same_order: plan.key.same_order,
         other_unique_keys: plan.other_unique_keys,
         introduced_keys: plan.makes_rows_anew(),
@@ -336,6 +346,7 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         pause_max_ms: millis(config.cut_over.pause_max),
         checkpoint_ms: config.checkpoint.map(millis),
         verify: verification::seeded(config.verify),
+        compare_behind_copy: true,
         rules: Rules::default(),
     }
 }

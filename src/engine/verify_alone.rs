@@ -258,12 +258,13 @@ impl Walk {
     async fn pass(&mut self, pass: Pass, side: Side) -> Result<(), Fault> {
         let target = u64::try_from(limits::VERIFY_CHUNK_TARGET.as_millis()).unwrap_or(u64::MAX);
         let mut chunks = Chunker::new(limits::CHUNK_ROWS_START, limits::CHUNK_ROWS_MAX, target);
-        while let Some((after, rows)) = chunks.start_lookup(1) {
+        while let Some(next) = chunks.start_lookup(1) {
             let lookup = Command::FindChunkEnd {
                 scan: Scan::Verify,
                 side,
-                after,
-                rows,
+                after: next.after,
+                rows: next.rows,
+                dense: next.dense,
             };
             match self.worker.work(lookup).await? {
                 Event::ChunkEndFound(_, end) => chunks.lookup_done(end),

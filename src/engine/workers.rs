@@ -11,7 +11,7 @@ use super::clock::Clock;
 use crate::control::Wish;
 use crate::core::chunk::{COMMON_UNKNOWN, Chunk, ChunkEnd};
 use crate::core::copy::{CopyAnswer, CopyJob, CopyStep, Locking};
-use crate::core::event::{Command, Event, Scan, Side};
+use crate::core::event::{Command, Event, Side};
 use crate::core::refresh::{RefreshAnswer, RefreshJob, RefreshStep};
 use crate::core::verify::Pass;
 use crate::limits;
@@ -76,7 +76,13 @@ impl Worker {
                     self.clock.elapsed_ms() - started,
                 ))
             }
-            Command::Refresh(job) => Ok(Event::Refreshed(self.refresh(job).await?.outcome())),
+            Command::Refresh(job) => {
+                let job = self.refresh(job).await?;
+                Ok(Event::Refreshed(
+                    job.outcome(),
+                    self.clock.elapsed_ms() - started,
+                ))
+            }
             Command::Compare(pass, chunk) => {
                 let (rows, differing) = self.compare(pass, &chunk).await?;
                 Ok(Event::Compared(
@@ -98,7 +104,19 @@ impl Worker {
                 side,
                 after,
                 rows,
-            } => self.find_chunk_end(scan, side, after.as_ref(), rows).await,
+                dense,
+            } => {
+                let sql = Arc::clone(&self.sql);
+                let walk = match side {
+                    Side::Original => sql.original(),
+                    Side::Ghost => sql.ghost(),
+                };
+                let end = match &after {
+                    Some(after) if dense => self.end_by_number(walk, after, rows).await?,
+                    after => self.end_after(walk, after.as_ref(), rows).await?,
+                };
+                Ok(Event::ChunkEndFound(scan, end))
+            }
             Command::WaitForBarrier
             | Command::WriteMarker(_)
             | Command::WriteCheckpoint(_)
@@ -411,20 +429,18 @@ impl Worker {
             .unwrap_or_default())
     }
 
-    async fn find_chunk_end(
+    /// The first key whose number is so much larger than another one's: at most so many rows after it.
+    async fn end_by_number(
         &mut self,
-        scan: Scan,
-        side: Side,
-        after: Option<&Key>,
+        walk: &Walk,
+        after: &Key,
         rows: u64,
-    ) -> Result<Event, Fault> {
-        let sql = Arc::clone(&self.sql);
-        let walk = match side {
-            Side::Original => sql.original(),
-            Side::Ghost => sql.ghost(),
+    ) -> Result<ChunkEnd, Fault> {
+        let Some(statement) = Sql::boundary_by_number(walk, after, rows).map_err(bad_key)? else {
+            return self.end_after(walk, Some(after), rows).await;
         };
-        let end = self.end_after(walk, after, rows).await?;
-        Ok(Event::ChunkEndFound(scan, end))
+        let answer = self.again(&statement).await?;
+        Ok(keys(walk, &answer)?.pop().map(|key| (key, 0)))
     }
 
     /// The key that is so many rows after another one.

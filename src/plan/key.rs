@@ -18,6 +18,13 @@ impl Key {
         Self(bytes.into())
     }
 
+    /// How many numbers it is behind another key, if both are keys of one integer column.
+    #[must_use]
+    pub fn distance(&self, before: &Self) -> Option<u64> {
+        let number = |key: &Self| key.encoded().try_into().ok().map(u64::from_be_bytes);
+        number(self)?.checked_sub(number(before)?)
+    }
+
     /// Its bytes, for the checkpoint table.
     #[must_use]
     pub fn encoded(&self) -> &[u8] {
@@ -89,6 +96,13 @@ pub struct KeyColumn {
 }
 
 impl KeyColumn {
+    /// TINYINT to BIGINT, signed or not; not what is carried by its number, like an ENUM.
+    #[must_use]
+    pub fn is_integer(&self) -> bool {
+        let number = matches!(self.kind, KeyKind::Int | KeyKind::UInt);
+        number && self.data_type.ends_with("int")
+    }
+
     /// Whether equal values always have equal bytes, so that a key can be told apart by its bytes.
     ///
     /// Text can't (two spellings are one key under its collation), and DECIMAL isn't relied on.

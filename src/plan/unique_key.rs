@@ -24,6 +24,14 @@ pub struct SharedKey {
     pub nullable: Vec<String>,
 }
 
+impl SharedKey {
+    /// The key is one integer: its numbers can be counted without asking the server.
+    #[must_use]
+    pub fn is_one_integer(&self) -> bool {
+        matches!(self.columns.as_slice(), [column] if column.is_integer())
+    }
+}
+
 /// A unique key of the ghost that the original does not enforce: it can lose rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntroducedKey {

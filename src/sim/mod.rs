@@ -18,6 +18,7 @@
 
 mod actions;
 mod explore;
+mod following;
 mod mutants;
 mod repairs;
 mod restarts;
@@ -176,6 +177,7 @@ fn settings() -> Settings {
         chunk_rows: 2,
         chunk_rows_max: 2,
         refresh_keys: 2,
+        refresh_keys_max: 2,
         ..Settings::of_tests()
     }
 }
@@ -329,6 +331,7 @@ impl<const N: usize> Setup<N> {
     fn workers(mut self, refresh_workers: usize, refresh_keys: usize) -> Self {
         self.settings.refresh_workers = refresh_workers;
         self.settings.refresh_keys = refresh_keys;
+        self.settings.refresh_keys_max = refresh_keys;
         self
     }
 

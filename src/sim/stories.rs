@@ -86,12 +86,15 @@ fn random_world(random: &mut Random) -> Setup<KEYS> {
     };
     let own_order = matches!(layout, Layout::FinerGhost | Layout::CoarserGhost);
     let chunk_rows = 1 + random.below(3);
+    let refresh_keys = 1 + usize::from(random.small(4));
     let settings = Settings {
         copy_workers: 1 + usize::from(random.small(2)),
         refresh_workers: 1 + usize::from(random.small(2)),
         chunk_rows,
         chunk_rows_max: chunk_rows,
-        refresh_keys: 1 + usize::from(random.small(4)),
+        refresh_keys,
+        refresh_keys_max: refresh_keys + usize::from(random.small(3)),
+        compare_behind_copy: random.one_in(2),
         dirty_bytes_max: if random.one_in(4) { 100 } else { 1 << 20 },
         byte_comparable: layout == Layout::Plain,
         same_order: !own_order,
@@ -595,6 +598,7 @@ fn without(rule: Rule, setup: &mut Setup<KEYS>) {
         Rule::EqualKeysOneWorker => {
             setup.settings.refresh_workers = 2;
             setup.settings.refresh_keys = 1;
+            setup.settings.refresh_keys_max = 1;
             spell(setup);
         }
         Rule::NewMarkerEachAttempt => only(setup, &[Fault::LockTime]),
@@ -618,6 +622,7 @@ fn without(rule: Rule, setup: &mut Setup<KEYS>) {
         | Rule::RepairedPassIsNoPass
         | Rule::ChangedRowsComparedAgain
         | Rule::IntroducedKeysVerified => {}
+        Rule::ComparedWhenCopied => setup.settings.compare_behind_copy = true,
         Rule::AnswersAreWatched => vanish(setup),
         Rule::CleanedWhenIssued | Rule::LostLockMarksAgain => only(setup, &[Fault::LockLost]),
         Rule::StopWaitsForRename => setup.stops = 1,
@@ -700,7 +705,8 @@ fn stories_show_every_lie_about_the_server() {
                 Lie::AnotherLog => without(Rule::CheckpointProvesItself, setup),
                 Lie::RevertBeginsTooLate => {
                     restart(setup);
-                    setup.reverts = 1;
+                    let alike = setup.settings.same_order && setup.unique != Unique::Added;
+                    setup.reverts = u8::from(alike);
                 }
                 Lie::RefreshWithoutLock
                 | Lie::CopyWithoutLock

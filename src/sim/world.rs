@@ -145,6 +145,18 @@ pub(super) struct CopyWork<const N: usize> {
     pub(super) read_before: Option<Rows<N>>,
 }
 
+impl<const N: usize> CopyWork<N> {
+    fn new(job: CopyJob) -> Self {
+        Self {
+            job,
+            at: 0,
+            read: 0,
+            placed: 0,
+            read_before: None,
+        }
+    }
+}
+
 /// A refresh worker's job.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct RefreshWork {
@@ -355,6 +367,7 @@ impl<const N: usize> Sim<N> {
                     side,
                     after,
                     rows,
+                    ..
                 } => {
                     if setup.lookups_at_once || (setup.blind && scan == Scan::Verify) {
                         let end = world.chunk_end(setup, side, after.as_ref(), rows);
@@ -365,13 +378,7 @@ impl<const N: usize> Sim<N> {
                 }
                 Command::Copy(job) => {
                     let free = world.copy.iter_mut().find(|work| work.is_none());
-                    *free.expect("a free copy worker") = Some(CopyWork {
-                        job,
-                        at: 0,
-                        read: 0,
-                        placed: 0,
-                        read_before: None,
-                    });
+                    *free.expect("a free copy worker") = Some(CopyWork::new(job));
                 }
                 Command::Refresh(job) => {
                     let free = world.refresh.iter_mut().find(|work| work.is_none());
@@ -461,7 +468,7 @@ impl<const N: usize> Sim<N> {
         let Some(work) = self.world.refresh[who].take() else {
             return Ok(false);
         };
-        self.tell(setup, Event::Refreshed(work.job.outcome()))
+        self.tell(setup, Event::Refreshed(work.job.outcome(), 0))
             .map(|()| true)
     }
 

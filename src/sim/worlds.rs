@@ -137,6 +137,7 @@ fn three_keys_one_of_them_held() {
     let rows = [row(0), row(1), row(2)];
     let mut settings = settings();
     settings.refresh_keys = 3;
+    settings.refresh_keys_max = 3;
     settings.chunk_rows = 2;
     settings.chunk_rows_max = 2;
     let base = plain();

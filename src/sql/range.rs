@@ -165,6 +165,46 @@ impl Sql {
             .collect())
     }
 
+    /// The same for a key of one integer column whose numbers are dense: the first key that is `rows` or
+    /// more behind `after`, which the server finds without passing the rows between. Nothing, when there is
+    /// no such number.
+    ///
+    /// # Errors
+    /// When `after` doesn't fit the key's columns.
+    pub fn boundary_by_number(
+        walk: &Walk,
+        after: &Key,
+        rows: u64,
+    ) -> Result<Option<Statement>, KeyError> {
+        let (column, value) = match (
+            walk.columns.as_slice(),
+            decode(after, &walk.columns)?.as_slice(),
+        ) {
+            ([column], [KeyValue::Int(after)]) => {
+                (column, after.checked_add_unsigned(rows).map(KeyValue::Int))
+            }
+            ([column], [KeyValue::UInt(after)]) => {
+                (column, after.checked_add(rows).map(KeyValue::UInt))
+            }
+            _ => return Ok(None),
+        };
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        let mut condition = String::new();
+        compare(&mut condition, walk, column, ">=", &value);
+        Ok(Some(Statement::new(
+            "find chunk end",
+            format!(
+                "SELECT /* tableshift */ {} FROM {} FORCE INDEX ({}) WHERE {condition} ORDER BY {} LIMIT 1",
+                walk.key_expressions(),
+                walk.table,
+                walk.index,
+                walk.column(column),
+            ),
+        )))
+    }
+
     /// Counts the rows of a chunk.
     ///
     /// # Errors

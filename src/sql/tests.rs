@@ -231,6 +231,29 @@ fn the_end_of_a_chunk_is_looked_up_piece_by_piece() {
 }
 
 #[test]
+fn the_end_of_a_chunk_is_looked_up_by_number_where_there_is_one() {
+    let of = |key: &str, after: KeyValue| {
+        let columns = vec![column("a", 0, key, None)];
+        let sql = sql(table(columns.clone(), &["a"]), table(columns, &["a"]));
+        let after = encode(&[after]);
+        let found = Sql::boundary_by_number(sql.original(), &after, 100).expect("a key");
+        found.map(|statement| statement.text)
+    };
+    assert_eq!(
+        of("int", KeyValue::Int(-3)).expect("a number"),
+        "SELECT /* tableshift */ `s`.`t``x`.`a` FROM `s`.`t``x` FORCE INDEX (`PRIMARY`) WHERE \
+         `s`.`t``x`.`a` >= 97 ORDER BY `s`.`t``x`.`a` LIMIT 1"
+    );
+    let largest = KeyValue::UInt(u64::MAX - 100);
+    assert!(
+        of("bigint unsigned", largest)
+            .is_some_and(|text| text.contains(">= 18446744073709551615 "))
+    );
+    assert_eq!(of("bigint unsigned", KeyValue::UInt(u64::MAX - 99)), None);
+    assert_eq!(of("bigint", KeyValue::Int(i64::MAX)), None);
+}
+
+#[test]
 fn text_keys_are_equal_only_if_both_tables_say_so() {
     let before = Some(("latin1", "latin1_bin"));
     let after = Some(("utf8mb4", "utf8mb4_0900_ai_ci"));

@@ -128,16 +128,19 @@ mod tests {
                 continue;
             };
             let id = job.clone().outcome().id;
-            core.step(Event::Refreshed(RefreshOutcome {
-                id,
-                stayed: Vec::new(),
-                replaced: 1,
-                deleted: 0,
-                detour: false,
-                conflicts: Vec::new(),
-                misfits: Vec::new(),
-                keys_max: None,
-            }));
+            core.step(Event::Refreshed(
+                RefreshOutcome {
+                    id,
+                    stayed: Vec::new(),
+                    replaced: 1,
+                    deleted: 0,
+                    detour: false,
+                    conflicts: Vec::new(),
+                    misfits: Vec::new(),
+                    keys_max: None,
+                },
+                0,
+            ));
         }
     }
 
