@@ -60,6 +60,9 @@ pub struct Config {
     /// How much is verified before that, and what becomes of rows that differ; the engine draws the
     /// seed of a sample.
     pub verify: Wanted,
+    /// Chunks are compared as soon as they are copied. Always so, but for tests that stop a run between the
+    /// two.
+    pub compare_behind_copy: bool,
     /// When and how the tables are swapped.
     pub cut_over: CutOver,
     /// How the run is commanded.

@@ -262,7 +262,8 @@ pub const POINTS: [(&str, &[&str]); 17] = [
 ];
 
 /// The same run with checkpoints as often as `TABLESHIFT_CHECKPOINT_MS` says, for tests that can't wait for
-/// seconds.
+/// seconds; and with nothing compared before everything is copied if there is a
+/// `TABLESHIFT_COMPARE_AFTER_COPY`, for tests that spoil rows between the two.
 #[must_use]
 pub fn hastened(config: Config) -> Config {
     let text = std::env::var("TABLESHIFT_CHECKPOINT_MS").ok();
@@ -271,6 +272,7 @@ pub fn hastened(config: Config) -> Config {
         .map(Duration::from_millis);
     Config {
         checkpoint: config.checkpoint.map(|usual| interval.unwrap_or(usual)),
+        compare_behind_copy: std::env::var_os("TABLESHIFT_COMPARE_AFTER_COPY").is_none(),
         ..config
     }
 }

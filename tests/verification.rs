@@ -59,6 +59,7 @@ impl Spoilt {
             .arg(&postpone)
             .args(flags)
             .env("TABLESHIFT_FAULTS", order)
+            .env("TABLESHIFT_COMPARE_AFTER_COPY", "1")
             .stdout(Stdio::null())
             .stderr(written)
             .spawn()

@@ -389,6 +389,7 @@ impl<'a> Given<'a> {
             heartbeat: self.milliseconds("heartbeat-interval-millis"),
             throttle: self.throttle(),
             verify: self.verify(),
+            compare_behind_copy: true,
             cut_over: self.cut_over(),
             control: self.control(&database, &table),
             hooks: self.hooks(),

@@ -346,7 +346,7 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         pause_max_ms: millis(config.cut_over.pause_max),
         checkpoint_ms: config.checkpoint.map(millis),
         verify: verification::seeded(config.verify),
-        compare_behind_copy: true,
+        compare_behind_copy: config.compare_behind_copy,
         rules: Rules::default(),
     }
 }
