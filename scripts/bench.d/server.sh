@@ -47,16 +47,16 @@ random_k="CRC32(n) % 1000000 + 1"
 random_c="CONCAT(CRC32(n * 5), '-', CONV(LEFT(SHA2(n, 512), 15), 16, 10), '-', LEFT(SHA2(n + 1, 512), 88))"
 random_pad="LEFT(SHA2(n * 3, 256), 59)"
 
-# Runs $1 with FROM replaced by `(numbers) AS n` for all of 1..$2, by two
-# connections, without the binary log (which a fill would only make long).
+# Runs $1, which has FROM at its end, for n of 1..$2, by two connections. Without
+# the binary log, which it would only make long; unless a replica needs it.
 insert_numbered() {
-    local statement=$1 wanted=$2 from to worker pids=()
+    local statement=$1 wanted=$2 from to worker pids=() logged=${fill_logged:-0}
     for worker in 0 1; do
         for ((from = 1 + worker * 50000; from <= wanted; from += 100000)); do
             to=$((from + 49999 < wanted ? from + 49999 : wanted))
             printf '%s;\n' "${statement//FROM/FROM (WITH RECURSIVE numbers (n) AS (SELECT $from UNION ALL
                 SELECT n + 1 FROM numbers WHERE n < $to) SELECT n FROM numbers) AS numbers}"
-        done | sql --init-command="SET SESSION sql_log_bin = 0, cte_max_recursion_depth = 100000" bench &
+        done | sql --init-command="SET SESSION sql_log_bin = $logged, cte_max_recursion_depth = 100000" bench &
         pids+=($!)
     done
     wait "${pids[0]}" && wait "${pids[1]}" || fail "the table could not be filled"
@@ -94,6 +94,7 @@ start_load() {
     shift 2
     load_log=$logs/$name-writers.log
     rm -f "$folder/stop"
+    : >"$load_log"
     target/release/examples/load --host "$HOST" --port "$PORT" --user tableshift --password tableshift \
         --database bench --table "$table" --connections "$load_connections" --mode updates \
         --stop-file "$folder/stop" --report-every-ms "$report_ms" --slow-ms "$slow_ms" "$@" \
