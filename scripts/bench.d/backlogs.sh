@@ -109,7 +109,7 @@ wait_for_drain() {
     until ask_progress && ((applied >= $1 && backlog <= 100)); do
         look_at_run || fail "$run_name ended too early"
         if ((backlog > most_backlog)); then most_backlog=$backlog; fi
-        nap 0.05
+        nap 0.1
     done
     drain_end_ms=$(now_ms)
 }

@@ -14,7 +14,7 @@ stamp() {
 start_run() {
     run_name=$1 run_log=$logs/$1.log
     shift
-    rm -f "$folder/pipe" "$folder/pid" "$folder/times"
+    rm -f "$folder/pipe" "$folder/pid" "$folder/times" "$logs/$run_name-progress.log"
     mkfifo "$folder/pipe"
     stamp <"$folder/pipe" >"$run_log" &
     stamp_pid=$!

@@ -26,12 +26,22 @@ loaded_at() {
     fill loaded "$size"
     under_load tableshift "loaded-$size-tableshift"
     tableshift_ms=$run_ms
+    plot "loaded-$size-tableshift" "$size"
     for tool in $(others); do under_load "$tool" "loaded-$size-$tool"; done
     title "loaded: $(thousands "$size") rows, $load_connections connections of unlimited single-row updates"
     header "" "seconds" "writes/s before" "during" "kept" "kept in ${window_s} s" \
         "p50 ms before" "during" "p99 ms before" "during" "longest ms before" "during" "deadlocks" "lock waits"
     cat "$folder/lines"
+    printf '\nPlot of the run of tableshift: %s.\n' "$logs/loaded-$size-tableshift.svg"
     loaded_targets "$size"
+}
+
+# A picture of the run of this name.
+plot() {
+    target/release/examples/plot --writers "$logs/$1-writers.log" --progress "$logs/$1-progress.log" \
+        --run "$logs/$1.log" >"$logs/$1.svg" \
+        --title "$(thousands "$2") rows, $load_connections connections of unlimited single-row updates" ||
+        say "    no plot: $logs/$1.svg"
 }
 
 # One tool under load; its line goes to $folder/lines, its figures into loaded_*.

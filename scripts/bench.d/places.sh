@@ -92,10 +92,10 @@ replica() {
     replica_line "one connection"
     replica_run two --copy-workers 2
     replica_line "two connections"
-    nice=$(awk -v fast="$replica_rate" -v slow="$one_rate" 'BEGIN { printf "%.2f", fast > slow ? fast / slow - 1 : 0 }')
+    nice=$(awk -v fast="$replica_rate" -v slow="$one_rate" 'BEGIN { printf "%.2f", (fast > slow) ? fast / slow - 1 : 0 }')
     replica_run equal --copy-workers 2 --nice-ratio "$nice"
     judge "seconds behind with two connections at the speed of one, more than with one" \
-        "$(awk -v two="$behind_ms" -v one="$one_behind" 'BEGIN { printf "%.1f", two > one ? (two - one) / 1000 : 0 }')" most 0.5
+        "$(awk -v two="$behind_ms" -v one="$one_behind" 'BEGIN { printf "%.1f", (two > one) ? (two - one) / 1000 : 0 }')" most 0.5
     replica_line "two connections, --nice-ratio $nice"
     scripts/mysql clean "$folder/replica"
 }
