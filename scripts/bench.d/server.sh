@@ -62,17 +62,18 @@ insert_numbered() {
     wait "${pids[0]}" && wait "${pids[1]}" || fail "the table could not be filled"
 }
 
-# fill TABLE ROWS [indexes]: the columns and sizes of sysbench's sbtest1, and its
-# secondary index; or the indexes named. Ids are explicit: there are no holes.
+# fill TABLE ROWS: the columns and sizes of sysbench's sbtest1, and its secondary
+# index. Ids are explicit: there are no holes.
 fill() {
-    local table=$1 wanted=$2 indexes=${3:-KEY k_1 (k)}
+    local table=$1 wanted=$2
     say "  filling bench.$table with $wanted rows"
     sql bench -e "CREATE TABLE $table (
         id INT NOT NULL AUTO_INCREMENT,
         k INT NOT NULL DEFAULT 0,
         c CHAR(120) NOT NULL DEFAULT '',
         pad CHAR(60) NOT NULL DEFAULT '',
-        PRIMARY KEY (id), $indexes)"
+        PRIMARY KEY (id),
+        KEY k_1 (k))"
     insert_numbered "INSERT INTO $table (id, k, c, pad) SELECT n, $random_k, $random_c, $random_pad FROM" "$wanted"
     sql bench -e "ANALYZE TABLE $table" >/dev/null
 }
