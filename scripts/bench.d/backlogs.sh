@@ -66,21 +66,13 @@ cpu_so_far() {
 
 # The tool's line of progress says so, within tool_limit_s.
 wait_for_state() {
-    local answer end=$((SECONDS + tool_limit_s))
+    local end=$((SECONDS + tool_limit_s))
     say "    until it is $1"
-    until answer=$(progress_line) && [[ $answer == *"State: $1"* ]]; do
-        kill -0 "$run_pid" 2>/dev/null || { finish_run; must_succeed; fail "$run_name ended too early"; }
-        ((SECONDS < end)) || fail "$run_name is not $1 after $tool_limit_s s: $answer"
+    until ask_progress && [[ $progress == *"State: $1"* ]]; do
+        look_at_run || fail "$run_name ended too early, see $run_log"
+        ((SECONDS < end)) || fail "$run_name is not $1 after $tool_limit_s s: $progress"
         nap 0.1
     done
-}
-
-progress_line() {
-    local connection answer=''
-    { exec {connection}<>"/dev/tcp/127.0.0.1/$control_port"; } 2>/dev/null || return 1
-    printf 'sup\n' >&"$connection"
-    IFS= read -rt 2 -u "$connection" answer || true
-    printf '%s\n' "$answer"
 }
 
 # Updates rows 1 to $2 once each, in transactions of 10,000.
@@ -96,7 +88,7 @@ update_all() {
 wait_for_stream() {
     local last=-1 same=0
     until ((same >= 10)); do
-        look_at_run || fail "$run_name ended too early"
+        look_at_run || fail "$run_name ended too early, see $run_log"
         ask_progress || true
         if ((backlog == last)); then same=$((same + 1)); else same=0; fi
         last=$backlog
@@ -107,7 +99,7 @@ wait_for_stream() {
 # wait_for_drain APPLIED: until so many are applied and few are left.
 wait_for_drain() {
     until ask_progress && ((applied >= $1 && backlog <= 100)); do
-        look_at_run || fail "$run_name ended too early"
+        look_at_run || fail "$run_name ended too early, see $run_log"
         if ((backlog > most_backlog)); then most_backlog=$backlog; fi
         nap 0.1
     done

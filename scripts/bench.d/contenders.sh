@@ -59,7 +59,7 @@ finish_run() {
     run_pid='' tool_pid='' stamp_pid='' control_port=''
 }
 
-# One that must succeed, and one that may fail or be ended.
+# Ends the benchmark if the last run failed.
 must_succeed() {
     if ((run_status != 0)); then
         tail -n 30 "$run_log" >&2
@@ -109,15 +109,17 @@ said() {
 # The stamp of the first line that contains $1.
 said_at() { awk -v what="$1" 'index($0, what) { print $1; exit }' "$run_log"; }
 
-# Asks the tool for its line of progress on control_port, and keeps it.
-# Sets copied, applied, backlog; false if it doesn't answer.
+# Asks the tool for its line of progress, on control_port, and keeps its numbers.
+# Sets progress, copied, applied, backlog; false if it doesn't answer.
+# shellcheck disable=SC2034 # the sections read progress
 ask_progress() {
-    local answer='' connection
+    local connection
+    progress=''
     { exec {connection}<>"/dev/tcp/127.0.0.1/$control_port"; } 2>/dev/null || return 1
     printf 'sup\n' >&"$connection"
-    IFS= read -rt 2 -u "$connection" answer || true
+    IFS= read -rt 2 -u "$connection" progress || true
     exec {connection}>&-
-    [[ $answer =~ Copy:\ ([0-9]+)/.*Applied:\ ([0-9]+)\;\ Backlog:\ ([0-9]+)/ ]] || return 1
+    [[ $progress =~ Copy:\ ([0-9]+)/.*Applied:\ ([0-9]+)\;\ Backlog:\ ([0-9]+)/ ]] || return 1
     copied=${BASH_REMATCH[1]} applied=${BASH_REMATCH[2]} backlog=${BASH_REMATCH[3]}
     printf 'progress at_ms=%s copied=%s applied=%s backlog=%s\n' \
         $((${EPOCHREALTIME/[.,]/} / 1000)) "$copied" "$applied" "$backlog" >>"$logs/$run_name-progress.log"
