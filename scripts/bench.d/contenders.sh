@@ -131,7 +131,7 @@ sample_backlog() { [[ -z $control_port ]] || ask_progress || true; }
 
 others() {
     local tool
-    for tool in pt-online-schema-change gh-ost spirit; do
+    for tool in $other_tools; do
         if command -v "$tool" >/dev/null; then printf '%s\n' "$tool"; fi
     done
 }

@@ -119,8 +119,9 @@ replica_line() {
 replica_run() {
     local name=$1
     shift
-    settle
     wait_for_replica >/dev/null
+    settle
+    settle "$folder/replica"
     start_tableshift "replica-$name" replicated "$@"
     until [[ -n $(said_at "copy complete") ]]; do
         look_at_run || fail "$run_name ended too early, see $run_log"

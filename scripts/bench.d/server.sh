@@ -16,18 +16,18 @@ new_server() {
     headed=true
 }
 
-# Dirty pages of what went before are written, and its old rows purged, so that
-# the next one doesn't pay for them.
+# Dirty pages of what went before are written, so that the next one doesn't pay
+# for them; on the server, or on that in folder $1.
 settle() {
-    local dirty tries=0
-    sql -e "SET GLOBAL innodb_max_dirty_pages_pct_lwm = 0, GLOBAL innodb_max_dirty_pages_pct = 0"
+    local dirty tries=0 server=${1:-$folder/server}
+    scripts/mysql client "$server" -e "SET GLOBAL innodb_max_dirty_pages_pct_lwm = 0, GLOBAL innodb_max_dirty_pages_pct = 0"
     until ((tries++ > 300)); do
-        dirty=$(sql -e "SELECT variable_value FROM performance_schema.global_status
+        dirty=$(scripts/mysql client "$server" --batch --skip-column-names -e "SELECT variable_value FROM performance_schema.global_status
             WHERE variable_name = 'Innodb_buffer_pool_pages_dirty'")
         ((dirty > 200)) || break
         nap 0.2
     done
-    sql -e "SET GLOBAL innodb_max_dirty_pages_pct = DEFAULT, GLOBAL innodb_max_dirty_pages_pct_lwm = DEFAULT"
+    scripts/mysql client "$server" -e "SET GLOBAL innodb_max_dirty_pages_pct = DEFAULT, GLOBAL innodb_max_dirty_pages_pct_lwm = DEFAULT"
 }
 
 # Runs SQL on database bench; prints how many milliseconds it took.
