@@ -152,7 +152,7 @@ run_other() {
             ;;
         spirit)
             start_run "$name" spirit migrate --host "$HOST:$PORT" --username tableshift --password tableshift \
-                --database bench --table "$table" --alter "ENGINE=InnoDB"
+                --database bench --statement "ALTER TABLE $table ENGINE=InnoDB"
             ;;
     esac
     finish_run
