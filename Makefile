@@ -22,7 +22,7 @@ lint: ## Formatting, clippy, docs, licences and advisories, shell scripts
 demo: ## Change a table live, under load, on a throw-away server
 	scripts/demo
 
-bench: ## Measure the speed of a change and its cost for others
+bench: ## Measure the speed of a change and its cost for others, small (all: scripts/bench --full)
 	scripts/bench
 
 soak: ## Hours of migrations of hot rows: no difference invented, none overlooked (SECONDS_LONG=3600)

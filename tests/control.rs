@@ -462,7 +462,7 @@ async fn a_postpone_file_that_appears_under_the_lock_keeps_the_tables_as_they_ar
 }
 
 /// A status request is answered within 50 ms whatever the tool is doing; what is asserted here is only
-/// that it is answered while everything else waits (the figure stands in docs/benchmarks.md).
+/// that it is answered while everything else waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_socket_answers_while_a_statement_hangs() {
     let mut conn = schema(shared(), "hanging", 100).await;

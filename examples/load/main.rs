@@ -2,10 +2,13 @@
 //!
 //! ```text
 //! load --host 127.0.0.1 --port 3306 --user u --password p --database shop --table orders \
-//!      [--connections 4] [--mode mixed|updates] [--stop-file PATH] [--seconds N] [--report-every-ms 1000]
+//!      [--connections 4] [--mode mixed|updates] [--hot-rows N] [--rate N] [--slow-ms N] \
+//!      [--stop-file PATH] [--seconds N] [--report-every-ms 1000]
 //! ```
 //!
-//! `updates` is unlimited single-row updates of `k` on random existing ids. `mixed` is inserts, updates,
+//! `updates` is single-row updates of `k` on random ids: of all up to the highest, or of so many hot rows
+//! that are spread evenly over them; without pause, or at so many a second of all connections together.
+//! Statements that take at least `--slow-ms` get a line of their own. `mixed` is inserts, updates,
 //! deletes and small transactions on a table with `id`, `customer_id`, `status` and `amount`; each
 //! connection changes only ids of its own share, and keeps count of what the acknowledged writes make
 //! of the table, so the summary can say how many rows it must have and what their amounts must add up
@@ -14,18 +17,21 @@
 //! It ends when the stop file appears, after the given seconds, or on SIGINT or SIGTERM, and then prints
 //! a summary of `key=value` lines. An error is printed at once and counted; it does not end the load.
 
+mod meter;
+
 use std::{
     collections::HashSet,
     env,
     path::PathBuf,
     process::ExitCode,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
+use meter::{Meter, milliseconds_of};
 use mysql_async::{Conn, Error, Opts, OptsBuilder, Params, prelude::Queryable};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -58,6 +64,11 @@ struct Arguments {
     table: String,
     connections: u64,
     mode: Mode,
+    /// Only so many rows are updated; 0 is all of them.
+    hot_rows: u64,
+    /// Writes a second of all connections together; 0 is as many as they can.
+    rate: u64,
+    slow: Option<Duration>,
     stop_file: Option<PathBuf>,
     seconds: Option<u64>,
     report_every: Duration,
@@ -74,6 +85,9 @@ impl Arguments {
             table: String::new(),
             connections: 4,
             mode: Mode::Mixed,
+            hot_rows: 0,
+            rate: 0,
+            slow: None,
             stop_file: None,
             seconds: None,
             report_every: Duration::from_secs(1),
@@ -92,6 +106,9 @@ impl Arguments {
                 "--connections" => arguments.connections = value.parse()?,
                 "--mode" if value == "mixed" => arguments.mode = Mode::Mixed,
                 "--mode" if value == "updates" => arguments.mode = Mode::Updates,
+                "--hot-rows" => arguments.hot_rows = value.parse()?,
+                "--rate" => arguments.rate = value.parse()?,
+                "--slow-ms" => arguments.slow = Some(Duration::from_millis(value.parse()?)),
                 "--stop-file" => arguments.stop_file = Some(value.into()),
                 "--seconds" => arguments.seconds = Some(value.parse()?),
                 "--report-every-ms" => {
@@ -109,6 +126,12 @@ impl Arguments {
         Ok(arguments)
     }
 
+    /// Time between two writes of one connection.
+    fn pace(&self) -> Option<Duration> {
+        let period = self.connections * 1_000_000 / self.rate.max(1);
+        (self.rate > 0).then(|| Duration::from_micros(period.max(1)))
+    }
+
     fn opts(&self) -> Opts {
         OptsBuilder::default()
             .ip_or_hostname(&self.host)
@@ -120,137 +143,6 @@ impl Arguments {
             .tcp_nodelay(true)
             .into()
     }
-}
-
-// --- measuring -----------------------------------------------------------------------------------
-
-/// Latencies in buckets of about 9 % width: eight to each doubling of the microseconds.
-#[derive(Clone)]
-struct Histogram {
-    buckets: Vec<u64>,
-}
-
-impl Histogram {
-    const PER_DOUBLING: u64 = 8;
-
-    fn new() -> Self {
-        // 64 doublings hold every number of microseconds.
-        Self {
-            buckets: vec![0; 64 * 8],
-        }
-    }
-
-    fn bucket(micros: u64) -> usize {
-        if micros < Self::PER_DOUBLING {
-            return usize::try_from(micros).unwrap_or(0);
-        }
-        let doubling = u64::from(micros.ilog2());
-        let within = (micros >> (doubling - 3)) & 7;
-        usize::try_from((doubling - 2) * Self::PER_DOUBLING + within).unwrap_or(0)
-    }
-
-    /// The largest number of microseconds in a bucket.
-    fn upper_bound(bucket: usize) -> u64 {
-        let bucket = bucket as u64;
-        if bucket < Self::PER_DOUBLING {
-            return bucket;
-        }
-        let doubling = bucket / Self::PER_DOUBLING + 2;
-        let within = bucket % Self::PER_DOUBLING;
-        ((Self::PER_DOUBLING + within + 1) << (doubling - 3)) - 1
-    }
-
-    fn add(&mut self, micros: u64) {
-        self.buckets[Self::bucket(micros)] += 1;
-    }
-
-    /// What `per_mille` of the latencies do not exceed, within a bucket's width.
-    fn quantile(&self, per_mille: u64) -> u64 {
-        let total: u64 = self.buckets.iter().sum();
-        let wanted = (total * per_mille).div_ceil(1000);
-        let mut seen = 0;
-        for (bucket, count) in self.buckets.iter().enumerate() {
-            seen += count;
-            if seen >= wanted && seen > 0 {
-                return Self::upper_bound(bucket);
-            }
-        }
-        0
-    }
-}
-
-/// What all connections saw so far.
-struct Measured {
-    /// Acknowledged statements that write.
-    writes: u64,
-    /// Rows that they changed, in committed transactions.
-    rows_changed: u64,
-    errors: u64,
-    latencies: Histogram,
-    longest: Duration,
-    /// When the statement was sent that waited longest.
-    longest_at: SystemTime,
-    /// The longest wait since the last report.
-    longest_lately: Duration,
-    /// Committed change of the number of rows, and of the sum of their amounts in cents.
-    rows_added: i64,
-    cents_added: i64,
-}
-
-/// Shared by the connections; locked for a moment after each answer.
-struct Meter(Mutex<Measured>);
-
-impl Meter {
-    fn new() -> Self {
-        Self(Mutex::new(Measured {
-            writes: 0,
-            rows_changed: 0,
-            errors: 0,
-            latencies: Histogram::new(),
-            longest: Duration::ZERO,
-            longest_at: UNIX_EPOCH,
-            longest_lately: Duration::ZERO,
-            rows_added: 0,
-            cents_added: 0,
-        }))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Measured> {
-        // The numbers are good even if a connection's task panicked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn answered(&self, sent: Instant) {
-        let waited = sent.elapsed();
-        let mut measured = self.lock();
-        measured
-            .latencies
-            .add(u64::try_from(waited.as_micros()).unwrap_or(u64::MAX));
-        measured.longest_lately = measured.longest_lately.max(waited);
-        if waited > measured.longest {
-            measured.longest = waited;
-            measured.longest_at = SystemTime::now() - waited;
-        }
-    }
-
-    fn failed(&self, what: &str, error: &Error) {
-        let mut measured = self.lock();
-        measured.errors += 1;
-        eprintln!(
-            "error number={} at={} while={what} error={error}",
-            measured.errors,
-            now_ms()
-        );
-    }
-}
-
-fn now_ms() -> u128 {
-    milliseconds_of(SystemTime::now())
-}
-
-fn milliseconds_of(time: SystemTime) -> u128 {
-    time.duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis())
 }
 
 /// A small generator of random numbers (xorshift64*).
@@ -314,7 +206,16 @@ impl Worker {
 
     /// Works until it is told to stop. After an error it goes on, as an application would.
     async fn run(mut self, stop: Arc<AtomicBool>) {
+        let mut pace = self.arguments.pace().map(|period| {
+            let mut pace = tokio::time::interval(period);
+            // What was missed in a stall isn't made up for: an application's users don't come twice.
+            pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            pace
+        });
         while !stop.load(Ordering::Relaxed) {
+            if let Some(pace) = &mut pace {
+                pace.tick().await;
+            }
             let result = match self.arguments.mode {
                 Mode::Updates => self.update_k().await,
                 Mode::Mixed => self.mixed().await,
@@ -372,7 +273,10 @@ impl Worker {
     }
 
     async fn update_k(&mut self) -> Result<Change, Error> {
-        let id = 1 + self.random.below(self.highest_id);
+        let id = match self.arguments.hot_rows {
+            0 => 1 + self.random.below(self.highest_id),
+            hot => 1 + self.random.below(hot) * (self.highest_id / hot).max(1),
+        };
         let sql = format!(
             "UPDATE `{}` SET k = k + 1 WHERE id = ?",
             self.arguments.table
@@ -581,7 +485,6 @@ async fn report_until_end(
     // A late report must not be followed by a short one.
     report.set_missed_tick_behavior(MissedTickBehavior::Delay);
     report.tick().await;
-    let (mut last_writes, mut last_at) = (0, start);
     loop {
         tokio::select! {
             _ = interrupt.recv() => return Ok(()),
@@ -593,23 +496,7 @@ async fn report_until_end(
                     return Ok(());
                 }
             }
-            _ = report.tick() => {
-                let mut measured = meter.lock();
-                let longest = std::mem::take(&mut measured.longest_lately);
-                let writes = measured.writes - last_writes;
-                last_writes = measured.writes;
-                let errors = measured.errors;
-                drop(measured);
-                let elapsed = last_at.elapsed();
-                last_at = Instant::now();
-                println!(
-                    "report at_ms={} interval_ms={} writes={writes} writes_per_s={:.0} longest_ms={:.1} errors={errors}",
-                    now_ms(),
-                    elapsed.as_millis(),
-                    f64::from(u32::try_from(writes).unwrap_or(u32::MAX)) / elapsed.as_secs_f64(),
-                    longest.as_secs_f64() * 1000.0,
-                );
-            }
+            _ = report.tick() => meter.report(),
         }
     }
 }
@@ -618,7 +505,9 @@ fn print_summary(arguments: &Arguments, start: &Start, meter: &Meter, took: Dura
     let measured = meter.lock();
     println!("writes={}", measured.writes);
     println!("rows_changed={}", measured.rows_changed);
-    println!("errors={}", measured.errors);
+    println!("errors={}", measured.errors.all());
+    println!("deadlocks={}", measured.errors.deadlocks);
+    println!("lock_waits={}", measured.errors.lock_waits);
     println!("p50_us={}", measured.latencies.quantile(500));
     println!("p99_us={}", measured.latencies.quantile(990));
     println!(
@@ -642,7 +531,7 @@ fn print_summary(arguments: &Arguments, start: &Start, meter: &Meter, took: Dura
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let arguments = Arc::new(arguments);
     let first = look_at_table(&arguments).await?;
-    let meter = Arc::new(Meter::new());
+    let meter = Arc::new(Meter::new(arguments.slow));
     let stop = Arc::new(AtomicBool::new(false));
     let mut workers: Vec<Worker> = Vec::new();
     for number in 0..arguments.connections {
@@ -659,6 +548,8 @@ async fn run(arguments: Arguments) -> Result<(), Failure> {
         task.await?;
     }
     end?;
+    // What came after the last one.
+    meter.report();
     print_summary(&arguments, &first, &meter, start.elapsed());
     Ok(())
 }
