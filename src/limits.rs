@@ -39,8 +39,10 @@ pub const REFRESH_BYTES_MAX: usize = 256 << 10;
 pub const REFRESH_KEYS_EAGER: usize = 500;
 /// Dirty keys from which the refresh takes connections from the copy (never the last one).
 pub const BACKLOG_KEYS_HIGH: usize = 20_000;
-/// Bytes of dirty keys, with their overhead, at which the stream is no longer read until the
-/// refresh has caught up. Keeps the process under 100 MiB whatever the table's size.
+/// Memory of dirty keys at which the stream is no longer read until the refresh has caught up: half of what
+/// the process may have (64 MiB). What isn't read stays in the server's binary log, which is on disk
+/// already, is read on at will, and is what a checkpoint counts in; a file of our own would be the same keys
+/// once more, with nobody to vouch for it.
 pub const DIRTY_BYTES_MAX: usize = 32 << 20;
 /// Memory of a dirty key beside what a long one has on the heap: its share of a tree node. Measured by
 /// `examples/backlog.rs`: 50 bytes when keys come in any order, 63 when they ascend, which leaves nodes half full.
@@ -73,6 +75,10 @@ pub const STREAM_QUEUE: usize = 64;
 pub const ROSTER_QUEUE: usize = 128;
 /// Keys in one message from the stream; a transaction of a million rows arrives in pieces.
 pub const STREAM_BATCH_KEYS: usize = 2_000;
+/// Bytes of long keys in one message from the stream: a full queue holds 4 MiB of them.
+pub const STREAM_BATCH_BYTES: usize = 64 << 10;
+/// Bytes of events that are read at a stretch before anybody else is listened to: a millisecond's worth.
+pub const STREAM_BURST_BYTES: u64 = 64 << 10;
 
 /// Differing keys that one verification chunk reports; more in one chunk are looked at again as
 /// a whole, because they mean that a large part of the chunk is still waiting for its refresh.
