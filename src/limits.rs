@@ -40,19 +40,25 @@ pub const REFRESH_KEYS_MIN: usize = 50;
 /// Most keys of a refresh.
 pub const REFRESH_KEYS_MAX: usize = 4_000;
 /// Bytes of rows in one refresh, estimated from the average row length.
-pub const REFRESH_BYTES_MAX: u64 = 4 << 20;
+pub const REFRESH_ROW_BYTES_MAX: u64 = 4 << 20;
 /// Time that a refresh should take: its rows are locked as long.
 pub const REFRESH_TARGET: Duration = Duration::from_millis(25);
+/// Bytes of keys of one refresh: a statement has them twice as large, in hexadecimal, and must stay far below
+/// the smallest `max_allowed_packet` in use; and each worker holds as much as that.
+pub const REFRESH_KEY_BYTES_MAX: usize = 256 << 10;
 /// Dirty keys from which a refresh starts at once; fewer wait for the next tick, so that a row
 /// that is changed again and again costs one refresh and not a hundred.
 pub const REFRESH_KEYS_EAGER: usize = 500;
 /// Dirty keys from which the refresh takes connections from the copy (never the last one).
 pub const BACKLOG_KEYS_HIGH: usize = 20_000;
-/// Bytes of dirty keys, with their overhead, at which the stream is no longer read until the
-/// refresh has caught up. Keeps the process under 100 MiB whatever the table's size.
+/// Memory of dirty keys at which the stream is no longer read until the refresh has caught up: half of what
+/// the process may have (64 MiB). What isn't read stays in the server's binary log, which is on disk
+/// already, is read on at will, and is what a checkpoint counts in; a file of our own would be the same keys
+/// once more, with nobody to vouch for it.
 pub const DIRTY_BYTES_MAX: usize = 32 << 20;
-/// Overhead per dirty key beside its own bytes (allocation, tree node, since when): an estimate.
-pub const DIRTY_KEY_OVERHEAD: usize = 80;
+/// Memory of a dirty key beside what a long one has on the heap: its share of a tree node. Measured by
+/// `examples/backlog.rs`: 50 bytes when keys come in any order, 63 when they ascend, which leaves nodes half full.
+pub const DIRTY_KEY_BYTES: usize = 64;
 /// Longest time in which a stream that delivers at full speed tells no position.
 pub const POSITION_EVERY: Duration = Duration::from_secs(1);
 /// Seconds that a session without much to do may idle: the most that the server takes (manual,
@@ -81,6 +87,10 @@ pub const STREAM_QUEUE: usize = 64;
 pub const ROSTER_QUEUE: usize = 128;
 /// Keys in one message from the stream; a transaction of a million rows arrives in pieces.
 pub const STREAM_BATCH_KEYS: usize = 2_000;
+/// Bytes of long keys in one message from the stream: a full queue holds 4 MiB of them.
+pub const STREAM_BATCH_BYTES: usize = 64 << 10;
+/// Bytes of events that are read at a stretch before anybody else is listened to: a millisecond's worth.
+pub const STREAM_BURST_BYTES: u64 = 64 << 10;
 
 /// Differing keys that one verification chunk reports; more in one chunk are looked at again as
 /// a whole, because they mean that a large part of the chunk is still waiting for its refresh.
@@ -262,7 +272,7 @@ const _: () =
     assert!(REPLICA_STOP_WAIT.as_secs() + STATEMENT_TIMEOUT.as_secs() < LIVENESS.as_secs());
 // Keys in conflict wait for events behind them in the stream: they must never fill the set. A key
 // is 3072 bytes at most (InnoDB's limit).
-const _: () = assert!(CUT_OVER_DIRTY_MAX * (3_072 + DIRTY_KEY_OVERHEAD) < DIRTY_BYTES_MAX);
+const _: () = assert!(CUT_OVER_DIRTY_MAX * (3_072 + 2 * DIRTY_KEY_BYTES) < DIRTY_BYTES_MAX);
 const _: () = assert!(REPLICA_LOOK_MAX.as_millis() < SIGNAL_SILENCE.as_millis());
 const _: () = assert!(SIGNAL_STATEMENT.as_secs() < STOP_WAIT.as_secs());
 const _: () = assert!(VERIFY_DIFFERENCES_MAX < SUSPECT_KEYS_MAX);

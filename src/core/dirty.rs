@@ -63,11 +63,39 @@ impl Since {
     }
 }
 
+/// [`Since`] as the set keeps it, without room for alignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Packed {
+    spot: [u8; 4],
+    passed_over: bool,
+    renewed: bool,
+}
+
+impl From<Since> for Packed {
+    fn from(since: Since) -> Self {
+        Self {
+            spot: since.spot.to_ne_bytes(),
+            passed_over: since.passed_over,
+            renewed: since.renewed,
+        }
+    }
+}
+
+impl From<Packed> for Since {
+    fn from(packed: Packed) -> Self {
+        Self {
+            spot: Spot::from_ne_bytes(packed.spot),
+            passed_over: packed.passed_over,
+            renewed: packed.renewed,
+        }
+    }
+}
+
 /// The set of dirty keys.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DirtySet {
-    ready: BTreeMap<Key, Since>,
-    held: BTreeMap<Key, Since>,
+    ready: BTreeMap<Key, Packed>,
+    held: BTreeMap<Key, Packed>,
     in_hand: BTreeMap<u64, Vec<(Key, Since)>>,
     keys_in_hand: BTreeMap<Key, u32>,
     /// Where the last batch ended: batches go round, so that low keys can't starve high ones.
@@ -81,8 +109,9 @@ pub struct DirtySet {
     rules: Rules,
 }
 
+/// The memory that a key takes here while nobody has it in hand.
 fn cost(key: &Key) -> usize {
-    key.size() + limits::DIRTY_KEY_OVERHEAD
+    limits::DIRTY_KEY_BYTES + key.heap_size()
 }
 
 impl DirtySet {
@@ -155,19 +184,19 @@ impl DirtySet {
             return;
         }
         let cost = cost(&key);
-        let held = self.held.remove(&key);
+        let held = self.held.remove(&key).map(Since::from);
         if held.is_some() {
             self.bytes -= cost;
         }
         let since = held.map_or(since, |before| before.and(since));
         match self.ready.entry(key) {
             Entry::Vacant(free) => {
-                free.insert(since);
+                free.insert(since.into());
                 self.bytes += cost;
             }
             Entry::Occupied(mut there) => {
-                let both = there.get().and(since);
-                there.insert(both);
+                let both = Since::from(*there.get()).and(since);
+                there.insert(both.into());
             }
         }
     }
@@ -186,37 +215,7 @@ impl DirtySet {
         if self.serial && !self.in_hand.is_empty() && self.rules.has(Rule::EqualKeysOneWorker) {
             return None;
         }
-        let after = match &self.cursor {
-            Some(key) => (Bound::Excluded(key.clone()), Bound::Unbounded),
-            None => (Bound::Unbounded, Bound::Unbounded),
-        };
-        let one_worker = self.rules.has(Rule::OneWorkerPerKey);
-        let free = |key: &&Key| !one_worker || !self.keys_in_hand.contains_key(*key);
-        let mut keys: Vec<Key> = self
-            .ready
-            .range::<Key, _>(after)
-            .map(|(key, _)| key)
-            .filter(free)
-            .take(most)
-            .cloned()
-            .collect();
-        if keys.len() < most {
-            let upto = match &self.cursor {
-                Some(key) => (Bound::Unbounded, Bound::Included(key.clone())),
-                None => (Bound::Unbounded, Bound::Unbounded),
-            };
-            if self.cursor.is_some() {
-                let more = most - keys.len();
-                keys.extend(
-                    self.ready
-                        .range::<Key, _>(upto)
-                        .map(|(key, _)| key)
-                        .filter(free)
-                        .take(more)
-                        .cloned(),
-                );
-            }
-        }
+        let keys = self.next_keys(most);
         self.cursor = keys.last().cloned();
         if keys.is_empty() {
             return None;
@@ -225,7 +224,7 @@ impl DirtySet {
         for key in &keys {
             if let Some(since) = self.ready.remove(key) {
                 self.bytes -= cost(key);
-                taken.push((key.clone(), since));
+                taken.push((key.clone(), since.into()));
             }
             *self.keys_in_hand.entry(key.clone()).or_default() += 1;
         }
@@ -233,6 +232,30 @@ impl DirtySet {
         self.next_job += 1;
         self.in_hand.insert(job, taken);
         Some((job, keys))
+    }
+
+    /// The keys behind the cursor and then those before it, as many as one refresh may have and nobody has
+    /// in hand.
+    fn next_keys(&self, most: usize) -> Vec<Key> {
+        let one_worker = self.rules.has(Rule::OneWorkerPerKey);
+        let (behind, before) = match &self.cursor {
+            Some(key) => (
+                self.ready.range((Bound::Excluded(key), Bound::Unbounded)),
+                Some(self.ready.range(..=key)),
+            ),
+            None => (self.ready.range::<Key, _>(..), None),
+        };
+        let keys = behind
+            .chain(before.into_iter().flatten())
+            .map(|(key, _)| key);
+        let free = keys.filter(|key| !one_worker || !self.keys_in_hand.contains_key(*key));
+        let mut room = limits::REFRESH_KEY_BYTES_MAX;
+        let fitting = free.take_while(|key| {
+            let fits = room > 0;
+            room = room.saturating_sub(key.size());
+            fits
+        });
+        fitting.take(most).cloned().collect()
     }
 
     /// A refresh is over; `stayed` are those of its keys that are still dirty. Never overwrites
@@ -264,15 +287,19 @@ impl DirtySet {
             since = Since::event(self.spot);
         }
         if let Some(newer) = self.ready.get_mut(&key) {
-            *newer = newer.and(since);
+            *newer = Since::from(*newer).and(since).into();
             return;
         }
         let cost = cost(&key);
-        let before = self.held.get(&key).copied();
-        self.held
-            .insert(key, before.map_or(since, |before| before.and(since)));
-        if before.is_none() {
-            self.bytes += cost;
+        match self.held.entry(key) {
+            Entry::Vacant(free) => {
+                free.insert(since.into());
+                self.bytes += cost;
+            }
+            Entry::Occupied(mut there) => {
+                let both = Since::from(*there.get()).and(since);
+                there.insert(both.into());
+            }
         }
     }
 
@@ -281,21 +308,33 @@ impl DirtySet {
         self.ready.append(&mut self.held);
     }
 
+    /// Every key that nobody has in hand.
+    fn waiting(&self) -> impl Iterator<Item = (&Key, Since)> {
+        let waiting = self.ready.iter().chain(&self.held);
+        waiting.map(|(key, since)| (key, Since::from(*since)))
+    }
+
     /// Where the log has to be read from again so that no outstanding key is missed, and the keys of
     /// which it doesn't tell.
     #[must_use]
     pub fn outstanding(&self) -> (Spot, Vec<Key>) {
-        let waiting = self.ready.iter().chain(&self.held);
+        let waiting = self.waiting();
         let in_hand = self.in_hand.values().flatten();
-        let in_hand = in_hand.map(|(key, since)| (key, since));
+        let in_hand = in_hand.map(|(key, since)| (key, *since));
         let in_hand = in_hand.filter(|_| self.rules.has(Rule::CheckpointCountsKeysInHand));
         let mut first = self.spot;
         let mut passed_over = Vec::new();
+        // With more than a checkpoint may have none is taken, so the rest needn't be told. A key that was
+        // marked again in a worker's hands is here twice.
+        let enough = 2 * limits::CHECKPOINT_KEYS_BYTES_MAX;
+        let mut bytes = 0;
         for (key, since) in waiting.chain(in_hand) {
             if self.rules.has(Rule::CheckpointIsNotPastDirtyKeys) {
                 first = first.min(since.spot);
             }
-            if since.passed_over && self.rules.has(Rule::CheckpointNamesKeysPassedOver) {
+            let named = since.passed_over && bytes <= enough;
+            if named && self.rules.has(Rule::CheckpointNamesKeysPassedOver) {
+                bytes += key.size();
                 passed_over.push(key.clone());
             }
         }
@@ -307,8 +346,8 @@ impl DirtySet {
     /// The spots behind which outstanding keys have their first events, and where the stream is.
     #[must_use]
     pub fn spots(&self) -> BTreeSet<Spot> {
-        let waiting = self.ready.values().chain(self.held.values());
-        let in_hand = self.in_hand.values().flatten().map(|(_, since)| since);
+        let waiting = self.waiting().map(|(_, since)| since);
+        let in_hand = self.in_hand.values().flatten().map(|(_, since)| *since);
         let spots = waiting.chain(in_hand).map(|since| since.spot);
         spots
             .filter(|spot| *spot != Spot::MAX)
@@ -332,9 +371,10 @@ impl DirtySet {
     #[cfg(test)]
     pub(super) fn rebase(&mut self, base: Spot) {
         self.spot -= base;
-        let waiting = self.ready.values_mut().chain(self.held.values_mut());
-        let in_hand = self.in_hand.values_mut().flatten();
-        for since in waiting.chain(in_hand.map(|(_, since)| since)) {
+        for since in self.ready.values_mut().chain(self.held.values_mut()) {
+            *since = Since::from(*since).rebased(base).into();
+        }
+        for (_, since) in self.in_hand.values_mut().flatten() {
             *since = since.rebased(base);
         }
     }
@@ -342,8 +382,8 @@ impl DirtySet {
     /// Every dirty key, for the refresh under the lock; none may be in a worker's hands.
     #[must_use]
     pub fn all(&self) -> Vec<(Key, Since)> {
-        let all = self.ready.iter().chain(&self.held);
-        let mut all: Vec<(Key, Since)> = all.map(|(key, since)| (key.clone(), *since)).collect();
+        let all = self.waiting();
+        let mut all: Vec<(Key, Since)> = all.map(|(key, since)| (key.clone(), since)).collect();
         all.sort_unstable();
         all
     }

@@ -315,7 +315,7 @@ async fn stopped(wishes: &mut mpsc::Receiver<Wish>, reporter: &Reporter) {
 
 /// Keys that a refresh may have for the size of their rows.
 fn refresh_keys_max(plan: &Plan) -> usize {
-    let fitting = limits::REFRESH_BYTES_MAX / plan.original.row_bytes.max(1);
+    let fitting = limits::REFRESH_ROW_BYTES_MAX / plan.original.row_bytes.max(1);
     usize::try_from(fitting).map_or(limits::REFRESH_KEYS_MAX, |keys| {
         keys.clamp(1, limits::REFRESH_KEYS_MAX)
     })

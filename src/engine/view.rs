@@ -232,7 +232,7 @@ impl Watch {
             applied: view.counters.keys_refreshed,
             backlog: view.dirty,
             held: view.held,
-            backlog_capacity: limits::DIRTY_BYTES_MAX / (limits::DIRTY_KEY_OVERHEAD + 8),
+            backlog_capacity: limits::DIRTY_BYTES_MAX / limits::DIRTY_KEY_BYTES,
             elapsed_ms: now,
             copy_ms: self.copy_ms,
             position: self.position.to_string(),

@@ -9,26 +9,28 @@
 //! id here before it writes anything.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use mysql_async::binlog::EventType;
 use mysql_async::binlog::events::{
-    Event, EventData, GtidEvent, RowsEventData, TableMapEvent, TransactionPayloadEvent,
+    BinlogEventHeader, Event, EventData, TableMapEvent, TransactionPayloadEvent,
 };
 use mysql_async::prelude::Queryable;
 use mysql_async::{BinlogStream, BinlogStreamRequest, Conn};
-use mysql_common::packets::{GnoInterval, Sid, Tag};
 use tokio::sync::mpsc;
 
+use super::gtids::{gtid_of, sids};
 use super::helper_rows::{CHANGELOG_COLUMNS, changelog_columns, checkpoint_columns};
 use super::keys::KeyReader;
+use super::keys::Rows;
 use super::place::{FILE_START, Place, Position};
-use super::rows::{Target, read_rows};
+use super::rows::{Gathered, Target, gather, table_of, told};
 use super::session::{Address, Joined, fence};
 use crate::core::event::Failure;
 use crate::limits;
-use crate::plan::gtid::{Gtid, GtidSet, Origin};
+use crate::plan::gtid::Gtid;
 use crate::plan::key::{Key, KeyColumn};
 use crate::plan::names::Names;
 use crate::plan::statement::{Meaning, Reach, judge};
@@ -126,6 +128,9 @@ enum End {
 
 type Stopped = Result<End, Failure>;
 
+/// What the library's stream gave, or that it was silent.
+type Next = Result<Option<Result<Event, mysql_async::Error>>, tokio::time::error::Elapsed>;
+
 /// Follows the log from `position` until the receiver is dropped or the story breaks. `joined` tells
 /// the ids of the run's connections.
 pub async fn follow(
@@ -146,7 +151,7 @@ pub async fn follow(
         source,
         place,
         readers: HashMap::new(),
-        keys: Vec::new(),
+        keys: Gathered::default(),
         out,
         dump_id: None,
         connects: 0,
@@ -154,6 +159,8 @@ pub async fn follow(
         ours: BTreeSet::new(),
         writer: None,
         told: tokio::time::Instant::now(),
+        untold: false,
+        burst: 0,
         reverts_seen,
     };
     let failure = follower.run().await;
@@ -170,8 +177,8 @@ struct Follower {
     source: Source,
     place: Place,
     /// By table id; `None` for tables of others.
-    readers: HashMap<u64, Option<Target>>,
-    keys: Vec<Key>,
+    readers: HashMap<u64, Option<Arc<Target>>>,
+    keys: Gathered,
     out: mpsc::Sender<Delivery>,
     dump_id: Option<u32>,
     /// Dumps asked for so far.
@@ -183,6 +190,10 @@ struct Follower {
     writer: Option<u32>,
     /// When a position was told last.
     told: tokio::time::Instant,
+    /// A transaction has ended since.
+    untold: bool,
+    /// Bytes of the events that came without a wait.
+    burst: u64,
     /// Since the swap a run has begun to bring the old table up to date.
     reverts_seen: bool,
 }
@@ -322,16 +333,11 @@ impl Follower {
     /// Reads one connection's events to its end.
     async fn session(&mut self, mut stream: BinlogStream) -> Stopped {
         let silence = limits::BINLOG_SILENCE;
-        let mut heard = tokio::time::Instant::now();
+        // Events but heartbeats since the last heartbeat, and the last one behind which there were some.
+        let (mut events, mut heard) = (0_u64, tokio::time::Instant::now());
         loop {
-            let next = tokio::time::timeout(silence, stream.next());
-            let next = tokio::select! {
-                () = self.out.closed() => return Ok(End::Closed),
-                Some(Joined(id)) = self.joined.recv() => {
-                    self.ours.insert(id);
-                    continue;
-                }
-                next = next => next,
+            let Some(next) = self.next(&mut stream).await else {
+                return Ok(End::Closed);
             };
             let event = match next {
                 Err(_) => return Ok(End::Lost(format!("silent for {} s", silence.as_secs()))),
@@ -353,8 +359,11 @@ impl Follower {
             if let Err(error) = crate::faults::at("stream", "event").await {
                 return Ok(End::Lost(error.to_string()));
             }
+            self.burst += u64::from(event.header().event_size());
             checksum(&event)?;
             if event.header().event_type() != Ok(EventType::HEARTBEAT_EVENT) {
+                events += 1;
+            } else if std::mem::take(&mut events) > 0 {
                 heard = tokio::time::Instant::now();
             } else if heard.elapsed() > limits::BINLOG_QUIET {
                 // After RESET BINARY LOGS a dump waits for ever behind the end of the new file; asked
@@ -362,9 +371,30 @@ impl Follower {
                 return Ok(End::Quiet);
             }
             self.count(&event)?;
-            let table = self.map_of(&event, &stream)?;
-            if let Some(end) = self.take(&event, table).await? {
+            if let Some(end) = self.take(&event, &stream).await? {
                 return Ok(end);
+            }
+        }
+    }
+
+    /// The next event, or that none came for too long; `None` when nobody listens any more.
+    ///
+    /// Most are there already, and what one waits for beside them needn't be looked at for each.
+    async fn next(&mut self, stream: &mut BinlogStream) -> Option<Next> {
+        if self.burst < limits::STREAM_BURST_BYTES
+            && let Some(next) = stream.next().now_or_never()
+        {
+            return Some(Ok(next));
+        }
+        self.burst = 0;
+        loop {
+            let next = tokio::time::timeout(limits::BINLOG_SILENCE, stream.next());
+            tokio::select! {
+                () = self.out.closed() => return None,
+                Some(Joined(id)) = self.joined.recv() => {
+                    self.ours.insert(id);
+                }
+                next = next => return Some(next),
             }
         }
     }
@@ -389,21 +419,21 @@ impl Follower {
         }
     }
 
-    /// For row events: makes sure that the table's reader exists, and returns its id.
-    fn map_of(&mut self, event: &Event, stream: &BinlogStream) -> Result<Option<u64>, Failure> {
-        let rows = match event.read_data().map_err(unreadable)? {
-            Some(EventData::RowsEvent(rows)) => rows,
-            Some(_) | None => return Ok(None),
-        };
-        let id = rows.table_id();
-        if !self.readers.contains_key(&id) {
-            let map = stream.get_tme(id).ok_or_else(|| {
-                Failure::new("rows of an unknown table in the binary log", REPORT)
-            })?;
-            let target = self.target(map)?;
-            self.readers.insert(id, target);
+    /// What the rows of this table are for us.
+    fn target_of(
+        &mut self,
+        id: u64,
+        stream: &BinlogStream,
+    ) -> Result<Option<Arc<Target>>, Failure> {
+        if let Some(known) = self.readers.get(&id) {
+            return Ok(known.clone());
         }
-        Ok(Some(id))
+        let map = stream
+            .get_tme(id)
+            .ok_or_else(|| Failure::new("rows of an unknown table in the binary log", REPORT))?;
+        let target = self.target(map)?.map(Arc::new);
+        self.readers.insert(id, target.clone());
+        Ok(target)
     }
 
     fn target(&self, map: &TableMapEvent<'_>) -> Result<Option<Target>, Failure> {
@@ -448,13 +478,36 @@ impl Follower {
         Ok(None)
     }
 
-    async fn take(&mut self, event: &Event, table: Option<u64>) -> Result<Option<End>, Failure> {
+    async fn take(&mut self, event: &Event, stream: &BinlogStream) -> Result<Option<End>, Failure> {
         let header = event.header();
-        let Some(data) = event.read_data().map_err(unreadable)? else {
-            return unknown(header.event_type_raw(), header.flags_raw());
-        };
+        let nothing_new = matches!(
+            header.event_type(),
+            // The library has read it already, and the text of a statement means nothing beside its rows.
+            Ok(EventType::TABLE_MAP_EVENT | EventType::ROWS_QUERY_EVENT)
+        );
+        if nothing_new {
+            return Ok(None);
+        }
+        if let Some(id) = table_of(event) {
+            return match self.target_of(id, stream)? {
+                Some(target) => self.rows(event, &target).await,
+                None => Ok(None),
+            };
+        }
+        match event.read_data().map_err(unreadable)? {
+            Some(data) => self.take_data(header, data).await,
+            None => unknown(header.event_type_raw(), header.flags_raw()),
+        }
+    }
+
+    async fn take_data(
+        &mut self,
+        header: BinlogEventHeader,
+        data: EventData<'_>,
+    ) -> Result<Option<End>, Failure> {
         match data {
-            EventData::RowsEvent(rows) => self.rows(&rows, table).await,
+            // Told by its type above.
+            EventData::RowsEvent(_) => Err(Failure::new("rows of no table", REPORT)),
             EventData::XidEvent(_) | EventData::XaPrepareLogEvent(_) => self.commit().await,
             EventData::QueryEvent(query) => {
                 self.writer = Some(query.thread_id());
@@ -480,7 +533,8 @@ impl Follower {
             // Of a primary more is expected than that: the clerk's own heartbeats.
             EventData::HeartbeatEvent => {
                 self.alive();
-                Ok(None)
+                let more = !self.untold || self.tell_position().await;
+                Ok((!more).then_some(End::Closed))
             }
             EventData::IncidentEvent(_) => Err(Failure::new(
                 "the server logged an incident: the binary log has a gap",
@@ -538,31 +592,24 @@ impl Follower {
         }
     }
 
-    async fn rows(
-        &mut self,
-        rows: &RowsEventData<'_>,
-        table: Option<u64>,
-    ) -> Result<Option<End>, Failure> {
+    async fn rows(&mut self, event: &Event, target: &Target) -> Result<Option<End>, Failure> {
         let names = &self.source.names;
-        let helper = match table.and_then(|id| self.readers.get(&id)?.as_ref()) {
-            Some(Target::Ghost) => Some(names.ghost.clone()),
-            Some(Target::Changelog(_)) => Some(names.changelog.clone()),
-            Some(Target::Checkpoint(_)) => Some(names.checkpoint.clone()),
-            Some(Target::Original(_)) | None => None,
+        let helper = match target {
+            Target::Ghost => Some(names.ghost.clone()),
+            Target::Changelog(_) => Some(names.changelog.clone()),
+            Target::Checkpoint(_) => Some(names.checkpoint.clone()),
+            Target::Original(_) => None,
         };
         if let Some(helper) = helper {
             foreign(&helper, self.stranger(&helper))?;
         }
-        let table = table.and_then(|id| self.readers.get(&id)?.as_ref());
-        let mut renewed = Vec::new();
-        let told = read_rows(table, rows, &mut self.keys, &mut renewed)?;
-        if self.source.keeps_values
-            && !renewed.is_empty()
-            && !self.send(Delivery::Renewed(renewed)).await
-        {
-            return Ok(Some(End::Closed));
+        let Some(EventData::RowsEvent(rows)) = event.read_data().map_err(unreadable)? else {
+            return Err(Failure::new("rows that can't be read", REPORT));
+        };
+        if let Target::Original(reader) = target {
+            return self.changes(reader.rows(&rows)).await;
         }
-        for delivery in told {
+        for delivery in told(target, &rows)? {
             if let Delivery::Changelog(MARKER_ROW, text) = &delivery
                 && text.contains(&self.source.address.token)
             {
@@ -573,8 +620,27 @@ impl Follower {
                 return Ok(Some(End::Closed));
             }
         }
-        let full = self.keys.len() >= limits::STREAM_BATCH_KEYS;
-        Ok((full && !self.flush().await).then_some(End::Closed))
+        Ok(None)
+    }
+
+    /// Rows of the original: an event may have millions, so they are delivered in pieces.
+    async fn changes(&mut self, mut rows: Rows<'_>) -> Result<Option<End>, Failure> {
+        loop {
+            let mut renewed = Vec::new();
+            let more = gather(&mut rows, &mut self.keys, &mut renewed)?;
+            if self.source.keeps_values
+                && !renewed.is_empty()
+                && !self.send(Delivery::Renewed(renewed)).await
+            {
+                return Ok(Some(End::Closed));
+            }
+            if self.keys.is_full() && !self.flush().await {
+                return Ok(Some(End::Closed));
+            }
+            if !more {
+                return Ok(None);
+            }
+        }
     }
 
     /// The writer of the present transaction, if it isn't a connection of this run.
@@ -655,6 +721,9 @@ impl Follower {
     }
 
     async fn statement(&mut self, text: &str, schema: &str) -> Result<Option<End>, Failure> {
+        if text == "BEGIN" {
+            return Ok(None);
+        }
         if self.source.names.reverts
             && let Some(earlier) = self.source.earlier.clone()
         {
@@ -692,26 +761,27 @@ impl Follower {
     async fn commit(&mut self) -> Result<Option<End>, Failure> {
         let more = self.keys.is_empty() || self.flush().await;
         self.place.committed();
+        self.untold = true;
+        let since = self.told.elapsed();
         let room = self.out.capacity() > limits::STREAM_QUEUE / 2;
-        let due = self.told.elapsed() > limits::POSITION_EVERY;
-        // For people a busy receiver could do without, but checkpoints need one now and then.
-        let more = if more && (room || due) {
-            self.told = tokio::time::Instant::now();
-            let (read, resume) = (self.place.read().clone(), self.place.resume().clone());
-            self.send(Delivery::Position { read, resume }).await
-        } else {
-            more
-        };
+        // People read no more of them. A busy receiver could do without, but checkpoints need one now and then.
+        let due = since > limits::POSITION_EVERY || room && since > limits::TICK;
+        let more = more && (!due || self.tell_position().await);
         Ok(if more { None } else { Some(End::Closed) })
+    }
+
+    async fn tell_position(&mut self) -> bool {
+        self.told = tokio::time::Instant::now();
+        self.untold = false;
+        let (read, resume) = (self.place.read().clone(), self.place.resume().clone());
+        self.send(Delivery::Position { read, resume }).await
     }
 
     async fn flush(&mut self) -> bool {
         if self.keys.is_empty() {
             return !self.out.is_closed();
         }
-        let mut keys = std::mem::take(&mut self.keys);
-        keys.sort_unstable();
-        keys.dedup();
+        let keys = self.keys.take();
         self.send(Delivery::Keys(keys)).await
     }
 
@@ -749,33 +819,6 @@ fn readable(payload: &TransactionPayloadEvent<'_>) -> Result<(), Failure> {
         "a compressed transaction can't be read",
         REPORT,
     ))
-}
-
-fn gtid_of(begins: &GtidEvent) -> Gtid {
-    let tag = begins.tag().map(|tag| tag.as_str().to_owned());
-    Gtid {
-        origin: Origin {
-            uuid: begins.sid(),
-            tag: tag.unwrap_or_default(),
-        },
-        number: begins.gno(),
-    }
-}
-
-/// The set as a dump takes it.
-fn sids(set: &GtidSet) -> Option<Vec<Sid<'static>>> {
-    set.ranges()
-        .map(|(origin, ranges)| {
-            let mut sid = Sid::new(origin.uuid);
-            if !origin.tag.is_empty() {
-                sid = sid.with_tag(Tag::new(origin.tag.clone()).ok()?);
-            }
-            // The end of an interval is the number behind its last one.
-            Some(ranges.iter().fold(sid, |sid, (first, last)| {
-                sid.with_interval(GnoInterval::new(*first, last.saturating_add(1)))
-            }))
-        })
-        .collect()
 }
 
 /// A server id that none of these is. High ids are rarely given to replicas.

@@ -2,7 +2,8 @@
 //!
 //! The library's row decoder is wrong for some types (negative MEDIUMINT and TIME) and slow for
 //! wide rows, and we need the key only. So each image is walked column by column: key columns are
-//! decoded, all others are skipped by their length. Layouts are those of the server's
+//! remembered by their bytes in the event, all others are skipped by their length. Only a key that a
+//! change has moved is decoded twice. Layouts are those of the server's
 //! `Field::pack` and `log_event` (MySQL internals, "Row-Based Replication"); the cases under
 //! `testdata/cases` hold them against a real server, one for each type that can be a key.
 
@@ -10,7 +11,7 @@ use mysql_common::binlog::decimal::Decimal;
 use mysql_common::binlog::events::{RowsEventData, TableMapEvent};
 use mysql_common::constants::ColumnType as T;
 
-use crate::plan::key::{Key, KeyColumn, KeyError, KeyKind, KeyValue, encode};
+use crate::plan::key::{Encoder, Key, KeyColumn, KeyError, KeyKind, KeyValue};
 
 /// Type and metadata of one column, as the table map has it.
 #[derive(Debug, Clone, Copy)]
@@ -19,15 +20,35 @@ struct Layout {
     meta: [u8; 2],
 }
 
+/// How long a field is.
+#[derive(Debug, Clone, Copy)]
+enum Width {
+    /// Always so many bytes.
+    Fixed(usize),
+    /// As its length says, which takes so many bytes.
+    Counted(usize),
+    Unknown,
+}
+
+/// One column of an image.
+#[derive(Debug, Clone, Copy)]
+struct Field {
+    width: Width,
+    /// Its position in the key.
+    place: Option<usize>,
+}
+
 /// What is needed to read keys from the row events of one table.
 #[derive(Debug, Clone)]
 pub struct KeyReader {
     /// What a row was before doesn't matter, so its image needn't have the whole key.
     after_only: bool,
-    layouts: Vec<Layout>,
-    /// For each column of the table, its position in the key.
-    places: Vec<Option<usize>>,
-    columns: Vec<KeyColumn>,
+    /// Every column of the table.
+    fields: Vec<Field>,
+    /// Of these, columns of JSON.
+    json: usize,
+    /// The columns of the key, in its order.
+    columns: Vec<(Layout, KeyColumn)>,
 }
 
 /// The keys that one row of an event concerns.
@@ -68,14 +89,29 @@ impl KeyReader {
                 meta: [byte(0), byte(1)],
             });
         }
-        let places = (0..count)
-            .map(|position| columns.iter().position(|column| column.ordinal == position))
-            .collect();
+        Self::of(&layouts, columns)
+    }
+
+    fn of(layouts: &[Layout], columns: &[KeyColumn]) -> Result<Self, KeyError> {
+        let place = |position| columns.iter().position(|column| column.ordinal == position);
+        let fields = layouts.iter().enumerate().map(|(position, layout)| Field {
+            width: width(layout),
+            place: place(position),
+        });
+        let json = |layout: &&Layout| layout.column_type == T::MYSQL_TYPE_JSON;
+        let of_key = |column: &KeyColumn| {
+            let layout = layouts.get(column.ordinal).copied();
+            let layout = layout.ok_or(KeyError("the table has no such key column"))?;
+            Ok((layout, column.clone()))
+        };
         Ok(Self {
             after_only: false,
-            layouts,
-            places,
-            columns: columns.to_vec(),
+            fields: fields.collect(),
+            json: layouts.iter().filter(json).count(),
+            columns: columns
+                .iter()
+                .map(of_key)
+                .collect::<Result<_, KeyError>>()?,
         })
     }
 
@@ -88,111 +124,156 @@ impl KeyReader {
         }
     }
 
-    /// Calls `take` with the keys of every row of an event.
-    ///
-    /// # Errors
-    /// When an image doesn't hold the key, or can't be read.
-    pub fn read(
-        &self,
-        rows: &RowsEventData<'_>,
-        mut take: impl FnMut(RowKeys),
-    ) -> Result<(), KeyError> {
-        let mut rest = rows.rows_data();
-        let partial = matches!(rows, RowsEventData::PartialUpdateRowsEvent(_));
-        let before = rows
-            .columns_before_image()
-            .map(|bits| bits.iter().by_vals().collect());
-        let after = rows
-            .columns_after_image()
-            .map(|bits| bits.iter().by_vals().collect());
-        let (before, after): (Option<Vec<bool>>, Option<Vec<bool>>) = (before, after);
-        while !rest.is_empty() {
-            let old = match &before {
-                Some(present) => Some(self.image(&mut rest, present)?),
-                None => None,
-            };
-            let new = match &after {
-                Some(present) => {
-                    if partial {
-                        self.skip_partial_json(&mut rest)?;
-                    }
-                    Some(self.image(&mut rest, present)?)
-                }
-                None => None,
-            };
-            take(RowKeys {
-                before: if self.after_only {
-                    None
-                } else {
-                    whole(old.as_deref(), None)?
-                },
-                after: whole(new.as_deref(), old.as_deref())?,
-            });
+    /// The keys of the rows of an event, one after another.
+    pub fn rows<'r>(&'r self, rows: &'r RowsEventData<'_>) -> Rows<'r> {
+        let before = rows.columns_before_image();
+        let after = rows.columns_after_image();
+        Rows {
+            reader: self,
+            rest: rows.rows_data(),
+            partial: matches!(rows, RowsEventData::PartialUpdateRowsEvent(_)),
+            before: before.map(|bits| Image::new(self, bits.iter().by_vals())),
+            after: after.map(|bits| Image::new(self, bits.iter().by_vals())),
+            encoder: Encoder::default(),
         }
-        Ok(())
     }
 
     /// The options in front of a partial after-image and the bitmap of the JSON columns that hold
     /// differences; a difference is as long as its length says, so which ones doesn't matter.
     fn skip_partial_json(&self, rest: &mut &[u8]) -> Result<(), KeyError> {
         if number(take(rest, 1)?) & 1 == 1 {
-            let json = |layout: &&Layout| layout.column_type == T::MYSQL_TYPE_JSON;
-            let count = self.layouts.iter().filter(json).count();
-            take(rest, count.div_ceil(8))?;
+            take(rest, self.json.div_ceil(8))?;
         }
         Ok(())
     }
 
-    /// Walks one image and returns the key values present in it.
-    fn image(&self, rest: &mut &[u8], present: &[bool]) -> Result<Vec<Option<KeyValue>>, KeyError> {
-        let shown = present.iter().filter(|shown| **shown).count();
-        let nulls = take(rest, shown.div_ceil(8))?;
-        let mut values = vec![None; self.columns.len()];
+    /// The key whose values have these bytes.
+    fn key(&self, values: &[Option<&[u8]>], encoder: &mut Encoder) -> Result<Key, KeyError> {
+        for ((layout, column), bytes) in self.columns.iter().zip(values) {
+            let bytes = bytes.ok_or(KeyError(
+                "a row image without the key (binlog_row_image=MINIMAL, and the key is not the \
+                 primary key or took its default)",
+            ))?;
+            encoder.add(&value(layout, column, bytes)?);
+        }
+        Ok(encoder.key())
+    }
+}
+
+/// The rows of an event, of which the keys are taken.
+pub struct Rows<'r> {
+    reader: &'r KeyReader,
+    rest: &'r [u8],
+    partial: bool,
+    before: Option<Image<'r>>,
+    after: Option<Image<'r>>,
+    encoder: Encoder,
+}
+
+/// One image of the present row.
+struct Image<'r> {
+    /// The columns that are in it, and their number.
+    present: Vec<bool>,
+    shown: usize,
+    /// The bytes of the key's values, if they are there.
+    values: Vec<Option<&'r [u8]>>,
+}
+
+impl<'r> Image<'r> {
+    fn new(reader: &KeyReader, present: impl Iterator<Item = bool>) -> Self {
+        let present: Vec<bool> = present.collect();
+        Self {
+            shown: present.iter().filter(|shown| **shown).count(),
+            present,
+            values: vec![None; reader.columns.len()],
+        }
+    }
+
+    /// Walks the image of the next row.
+    fn read(&mut self, fields: &[Field], rest: &mut &'r [u8]) -> Result<(), KeyError> {
+        let nulls = take(rest, self.shown.div_ceil(8))?;
+        self.values.fill(None);
         let mut position = 0;
-        for ((layout, place), shown) in self.layouts.iter().zip(&self.places).zip(present) {
+        for (field, shown) in fields.iter().zip(&self.present) {
             if !shown {
                 continue;
             }
             let null = is_set(nulls, position);
             position += 1;
-            let key = place.and_then(|place| Some((place, self.columns.get(place)?)));
             if null {
-                if key.is_some() {
+                if field.place.is_some() {
                     return Err(KeyError("NULL in a key column"));
                 }
                 continue;
             }
-            let bytes = field(layout, rest)?;
-            if let Some((place, column)) = key
-                && let Some(slot) = values.get_mut(place)
+            let bytes = match field.width {
+                Width::Fixed(bytes) => take(rest, bytes)?,
+                Width::Counted(bytes) => counted(rest, bytes)?,
+                Width::Unknown => return Err(KeyError("a column type that can't be read")),
+            };
+            if let Some(place) = field.place
+                && let Some(slot) = self.values.get_mut(place)
             {
-                *slot = Some(value(layout, column, bytes)?);
+                *slot = Some(bytes);
             }
         }
-        Ok(values)
+        Ok(())
     }
 }
 
-/// A whole key from an image; what an after-image leaves out is as in the before-image.
-fn whole(
-    image: Option<&[Option<KeyValue>]>,
-    otherwise: Option<&[Option<KeyValue>]>,
-) -> Result<Option<Key>, KeyError> {
-    let Some(image) = image else { return Ok(None) };
-    let mut values = Vec::with_capacity(image.len());
-    for (position, value) in image.iter().enumerate() {
-        let other = || {
-            otherwise
-                .and_then(|other| other.get(position))
-                .and_then(Option::as_ref)
+impl Rows<'_> {
+    fn row(&mut self) -> Result<RowKeys, KeyError> {
+        let reader = self.reader;
+        if let Some(image) = &mut self.before {
+            image.read(&reader.fields, &mut self.rest)?;
+        }
+        if let Some(image) = &mut self.after {
+            if self.partial {
+                reader.skip_partial_json(&mut self.rest)?;
+            }
+            image.read(&reader.fields, &mut self.rest)?;
+        }
+        let old = self.before.as_ref().map(|image| image.values.as_slice());
+        let before = match old {
+            Some(values) if !reader.after_only => Some(reader.key(values, &mut self.encoder)?),
+            Some(_) | None => None,
         };
-        let value = value.as_ref().or_else(other);
-        values.push(value.cloned().ok_or(KeyError(
-            "a row image without the key (binlog_row_image=MINIMAL, and the key is not the \
-             primary key or took its default)",
-        ))?);
+        let after = match &mut self.after {
+            Some(image) => {
+                complete(&mut image.values, old);
+                // An update seldom moves its row.
+                Some(match &before {
+                    Some(key) if old == Some(image.values.as_slice()) => key.clone(),
+                    Some(_) | None => reader.key(&image.values, &mut self.encoder)?,
+                })
+            }
+            None => None,
+        };
+        Ok(RowKeys { before, after })
     }
-    Ok(Some(encode(&values)))
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<RowKeys, KeyError>;
+
+    /// The keys of the next row; behind an error nothing can be read.
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let row = self.row();
+        if row.is_err() {
+            self.rest = &[];
+        }
+        Some(row)
+    }
+}
+
+/// What an after-image leaves out is as in the before-image.
+fn complete<'r>(after: &mut [Option<&'r [u8]>], before: Option<&[Option<&'r [u8]>]>) {
+    for (value, other) in after.iter_mut().zip(before.unwrap_or_default()) {
+        *value = value.or(*other);
+    }
 }
 
 fn is_set(bits: &[u8], position: usize) -> bool {
@@ -234,35 +315,32 @@ fn fraction_bytes(digits: u8) -> usize {
     usize::from(digits).div_ceil(2)
 }
 
-/// The bytes of one field, without a length in front.
-fn field<'a>(layout: &Layout, rest: &mut &'a [u8]) -> Result<&'a [u8], KeyError> {
+fn width(layout: &Layout) -> Width {
     let [one, two] = layout.meta;
+    let length_of = |longest: usize| Width::Counted(if longest < 256 { 1 } else { 2 });
     match layout.column_type {
-        T::MYSQL_TYPE_TINY | T::MYSQL_TYPE_YEAR => take(rest, 1),
-        T::MYSQL_TYPE_SHORT => take(rest, 2),
+        T::MYSQL_TYPE_TINY | T::MYSQL_TYPE_YEAR => Width::Fixed(1),
+        T::MYSQL_TYPE_SHORT => Width::Fixed(2),
         T::MYSQL_TYPE_INT24 | T::MYSQL_TYPE_NEWDATE | T::MYSQL_TYPE_DATE | T::MYSQL_TYPE_TIME => {
-            take(rest, 3)
+            Width::Fixed(3)
         }
-        T::MYSQL_TYPE_LONG | T::MYSQL_TYPE_FLOAT | T::MYSQL_TYPE_TIMESTAMP => take(rest, 4),
-        T::MYSQL_TYPE_LONGLONG | T::MYSQL_TYPE_DOUBLE | T::MYSQL_TYPE_DATETIME => take(rest, 8),
-        T::MYSQL_TYPE_TIMESTAMP2 => take(rest, 4 + fraction_bytes(one)),
-        T::MYSQL_TYPE_DATETIME2 => take(rest, 5 + fraction_bytes(one)),
-        T::MYSQL_TYPE_TIME2 => take(rest, 3 + fraction_bytes(one)),
-        T::MYSQL_TYPE_NEWDECIMAL => take(rest, decimal_bytes(one, two)),
-        T::MYSQL_TYPE_BIT => take(rest, (usize::from(two) * 8 + usize::from(one)).div_ceil(8)),
-        T::MYSQL_TYPE_ENUM | T::MYSQL_TYPE_SET => take(rest, usize::from(two)),
+        T::MYSQL_TYPE_LONG | T::MYSQL_TYPE_FLOAT | T::MYSQL_TYPE_TIMESTAMP => Width::Fixed(4),
+        T::MYSQL_TYPE_LONGLONG | T::MYSQL_TYPE_DOUBLE | T::MYSQL_TYPE_DATETIME => Width::Fixed(8),
+        T::MYSQL_TYPE_TIMESTAMP2 => Width::Fixed(4 + fraction_bytes(one)),
+        T::MYSQL_TYPE_DATETIME2 => Width::Fixed(5 + fraction_bytes(one)),
+        T::MYSQL_TYPE_TIME2 => Width::Fixed(3 + fraction_bytes(one)),
+        T::MYSQL_TYPE_NEWDECIMAL => Width::Fixed(decimal_bytes(one, two)),
+        T::MYSQL_TYPE_BIT => {
+            Width::Fixed((usize::from(two) * 8 + usize::from(one)).div_ceil(8))
+        }
+        T::MYSQL_TYPE_ENUM | T::MYSQL_TYPE_SET => Width::Fixed(usize::from(two)),
+        // The upper bits of long lengths are kept in the type byte, inverted.
+        T::MYSQL_TYPE_STRING if one & 0x30 == 0x30 => length_of(usize::from(two)),
         T::MYSQL_TYPE_STRING => {
-            // The upper bits of long lengths are kept in the type byte, inverted.
-            let longest = if one & 0x30 == 0x30 {
-                usize::from(two)
-            } else {
-                usize::from(two) | (usize::from(one & 0x30 ^ 0x30) << 4)
-            };
-            counted(rest, if longest < 256 { 1 } else { 2 })
+            length_of(usize::from(two) | (usize::from(one & 0x30 ^ 0x30) << 4))
         }
         T::MYSQL_TYPE_VARCHAR | T::MYSQL_TYPE_VAR_STRING => {
-            let longest = u16::from_le_bytes([one, two]);
-            counted(rest, if longest < 256 { 1 } else { 2 })
+            length_of(usize::from(u16::from_le_bytes([one, two])))
         }
         T::MYSQL_TYPE_TINY_BLOB
         | T::MYSQL_TYPE_BLOB
@@ -271,8 +349,8 @@ fn field<'a>(layout: &Layout, rest: &mut &'a [u8]) -> Result<&'a [u8], KeyError>
         | T::MYSQL_TYPE_GEOMETRY
         | T::MYSQL_TYPE_VECTOR
         // A JSON difference has the same length in front as a whole document.
-        | T::MYSQL_TYPE_JSON => counted(rest, usize::from(one)),
-        _ => Err(KeyError("a column type that can't be read")),
+        | T::MYSQL_TYPE_JSON => Width::Counted(usize::from(one)),
+        _ => Width::Unknown,
     }
 }
 
@@ -405,7 +483,7 @@ fn time(bytes: &[u8], digits: u8) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::key::write_literal;
+    use crate::plan::key::{encode, write_literal};
 
     fn column(kind: KeyKind) -> KeyColumn {
         KeyColumn {
@@ -517,14 +595,31 @@ mod tests {
 
     #[test]
     fn an_after_image_without_the_key_takes_it_from_before() {
-        let before = [Some(KeyValue::Int(1)), Some(KeyValue::Int(2))];
-        let after = [None, Some(KeyValue::Int(3))];
-        let key = whole(Some(&after), Some(&before)).ok().flatten();
-        assert_eq!(key, Some(encode(&[KeyValue::Int(1), KeyValue::Int(3)])));
-        assert!(
-            whole(Some(&after), None).is_err(),
-            "an insert has nothing to take it from"
+        let layout = Layout {
+            column_type: T::MYSQL_TYPE_LONG,
+            meta: [0; 2],
+        };
+        let columns = [0, 1].map(|ordinal| KeyColumn {
+            ordinal,
+            ..column(KeyKind::Int)
+        });
+        let reader = KeyReader::of(&[layout; 2], &columns).expect("two integers");
+        let (one, two, three) = (
+            1_u32.to_le_bytes(),
+            2_u32.to_le_bytes(),
+            3_u32.to_le_bytes(),
         );
+        let before: [Option<&[u8]>; 2] = [Some(&one), Some(&two)];
+        let read = |before: Option<&[Option<&[u8]>]>| {
+            let mut after: [Option<&[u8]>; 2] = [None, Some(&three)];
+            complete(&mut after, before);
+            reader.key(&after, &mut Encoder::default())
+        };
+        assert_eq!(
+            read(Some(&before)),
+            Ok(encode(&[KeyValue::Int(1), KeyValue::Int(3)]))
+        );
+        assert!(read(None).is_err(), "an insert has nothing to take it from");
     }
 
     #[test]

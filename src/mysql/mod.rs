@@ -3,6 +3,7 @@
 pub mod address;
 pub mod binlog;
 pub mod classify;
+mod gtids;
 mod helper_rows;
 pub mod inspect;
 pub mod keys;

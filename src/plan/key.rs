@@ -5,17 +5,46 @@
 //! so a sorted batch touches neighbouring pages. Text is never compared here: which rows a text
 //! key stands for is the server's business (the column's collation).
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 /// The bytes of one key of the original, encoded by [`encode`].
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Box<[u8]>);
+///
+/// A short one (two numbers, a UUID in binary) stands in the value itself: millions of keys pass through, and
+/// an allocation for each costs more than the key. The bytes of a long one are shared by its copies, of which
+/// a key that is refreshed has several.
+#[derive(Clone)]
+pub struct Key(Bytes);
+
+#[derive(Clone)]
+enum Bytes {
+    Short { length: u8, bytes: [u8; SHORT] },
+    Long(Arc<[u8]>),
+}
+
+/// Bytes of the longest key that needs no allocation: what makes a key three words with its length.
+const SHORT: usize = 22;
+
+/// What an allocation for a long key takes beside its bytes: two counters, and the allocator's own word.
+const LONG_OVERHEAD: usize = 3 * size_of::<usize>();
 
 impl Key {
     /// Makes a key of raw bytes; the simulation uses it, everything else goes through [`encode`].
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
-        Self(bytes.into())
+        let mut short = [0; SHORT];
+        Self(
+            match (short.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
+                (Some(place), Ok(length)) => {
+                    place.copy_from_slice(bytes);
+                    let bytes = short;
+                    Bytes::Short { length, bytes }
+                }
+                _ => Bytes::Long(bytes.into()),
+            },
+        )
     }
 
     /// How many numbers it is behind another key, if both are keys of one integer column.
@@ -26,15 +55,54 @@ impl Key {
     }
 
     /// Its bytes, for the checkpoint table.
+    #[inline]
     #[must_use]
     pub fn encoded(&self) -> &[u8] {
-        &self.0
+        match &self.0 {
+            Bytes::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Bytes::Long(bytes) => bytes,
+        }
     }
 
-    /// The length of the encoded key in bytes, for accounting memory.
+    /// The length of the encoded key in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.0.len()
+        self.encoded().len()
+    }
+
+    /// The memory it takes outside of the value, for accounting.
+    #[must_use]
+    pub fn heap_size(&self) -> usize {
+        match &self.0 {
+            Bytes::Short { .. } => 0,
+            Bytes::Long(bytes) => bytes.len() + LONG_OVERHEAD,
+        }
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.encoded() == other.encoded()
+    }
+}
+
+impl Eq for Key {}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.encoded().cmp(other.encoded())
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.encoded().hash(state);
     }
 }
 
@@ -42,9 +110,9 @@ impl Key {
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if cfg!(test) {
-            write!(f, "Key({:?})", &self.0)
+            write!(f, "Key({:?})", self.encoded())
         } else {
-            write!(f, "Key({} bytes)", self.0.len())
+            write!(f, "Key({} bytes)", self.size())
         }
     }
 }
@@ -176,13 +244,24 @@ impl std::error::Error for KeyError {}
 const SIGN: u64 = 1 << 63;
 
 /// Encodes the values of one key, in the order of the key's columns.
+#[must_use]
+pub fn encode(values: &[KeyValue]) -> Key {
+    let mut encoder = Encoder::default();
+    values.iter().for_each(|value| encoder.add(value));
+    encoder.key()
+}
+
+/// Encodes one key after another, value by value, in the order of the key's columns.
 ///
 /// Integers take eight bytes that sort like the numbers; byte strings are escaped and ended so
 /// that they sort like the strings and no two different tuples have the same bytes.
-#[must_use]
-pub fn encode(values: &[KeyValue]) -> Key {
-    let mut out = Vec::with_capacity(values.len() * 9);
-    for value in values {
+#[derive(Default)]
+pub struct Encoder(Vec<u8>);
+
+impl Encoder {
+    /// The next value of the present key.
+    pub fn add(&mut self, value: &KeyValue) {
+        let out = &mut self.0;
         match value {
             KeyValue::Int(number) => {
                 out.extend_from_slice(&(number.cast_unsigned() ^ SIGN).to_be_bytes());
@@ -201,7 +280,13 @@ pub fn encode(values: &[KeyValue]) -> Key {
             }
         }
     }
-    Key(out.into_boxed_slice())
+
+    /// The present key; the next value begins another.
+    pub fn key(&mut self) -> Key {
+        let key = Key::from_bytes(&self.0);
+        self.0.clear();
+        key
+    }
 }
 
 /// Decodes a key made by [`encode`] for these columns.
@@ -209,7 +294,7 @@ pub fn encode(values: &[KeyValue]) -> Key {
 /// # Errors
 /// When the bytes don't fit the columns.
 pub fn decode(key: &Key, columns: &[KeyColumn]) -> Result<Vec<KeyValue>, KeyError> {
-    let mut rest: &[u8] = &key.0;
+    let mut rest: &[u8] = key.encoded();
     let mut values = Vec::with_capacity(columns.len());
     for column in columns {
         values.push(match column.kind {
@@ -384,6 +469,29 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_the_same_and_sort_by_their_bytes_however_they_are_kept() {
+        let bytes: Vec<u8> = (1..=2 * SHORT)
+            .map(|byte| u8::try_from(byte).unwrap_or(0))
+            .collect();
+        let keys: Vec<Key> = (0..=bytes.len())
+            .map(|length| Key::from_bytes(&bytes[..length]))
+            .collect();
+        for (length, key) in keys.iter().enumerate() {
+            assert_eq!(key.encoded(), &bytes[..length]);
+            assert_eq!(key.clone(), *key);
+            assert_eq!(key.heap_size() == 0, length <= SHORT, "{length} bytes");
+        }
+        assert!(
+            keys.is_sorted_by(|one, other| one < other),
+            "a beginning comes before the whole"
+        );
+        let behind = Key::from_bytes(&[9]);
+        assert!(keys.iter().all(|key| *key < behind), "short or long");
+        assert_eq!(size_of::<Key>(), 3 * size_of::<usize>());
+        assert_eq!(size_of::<Option<Key>>(), size_of::<Key>());
+    }
+
+    #[test]
     fn both_zeros_are_one_key() {
         assert_eq!(
             encode(&[KeyValue::double(-0.0)]),
@@ -421,7 +529,7 @@ mod tests {
         let columns = [column(KeyKind::Bytes, None), column(KeyKind::Int, None)];
         let whole = encode(&[KeyValue::Bytes(b"abc".into()), KeyValue::Int(3)]);
         for length in 0..whole.size() {
-            assert!(decode(&Key::from_bytes(&whole.0[..length]), &columns).is_err());
+            assert!(decode(&Key::from_bytes(&whole.encoded()[..length]), &columns).is_err());
         }
     }
 
