@@ -23,6 +23,7 @@ use crate::mysql::address::PASSWORD_BYTES_MAX;
 use crate::mysql::tls;
 use crate::plan::blockers::KillPolicy;
 use crate::plan::conversion::Misfits;
+use crate::plan::indexes::Deferral;
 use crate::plan::triggers::Suffix;
 use crate::plan::{Companions, Earlier, NullInKey, Renames, Wishes, alter};
 use crate::report::{Format, Level};
@@ -401,6 +402,11 @@ impl<'a> Given<'a> {
                 comes_off: self.is_on("remove-trigger-suffix-if-exists"),
             }),
             attempt_instant: self.forth("attempt-instant-ddl"),
+            defer_indexes: match self.text("defer-secondary-indexes").as_str() {
+                "on" => Deferral::On,
+                "off" => Deferral::Off,
+                _ => Deferral::Auto,
+            },
             checkpoint: self.checkpoint(),
             timestamp_old: self.is_on("timestamp-old-table"),
             base_name: self.optional("force-table-names"),

@@ -23,6 +23,7 @@ pub mod copy;
 mod cutover;
 pub mod dirty;
 pub mod event;
+mod indexes;
 mod liveness;
 mod pace;
 pub mod refresh;
@@ -39,6 +40,7 @@ use copy::{CopyJob, CopyOutcome};
 use cutover::Attempt;
 use dirty::DirtySet;
 use event::{About, Command, Event, Failure, Marker, Outcome, Scan, Side};
+use indexes::Indexes;
 use liveness::Liveness;
 use pace::Pace;
 use refresh::{RefreshJob, RefreshOutcome};
@@ -80,6 +82,8 @@ pub struct Settings {
     pub pause_max_ms: u64,
     /// Time between two checkpoints, in milliseconds, if there are any.
     pub checkpoint_ms: Option<u64>,
+    /// Indexes of the ghost are still to be built, once the copy is done.
+    pub deferred_indexes: bool,
     /// What the operator wants of the verification.
     pub verify: Wanted,
     /// The rules in force.
@@ -106,6 +110,7 @@ impl Settings {
             lock_held_max_ms: 1_000,
             pause_max_ms: 30_000,
             checkpoint_ms: None,
+            deferred_indexes: false,
             verify: Wanted::default(),
             rules: Rules::default(),
         }
@@ -185,6 +190,7 @@ pub struct Core {
     pace: Pace,
     counters: Counters,
     keeping: Keeping,
+    indexes: Indexes,
     /// What answers are owed, and since when.
     liveness: Liveness,
 }
@@ -232,6 +238,7 @@ impl Core {
             pace: Pace::default(),
             counters: Counters::default(),
             keeping: Keeping::default(),
+            indexes: Indexes::new(settings.deferred_indexes),
             liveness: Liveness::default(),
             settings,
         }
@@ -285,6 +292,8 @@ impl Core {
             Event::Reached(spot) => self.dirty.reached(spot),
             Event::CheckpointSeen(number) => self.checkpoint_seen(number),
             Event::CheckpointWritten => self.checkpoint_written(),
+            Event::IndexesBuilt => self.indexes_built(),
+            Event::IndexLogFull => self.index_log_full(),
             Event::StreamAlive => self.liveness.delivered += 1,
             Event::HeartbeatSeen(age_ms) => {
                 self.liveness.delivered += 1;
@@ -437,7 +446,9 @@ impl Core {
         }
         if self.phase == Phase::Verifying && self.verified() {
             if !self.verification.is_void() {
-                self.phase = Phase::Gate;
+                if self.ghost_is_whole() {
+                    self.phase = Phase::Gate;
+                }
             } else if self.verification.settled() {
                 self.verification.begin_again();
             }
@@ -492,8 +503,11 @@ impl Core {
         if !working {
             return;
         }
+        self.build_indexes(commands);
         let behind = self.dirty.ready() > limits::BACKLOG_KEYS_HIGH;
-        self.dispatch_refreshes(behind, commands);
+        if !self.refreshes_rest() {
+            self.dispatch_refreshes(behind, commands);
+        }
         let scanners = if behind {
             1
         } else {
@@ -655,6 +669,7 @@ impl Core {
             stage: match &self.phase {
                 Phase::Barrier => Stage::Barrier,
                 Phase::Copying => Stage::Copying,
+                Phase::Verifying if self.verified() && self.builds_indexes() => Stage::Indexing,
                 Phase::Verifying => Stage::Verifying,
                 Phase::Gate if self.postponed => Stage::Postponed,
                 Phase::Gate => Stage::Waiting,
@@ -666,6 +681,7 @@ impl Core {
             dirty: self.dirty.len(),
             held: self.dirty.held(),
             suspects: self.verification.suspect_count(),
+            builds_indexes: self.builds_indexes(),
             lag_ms: self.lag_shown_ms(),
             chunk_rows: self.chunker.rows(),
         }
@@ -706,6 +722,8 @@ pub enum Stage {
     Copying,
     /// Comparing.
     Verifying,
+    /// Everything is compared; the ghost's indexes are still being built.
+    Indexing,
     /// Everything is ready, but the operator wants the cut-over later.
     Postponed,
     /// Everything is ready; waiting for a good moment.
@@ -731,6 +749,8 @@ pub struct View<'a> {
     pub held: usize,
     /// Keys under suspicion.
     pub suspects: usize,
+    /// Indexes of the ghost are being built.
+    pub builds_indexes: bool,
     /// Lag of the stream.
     pub lag_ms: Option<u64>,
     /// Present chunk size.

@@ -83,11 +83,13 @@ pub enum Rule {
     ChangedRowsComparedAgain,
     /// With a unique key that the ALTER introduces everything is compared, whatever was wanted.
     IntroducedKeysVerified,
+    /// The cut-over waits until the ghost has the indexes that are built after the copy.
+    IndexesBeforeCutOver,
 }
 
 /// Every rule.
 #[cfg(test)]
-pub(crate) const ALL: [Rule; 38] = [
+pub(crate) const ALL: [Rule; 39] = [
     Rule::StartBarrier,
     Rule::PassedOverBecomesDirty,
     Rule::EventDuringRefreshMarksAgain,
@@ -126,6 +128,7 @@ pub(crate) const ALL: [Rule; 38] = [
     Rule::RepairedPassIsNoPass,
     Rule::ChangedRowsComparedAgain,
     Rule::IntroducedKeysVerified,
+    Rule::IndexesBeforeCutOver,
 ];
 
 /// The rules in force: all of them, except in the simulation.

@@ -335,6 +335,7 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         lock_held_max_ms: millis(config.cut_over.lock_held_max),
         pause_max_ms: millis(config.cut_over.pause_max),
         checkpoint_ms: config.checkpoint.map(millis),
+        deferred_indexes: plan.deferred.is_some(),
         verify: verification::seeded(config.verify),
         rules: Rules::default(),
     }

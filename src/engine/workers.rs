@@ -101,6 +101,7 @@ impl Worker {
             } => self.find_chunk_end(scan, side, after.as_ref(), rows).await,
             Command::WaitForBarrier
             | Command::WriteMarker(_)
+            | Command::BuildIndexes
             | Command::WriteCheckpoint(_)
             | Command::Lock { .. }
             | Command::RefreshLocked { .. }

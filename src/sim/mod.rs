@@ -18,6 +18,7 @@
 
 mod actions;
 mod explore;
+mod indexes;
 mod mutants;
 mod repairs;
 mod restarts;
@@ -48,6 +49,8 @@ enum Fault {
     LockLost,
     /// A worker's connection is lost.
     Workers,
+    /// More changes than the server can note while it builds indexes.
+    IndexLog,
 }
 
 /// A server or an engine that doesn't do what the protocol relies on.
@@ -431,7 +434,10 @@ impl<const N: usize> Setup<N> {
             // Without the verification the cut-over comes next.
             let verifying = |sim: &Sim<N>| {
                 let stage = sim.core.view().stage;
-                matches!(stage, Progress::Verifying | Progress::CutOver)
+                matches!(
+                    stage,
+                    Progress::Verifying | Progress::Indexing | Progress::CutOver
+                )
             };
             friendly(sim, self, &mut Vec::new(), verifying)?;
         }

@@ -209,6 +209,11 @@ pub(super) struct World<const N: usize = 2> {
     pub(super) delete_lingers: Vec<Key>,
     /// Refreshes of each place that are yet to be in vain.
     pub(super) stubborn: [u8; N],
+    /// The ghost has all of its indexes.
+    pub(super) indexed: bool,
+    /// They are being built.
+    pub(super) indexing: bool,
+    pub(super) indexed_twice: bool,
     pub(super) swapped: bool,
     pub(super) unknown: bool,
     /// An attempt has failed since time last leapt.
@@ -278,6 +283,9 @@ impl<const N: usize> Sim<N> {
             rename_lingers: false,
             delete_lingers: Vec::new(),
             stubborn: [0; N],
+            indexed: !setup.settings.deferred_indexes,
+            indexing: false,
+            indexed_twice: false,
             swapped: false,
             unknown: false,
             pause: false,
@@ -400,6 +408,10 @@ impl<const N: usize> Sim<N> {
                     events.push_back(Event::CheckpointWritten);
                 }
                 Command::WriteCheckpoint(checkpoint) => world.to_store = Some(checkpoint),
+                Command::BuildIndexes if world.indexing || world.indexed => {
+                    world.indexed_twice = true;
+                }
+                Command::BuildIndexes => world.indexing = true,
                 Command::WriteMarker(marker) => world.to_write.push_back(marker),
                 Command::Lock { .. } => world.locker.push_back(LockerJob::Lock),
                 Command::RefreshLocked { keys, suspects, .. } => {
@@ -474,6 +486,9 @@ impl<const N: usize> Sim<N> {
         if world.worked_though_throttled {
             return Err("a job was handed out while throttled".into());
         }
+        if world.indexed_twice {
+            return Err("indexes were asked for that are there or being built".into());
+        }
         if self.core.repairs().passes > 0 && !setup.mismatch_is_due() {
             return Err("a repair, though nothing was damaged".into());
         }
@@ -513,6 +528,9 @@ impl<const N: usize> World<N> {
             return Err(format!(
                 "swapped with original {original:?} and ghost {ghost:?}"
             ));
+        }
+        if !self.indexed {
+            return Err("swapped without its indexes".into());
         }
         self.swapped = true;
         self.log_the_swap();
@@ -627,7 +645,11 @@ impl<const N: usize> Tx<N> {
 fn is_load(command: &Command) -> bool {
     matches!(
         command,
-        Command::Copy(_) | Command::Refresh(_) | Command::Compare(..) | Command::Check(..)
+        Command::Copy(_)
+            | Command::Refresh(_)
+            | Command::Compare(..)
+            | Command::Check(..)
+            | Command::BuildIndexes
     )
 }
 
