@@ -130,6 +130,7 @@ pub const POINTS: [(&str, &[&str]); 18] = [
             "set the session up",
             "ask which server this is",
             "read the table's definition",
+            "look for blockers",
             "build the indexes",
         ],
     ),
@@ -289,7 +290,7 @@ pub fn hastened(config: Config) -> Config {
 }
 
 /// Points of connections that are there only when flags ask for them, by role.
-pub const WHEN_ASKED_FOR: [(&str, &[&str]); 11] = [
+pub const WHEN_ASKED_FOR: [(&str, &[&str]); 10] = [
     (
         "main",
         &[
@@ -313,8 +314,6 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 11] = [
         ],
     ),
     ("barrier", &["look for NULL in the key"]),
-    // Only somebody in the way brings it about.
-    ("builder", &["look for blockers"]),
     (
         "load",
         &[

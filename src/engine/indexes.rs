@@ -4,6 +4,7 @@
 //! DDL is atomic: after a lost connection the ghost has either all of the indexes or none, and its definition tells
 //! which. So every try begins with a look.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -21,9 +22,10 @@ use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::inspect;
 use crate::mysql::session::{Address, Session, Setup};
 use crate::plan::Plan;
-use crate::plan::blockers::Obstacle;
+use crate::plan::blockers::{Blocker, Obstacle};
 use crate::plan::indexes::{Audience, Deferral, Deferred, has_plain_ones, speaks_against, warning};
 use crate::plan::inspection::Version;
+use crate::plan::names::Names;
 use crate::report::Reporter;
 use crate::sql::cutover::{blockers, without_counter};
 use crate::sql::indexes::{audience, build, put_off};
@@ -151,6 +153,8 @@ pub(super) struct Builder {
     session: Option<Session>,
     /// What changed meanwhile was too much once.
     overflowed: bool,
+    /// Who was named already.
+    told: BTreeSet<(Obstacle, u64)>,
 }
 
 impl Builder {
@@ -164,6 +168,7 @@ impl Builder {
             clock: run.clock,
             session: None,
             overflowed: false,
+            told: BTreeSet::new(),
         })
     }
 
@@ -200,39 +205,59 @@ impl Builder {
             self.plan.names.ghost,
             self.deferred.names()
         ));
-        for number in 1..=limits::INDEX_TRIES {
+        let (mut losses, mut waits) = (0, 0);
+        loop {
             let fault = match self.attempt().await {
-                Ok(()) => {
-                    let took = self.clock.elapsed_ms() - begun;
-                    self.reporter.info(format!(
-                        "indexes built seconds={}.{:03}",
-                        took / 1_000,
-                        took % 1_000
-                    ));
-                    self.session = None;
-                    return Event::IndexesBuilt;
+                Ok(Attempt::Built) => break,
+                Ok(Attempt::InTheWay) => {
+                    waits += 1;
+                    if waits >= limits::INDEX_WAITS {
+                        return Event::Broken(failure(&Fault::timed_out(
+                            NAME,
+                            limits::LONG_STATEMENT_TIMEOUT.as_secs(),
+                        )));
+                    }
+                    tokio::time::sleep(limits::INDEX_PAUSE).await;
+                    continue;
                 }
                 Err(fault) => fault,
             };
-            let again = matches!(fault.kind, FaultKind::Conflict | FaultKind::Lost);
             if fault.code == Some(LOG_FULL) && !std::mem::replace(&mut self.overflowed, true) {
                 self.reporter.warn(format!(
                     "{fault}; building them again, while changed rows wait (innodb_online_alter_log_max_size)"
                 ));
                 return Event::IndexLogFull;
             }
-            if !again || number == limits::INDEX_TRIES {
+            let again = match fault.kind {
+                FaultKind::Conflict => {
+                    waits += 1;
+                    waits < limits::INDEX_WAITS
+                }
+                FaultKind::Lost => {
+                    losses += 1;
+                    losses < limits::INDEX_LOSSES
+                }
+                FaultKind::Held
+                | FaultKind::TimedOut
+                | FaultKind::TooLarge
+                | FaultKind::Definite => false,
+            };
+            if !again {
                 return Event::Broken(failure(&fault));
             }
             self.reporter.warn(format!("{fault}; trying again"));
-            self.name_others().await;
             tokio::time::sleep(limits::INDEX_PAUSE).await;
         }
-        Event::Broken(failure(&Fault::lost(NAME)))
+        self.session = None;
+        let took = self.clock.elapsed_ms() - begun;
+        let (seconds, rest) = (took / 1_000, took % 1_000);
+        self.reporter
+            .info(format!("indexes built seconds={seconds}.{rest:03}"));
+        Event::IndexesBuilt
     }
 
     /// Looks what the ghost has, and builds what it hasn't.
-    async fn attempt(&mut self) -> Result<(), Fault> {
+    async fn attempt(&mut self) -> Result<Attempt, Fault> {
         let (plan, deferred) = (Arc::clone(&self.plan), self.deferred.clone());
         let names = &plan.names;
         let session = self.connected().await?;
@@ -240,18 +265,22 @@ impl Builder {
         let found = inspect::definition(session, &names.schema, &names.ghost).await?;
         let found = without_counter(&found);
         if found == whole {
-            return Ok(());
+            return Ok(Attempt::Built);
         }
         if found != deferred.without {
             return Err(altered());
         }
+        if self.others_in_the_way().await? {
+            return Ok(Attempt::InTheWay);
+        }
+        let session = self.session.as_mut().ok_or_else(|| Fault::lost(NAME))?;
         let statement = build(names, &deferred, session.mark());
         session
             .run_for(&statement, limits::LONG_STATEMENT_TIMEOUT)
             .await?;
         let found = inspect::definition(session, &names.schema, &names.ghost).await?;
         if without_counter(&found) == whole {
-            Ok(())
+            Ok(Attempt::Built)
         } else {
             Err(altered())
         }
@@ -278,21 +307,40 @@ impl Builder {
         Ok(session)
     }
 
-    /// Names who holds the ghost's metadata lock; of no consequence if that can't be told.
-    async fn name_others(&mut self) {
-        let statement = blockers(&self.plan.names, &[]);
-        let Some(session) = &mut self.session else {
-            return;
+    /// Whoever reads the ghost or holds DDL up; each is named once. With the statement waiting for them, our
+    /// workers would wait behind it.
+    async fn others_in_the_way(&mut self) -> Result<bool, Fault> {
+        let ghost = &self.plan.names.ghost;
+        let only_ghost = Names {
+            original: ghost.clone(),
+            ..self.plan.names.clone()
         };
-        let Ok(answer) = session.run(&statement).await else {
-            return;
-        };
-        for one in (0..answer.rows.len()).map(|row| blocker(&answer, row)) {
-            if one.obstacle != Obstacle::Table || one.seconds >= 1 {
-                self.reporter.warn(one.sentence(&self.plan.names.ghost));
+        let session = self.session.as_mut().ok_or_else(|| Fault::lost(NAME))?;
+        let answer = session.run(&blockers(&only_ghost, &[])).await?;
+        let rows = (0..answer.rows.len()).map(|row| blocker(&answer, row));
+        let found: Vec<Blocker> = rows
+            .filter(|one| one.obstacle != Obstacle::Table || one.client && one.seconds >= 1)
+            .collect();
+        let now: BTreeSet<_> = found.iter().map(|one| (one.obstacle, one.id)).collect();
+        for one in &found {
+            if !self.told.contains(&(one.obstacle, one.id)) {
+                self.reporter.warn(format!(
+                    "the building of indexes waits: {}",
+                    one.clause(ghost)
+                ));
             }
         }
+        self.told = now;
+        Ok(!found.is_empty())
     }
+}
+
+/// What came of a try.
+enum Attempt {
+    /// The ghost has its indexes.
+    Built,
+    /// Others have to end first.
+    InTheWay,
 }
 
 const NAME: &str = "build the indexes";

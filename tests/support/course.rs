@@ -104,7 +104,7 @@ async fn fresh(course: &Course) -> Stage {
         format!("CREATE DATABASE {schema}"),
         format!("USE {schema}"),
         "CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, u INT NOT NULL, v INT NOT NULL, UNIQUE \
-         KEY u (u))"
+         KEY u (u), KEY vu (v, u))"
             .into(),
         "CREATE TABLE twin LIKE t".into(),
         format!(
