@@ -382,10 +382,10 @@ pub const GROUPS: [Group; 10] = [
                     ..text(
                         "defer-secondary-indexes",
                         "auto",
-                        "Copy without non-unique indexes, build them afterwards",
+                        "Build secondary indexes after the copy",
                     )
                 },
-                "All in one pass, by one online ALTER of the ghost, before the cut-over. auto: unless \
+                "The non-unique ones, by one online ALTER of the ghost before the cut-over. auto: unless \
 somebody reads the binary log, since replicas replay it as one long statement. See docs/deferred-indexes.md. Not \
 in gh-ost.",
             ),

@@ -83,6 +83,10 @@ impl Core {
 }
 
 #[cfg(test)]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most commands are of no interest here"
+)]
 mod tests {
     use super::*;
     use crate::core::event::{Event, Scan};
@@ -126,19 +130,27 @@ mod tests {
     fn they_are_asked_for_once_and_the_gate_waits_for_them() {
         let (mut core, commands) = copied(false);
         assert_eq!(builds(&commands), 1);
-        let mut more = core.step(Event::Tick(50));
-        while let Some(command) = more.pop() {
-            assert_ne!(command, Command::BuildIndexes);
-            match command {
-                Command::FindChunkEnd { scan, .. } => {
-                    more.extend(core.step(Event::ChunkEndFound(scan, None)));
-                }
-                Command::Compare(_, chunk) => {
-                    more.extend(core.step(Event::Compared(chunk.id, 0, Vec::new(), 1)));
-                }
-                other => panic!("{other:?}"),
-            }
+        let mut commands = VecDeque::from(commands);
+        commands.extend(core.step(Event::Tick(50)));
+        while let Some(command) = commands.pop_front() {
+            let event = match &command {
+                Command::FindChunkEnd {
+                    scan: Scan::Verify, ..
+                } => Event::ChunkEndFound(Scan::Verify, None),
+                Command::Compare(_, chunk) => Event::Compared(chunk.id, 0, Vec::new(), 1),
+                _ => continue,
+            };
+            let more = core.step(event);
+            assert_eq!(builds(&more), 0);
+            commands.extend(more);
         }
+        assert_eq!(core.view().stage, Stage::Indexing);
+        core.step(Event::Tick(100_000));
+        core.step(Event::HeartbeatSeen(0));
+        assert_eq!(core.view().stage, Stage::Indexing);
+        let commands = core.step(Event::IndexesBuilt);
+        let locks = |one: &Command| matches!(one, Command::Lock { .. });
+        assert!(commands.iter().any(locks), "{commands:?}");
     }
 
     #[test]

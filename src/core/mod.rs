@@ -308,13 +308,7 @@ impl Core {
                 self.pace.worked(took_ms, self.now_ms);
                 self.counters.rows_verified = self.verification.rows();
             }
-            Event::Checked(check, different) => {
-                let marker = Marker(self.next_marker);
-                if self.verification.checked(check, &different, marker) {
-                    self.next_marker += 1;
-                    commands.push_back(Command::WriteMarker(marker));
-                }
-            }
+            Event::Checked(check, different) => self.checked(check, &different, commands),
             Event::Tick(now_ms) => self.tick(now_ms, commands),
             Event::Throttled(reason) => self.throttled = reason,
             Event::HeartbeatsRest(silent) => self.silent = silent,
@@ -340,6 +334,14 @@ impl Core {
             | Event::RenameLost
             | Event::OwnershipRead(_)
             | Event::Unlocked) => self.attempt_event(event, commands),
+        }
+    }
+
+    fn checked(&mut self, check: u64, different: &[Key], commands: &mut VecDeque<Command>) {
+        let marker = Marker(self.next_marker);
+        if self.verification.checked(check, different, marker) {
+            self.next_marker += 1;
+            commands.push_back(Command::WriteMarker(marker));
         }
     }
 

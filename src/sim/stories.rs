@@ -601,9 +601,9 @@ const SELDOM_LIES: [Lie; 4] = [
 ];
 /// Rules that no story can show: nobody damages the ghost here; the lock's time always runs out, and
 /// the next attempt may go better; a tool that dies before its barrier, beside a hidden insert, is too
-/// rare; and two false confirmations in a row are too rare
+/// rare; indexes are built long before a cut-over; and two false confirmations in a row are too rare
 /// (`core::verify` has a test for those, and for rows compared again).
-const EXPLORERS: [Rule; 8] = [
+const EXPLORERS: [Rule; 9] = [
     Rule::StreamReadUnderLock,
     Rule::VerifiedBeforeCutOver,
     Rule::SuspectsSettledUnderLock,
@@ -612,6 +612,7 @@ const EXPLORERS: [Rule; 8] = [
     Rule::RepairedPassIsNoPass,
     Rule::ChangedRowsComparedAgain,
     Rule::IntroducedKeysVerified,
+    Rule::IndexesBeforeCutOver,
 ];
 
 /// Stories without the rule, in worlds where it is of use more often than in others.

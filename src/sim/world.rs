@@ -381,13 +381,7 @@ impl<const N: usize> Sim<N> {
                         read_before: None,
                     });
                 }
-                Command::Refresh(job) => {
-                    let free = world.refresh.iter_mut().find(|work| work.is_none());
-                    *free.expect("a free refresh worker") = Some(RefreshWork {
-                        job,
-                        in_transaction: false,
-                    });
-                }
+                Command::Refresh(job) => world.begin_to_refresh(job),
                 Command::Compare(_, chunk) if setup.blind => {
                     events.push_back(Event::Compared(chunk.id, 0, Vec::new(), COMPARE_MS));
                 }
@@ -408,10 +402,7 @@ impl<const N: usize> Sim<N> {
                     events.push_back(Event::CheckpointWritten);
                 }
                 Command::WriteCheckpoint(checkpoint) => world.to_store = Some(checkpoint),
-                Command::BuildIndexes if world.indexing || world.indexed => {
-                    world.indexed_twice = true;
-                }
-                Command::BuildIndexes => world.indexing = true,
+                Command::BuildIndexes => world.begin_to_build(),
                 Command::WriteMarker(marker) => world.to_write.push_back(marker),
                 Command::Lock { .. } => world.locker.push_back(LockerJob::Lock),
                 Command::RefreshLocked { keys, suspects, .. } => {
@@ -513,6 +504,19 @@ impl<const N: usize> Sim<N> {
 }
 
 impl<const N: usize> World<N> {
+    fn begin_to_refresh(&mut self, job: RefreshJob) {
+        let free = self.refresh.iter_mut().find(|work| work.is_none());
+        *free.expect("a free refresh worker") = Some(RefreshWork {
+            job,
+            in_transaction: false,
+        });
+    }
+
+    fn begin_to_build(&mut self) {
+        self.indexed_twice |= self.indexing || self.indexed;
+        self.indexing = true;
+    }
+
     /// The promise: at the rename the ghost holds exactly what the original holds.
     pub(super) fn swap(&mut self) -> Result<(), Broken> {
         if !self.transactions.is_empty() {
