@@ -68,9 +68,9 @@ pub const INDEX_LOCK_SECONDS: u32 = 5;
 pub const INDEX_LOSSES: u32 = 10;
 /// Times that the building waits for others, with [`INDEX_PAUSE`] between: a day, as backups of large servers
 /// hold DDL up for hours.
-pub const INDEX_WAITS: u32 = 17_280;
+pub const INDEX_WAITS: u32 = 86_400;
 /// Pause before the building is tried again.
-pub const INDEX_PAUSE: Duration = Duration::from_secs(5);
+pub const INDEX_PAUSE: Duration = Duration::from_secs(1);
 
 /// Interval of the tick that drives pauses, batching, throttling and status.
 pub const TICK: Duration = Duration::from_millis(50);

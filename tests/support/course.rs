@@ -421,6 +421,9 @@ impl Stage {
         }
         let definition = self.definition_of("t").await;
         let swapped = definition.contains("`note`");
+        if swapped && !definition.contains("KEY `vu` (`v`,`u`)") {
+            return Err(format!("an index is lost:\n{definition}"));
+        }
         if !swapped && without_counter(&definition) != without_counter(&self.definition) {
             return Err(format!("the original was altered:\n{definition}"));
         }
