@@ -276,6 +276,7 @@ async fn a_tool_killed_around_the_building_goes_on() {
             text(&output)
         );
         assert_eq!(text(&output).contains("indexes built"), moment == "hold");
+        assert_eq!(text(&output).contains(DEFERRED), moment == "hold");
         assert_whole(&mut conn).await;
     }
 }

@@ -68,14 +68,9 @@ impl Chooser<'_> {
             return Ok(self.kept("none of them can be spared and come back as it was"));
         };
         let found = tried(session, plan, &deferred, &whole).await?;
-        match found {
-            PutOff::Done(_) => self.reporter.info(format!(
-                "secondary indexes are built after the copy, in one statement: {}",
-                deferred.names()
-            )),
-            PutOff::Kept | PutOff::Spoilt => {
-                self.kept("the server doesn't make them again as they were");
-            }
+        if !matches!(found, PutOff::Done(_)) {
+            self.kept("the server doesn't make them again as they were");
+            return Ok(found);
         }
         if let (Deferral::On, Some(warning)) = (wish, warning(self.version, audience)) {
             self.reporter.warn(warning);
@@ -108,6 +103,16 @@ impl Chooser<'_> {
             follows_replica: self.route.followed.is_some(),
             readers,
         })
+    }
+}
+
+/// Tells what will be built.
+pub(super) fn announce(plan: &Plan, reporter: &Reporter) {
+    if let Some(deferred) = &plan.deferred {
+        reporter.info(format!(
+            "secondary indexes are built after the copy, in one statement: {}",
+            deferred.names()
+        ));
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::indexes::{Chooser, PutOff};
 use super::resume::Resumed;
 use super::topology::Route;
-use super::{Early, clean, duplicates, earlier, instant, resume, revert, triggers, usual};
+use super::{Early, clean, duplicates, earlier, indexes, instant, resume, revert, triggers, usual};
 use crate::config::Config;
 use crate::limits;
 use crate::mysql::classify::Fault;
@@ -116,6 +116,7 @@ pub(super) async fn prepare(
     };
     let (plan, resumed) = ready;
     announce(&plan, reporter);
+    indexes::announce(&plan, reporter);
     Ok(Prepared {
         plan: Arc::new(plan),
         server: facts.server,

@@ -50,3 +50,35 @@ pub fn audience() -> Statement {
             .into(),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::indexes::DeferredIndex;
+
+    #[test]
+    fn one_statement_for_all_of_them_online_or_not_at_all() {
+        let index = |name: &str, text: &str| DeferredIndex {
+            name: name.into(),
+            text: text.into(),
+        };
+        let deferred = Deferred {
+            indexes: vec![
+                index("a`b", "KEY `a``b` (`x` DESC) COMMENT 'it''s'"),
+                index("c", "KEY `c` (`y`(7)) /*!80000 INVISIBLE */"),
+            ],
+            without: String::new(),
+        };
+        let names = Names::new("s", "t", None, None);
+        assert_eq!(
+            put_off(&names, &deferred).text,
+            "ALTER /* tableshift */ TABLE `s`.`_t_gho` DROP INDEX `a``b`, DROP INDEX `c`, \
+             ALGORITHM=INPLACE, LOCK=NONE"
+        );
+        assert_eq!(
+            build(&names, &deferred, "run-7").text,
+            "ALTER /* tableshift */ TABLE `s`.`_t_gho` ADD KEY `a``b` (`x` DESC) COMMENT 'it''s', ADD KEY \
+             `c` (`y`(7)) /*!80000 INVISIBLE */, ALGORITHM=INPLACE, LOCK=NONE /* run-7 */"
+        );
+    }
+}
