@@ -92,7 +92,7 @@ fn feed(keys: u64, make: impl Fn(u64) -> Key) -> usize {
             while let RefreshStep::ReplaceAll(keys) = job.next() {
                 job.answer(RefreshAnswer::Replaced(keys.len() as u64));
             }
-            refreshes.extend(take(core.step(Event::Refreshed(job.outcome()))));
+            refreshes.extend(take(core.step(Event::Refreshed(job.outcome(), 1))));
         } else {
             now_ms += 50;
             refreshes.extend(take(core.step(Event::Tick(now_ms))));
@@ -127,8 +127,10 @@ fn settings() -> Settings {
         chunk_rows_max: limits::CHUNK_ROWS_MAX,
         copy_target_ms: 50,
         refresh_keys: limits::REFRESH_KEYS,
+        refresh_keys_max: limits::REFRESH_KEYS_MAX,
         dirty_bytes_max: limits::DIRTY_BYTES_MAX,
         byte_comparable: true,
+        integer_key: false,
         same_order: true,
         other_unique_keys: false,
         introduced_keys: false,
@@ -136,7 +138,9 @@ fn settings() -> Settings {
         lock_held_max_ms: 3_000,
         pause_max_ms: 64_000,
         checkpoint_ms: None,
+        deferred_indexes: false,
         verify: Wanted::default(),
+        compare_behind_copy: true,
         rules: Rules::default(),
     }
 }

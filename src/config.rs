@@ -7,6 +7,7 @@ use crate::control::window::Window;
 use crate::core::verify::extent::Wanted;
 use crate::plan::Wishes;
 use crate::plan::blockers::KillPolicy;
+use crate::plan::indexes::Deferral;
 use crate::plan::names::digest;
 use crate::plan::triggers::Suffix;
 use crate::report::{Format, Level};
@@ -81,6 +82,8 @@ pub struct Config {
     pub wishes: Wishes,
     /// The triggers are taken along under these names.
     pub triggers: Option<Suffix>,
+    /// Which secondary indexes are built after the copy.
+    pub defer_indexes: Deferral,
     /// Try the ALTER on the original first, as an instant one.
     pub attempt_instant: bool,
     /// A time stamp in the old table's name.

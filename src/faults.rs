@@ -26,7 +26,7 @@ use crate::config::Config;
 
 /// Every point, by the role of the connection it stands on. A statement that isn't here is a panic,
 /// so none can be forgotten; the test walks the whole list.
-pub const POINTS: [(&str, &[&str]); 17] = [
+pub const POINTS: [(&str, &[&str]); 18] = [
     (
         "main",
         &[
@@ -68,6 +68,9 @@ pub const POINTS: [(&str, &[&str]); 17] = [
             "alter the ghost table",
             "look for duplicates",
             "look for NULL in the key",
+            "look for replicas",
+            "put indexes off",
+            "build the indexes",
             "drop a helper table",
         ],
     ),
@@ -118,6 +121,17 @@ pub const POINTS: [(&str, &[&str]); 17] = [
             "set the session up",
             "ask which server this is",
             "write the checkpoint",
+        ],
+    ),
+    (
+        "builder",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "read the table's definition",
+            "look for blockers",
+            "build the indexes",
         ],
     ),
     (

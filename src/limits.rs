@@ -78,6 +78,18 @@ pub const SPOTS_MAX: usize = 16_384;
 /// as large in hexadecimal.
 pub const CHECKPOINT_KEYS_BYTES_MAX: usize = 2 << 20;
 
+/// Seconds that the statement that builds indexes may wait for others on the ghost, at its beginning and at its
+/// end. Our workers wait behind it, some of them with rows of the original locked; only somebody who reads the
+/// ghost (a dump of the whole schema) makes it wait at all.
+pub const INDEX_LOCK_SECONDS: u32 = 5;
+/// Lost connections after which the building is not begun again.
+pub const INDEX_LOSSES: u32 = 10;
+/// Times that the building waits for others, with [`INDEX_PAUSE`] between: a day, as backups of large servers
+/// hold DDL up for hours.
+pub const INDEX_WAITS: u32 = 86_400;
+/// Pause before the building is tried again.
+pub const INDEX_PAUSE: Duration = Duration::from_secs(1);
+
 /// Interval of the tick that drives pauses, batching, throttling and status.
 pub const TICK: Duration = Duration::from_millis(50);
 /// Events taken from the stream between two looks at the workers' results.

@@ -23,6 +23,7 @@ use crate::mysql::address::PASSWORD_BYTES_MAX;
 use crate::mysql::tls;
 use crate::plan::blockers::KillPolicy;
 use crate::plan::conversion::Misfits;
+use crate::plan::indexes::Deferral;
 use crate::plan::triggers::Suffix;
 use crate::plan::{Companions, Earlier, NullInKey, Renames, Wishes, alter};
 use crate::report::{Format, Level};
@@ -402,6 +403,7 @@ impl<'a> Given<'a> {
                 comes_off: self.is_on("remove-trigger-suffix-if-exists"),
             }),
             attempt_instant: self.forth("attempt-instant-ddl"),
+            defer_indexes: self.defer_indexes(),
             checkpoint: self.checkpoint(),
             timestamp_old: self.is_on("timestamp-old-table"),
             base_name: self.optional("force-table-names"),
@@ -447,6 +449,14 @@ impl<'a> Given<'a> {
         let every = Self::if_any(self.seconds("checkpoint-seconds"));
         self.is_on("checkpoint")
             .then(|| every.unwrap_or(limits::CHECKPOINT_EVERY))
+    }
+
+    fn defer_indexes(&self) -> Deferral {
+        match self.text("defer-secondary-indexes").as_str() {
+            "on" => Deferral::On,
+            "off" => Deferral::Off,
+            _ => Deferral::Auto,
+        }
     }
 
     fn verify(&self) -> Wanted {

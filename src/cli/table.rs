@@ -378,6 +378,19 @@ pub const GROUPS: [Group; 10] = [
             ),
             more(
                 Flag {
+                    kind: Kind::Word(&["auto", "on", "off"]),
+                    ..text(
+                        "defer-secondary-indexes",
+                        "auto",
+                        "Build secondary indexes after the copy",
+                    )
+                },
+                "The non-unique ones, by one online ALTER of the ghost before the cut-over. auto: unless \
+somebody reads the binary log, since replicas replay it as one long statement. See docs/deferred-indexes.md. Not \
+in gh-ost.",
+            ),
+            more(
+                Flag {
                     kind: Kind::Word(&["full", "sample", "off"]),
                     ..text("verify", "full", "How much is compared before the cut-over")
                 },

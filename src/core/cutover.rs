@@ -46,6 +46,7 @@ impl Core {
             && lag_known_and_small
             && self.dirty.len() <= limits::CUT_OVER_DIRTY_MAX
             && self.verified()
+            && self.ghost_is_whole()
     }
 
     pub(super) fn begin_attempt(&mut self, commands: &mut VecDeque<Command>) {

@@ -65,6 +65,10 @@ pub enum Event {
     CheckpointSeen(u64),
     /// The last checkpoint taken is written, or given up.
     CheckpointWritten,
+    /// The ghost has the indexes that were deferred.
+    IndexesBuilt,
+    /// More changed while they were built than the server could note: they are not there.
+    IndexLogFull,
     /// The stream has nothing to deliver, because the replica that is followed applies nothing; but it is
     /// there.
     StreamAlive,
@@ -196,6 +200,8 @@ pub enum Command {
     Check(u64, Vec<Key>),
     /// Store this checkpoint; the one before it is of no use any more.
     WriteCheckpoint(Checkpoint),
+    /// Build the ghost's deferred indexes.
+    BuildIndexes,
     /// Write this marker to the changelog.
     WriteMarker(Marker),
     /// Lock both tables.

@@ -36,6 +36,7 @@ fn copied_and_compared(rows: u8, mut pick: impl FnMut(usize) -> usize) -> (Vec<C
             Command::WaitForBarrier
             | Command::Refresh(_)
             | Command::Check(..)
+            | Command::BuildIndexes
             | Command::WriteCheckpoint(_)
             | Command::WriteMarker(_)
             | Command::Lock { .. }
@@ -99,6 +100,7 @@ fn the_copy_waits_for_a_verification_that_cannot_follow() {
             | Command::Refresh(_)
             | Command::Compare(..)
             | Command::Check(..)
+            | Command::BuildIndexes
             | Command::WriteCheckpoint(_)
             | Command::WriteMarker(_)
             | Command::Lock { .. }

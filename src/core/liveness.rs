@@ -173,8 +173,14 @@ impl Core {
         let postponed = self.postponed && self.phase == Phase::Gate;
         let held = self.dirty.held() > 0;
         let resting = self.pace.resting() > 0;
-        let reason =
-            self.throttled.is_some() || postponed || held || resting || !self.stream_is_near();
+        // A statement that takes as long as the table is large; the engine has its bound.
+        let building = self.builds_indexes();
+        let reason = self.throttled.is_some()
+            || postponed
+            || held
+            || resting
+            || building
+            || !self.stream_is_near();
         if reason || self.phase == Phase::Barrier {
             return None;
         }

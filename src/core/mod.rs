@@ -24,6 +24,7 @@ pub mod copy;
 mod cutover;
 pub mod dirty;
 pub mod event;
+mod indexes;
 mod liveness;
 mod pace;
 pub mod refresh;
@@ -41,6 +42,7 @@ use copy::{CopyJob, CopyOutcome};
 use cutover::Attempt;
 use dirty::DirtySet;
 use event::{About, Command, Event, Failure, Marker, Outcome, Scan, Side};
+use indexes::Indexes;
 use liveness::Liveness;
 use pace::Pace;
 use refresh::{RefreshJob, RefreshOutcome};
@@ -86,6 +88,8 @@ pub struct Settings {
     pub pause_max_ms: u64,
     /// Time between two checkpoints, in milliseconds, if there are any.
     pub checkpoint_ms: Option<u64>,
+    /// Indexes of the ghost are still to be built, once the copy is done.
+    pub deferred_indexes: bool,
     /// What the operator wants of the verification.
     pub verify: Wanted,
     /// Chunks are compared as soon as they are copied, while their pages are still in memory.
@@ -116,6 +120,7 @@ impl Settings {
             lock_held_max_ms: 1_000,
             pause_max_ms: 30_000,
             checkpoint_ms: None,
+            deferred_indexes: false,
             verify: Wanted::default(),
             compare_behind_copy: false,
             rules: Rules::default(),
@@ -199,6 +204,7 @@ pub struct Core {
     keeping: Keeping,
     /// The verification takes its chunks from the copy.
     follows: bool,
+    indexes: Indexes,
     /// What answers are owed, and since when.
     liveness: Liveness,
 }
@@ -246,6 +252,7 @@ impl Core {
             follows: settings.compare_behind_copy
                 && settings.same_order
                 && settings.verify.extent != Extent::Off,
+            indexes: Indexes::new(settings.deferred_indexes),
             liveness: Liveness::default(),
             settings,
         }
@@ -299,6 +306,8 @@ impl Core {
             Event::Reached(spot) => self.dirty.reached(spot),
             Event::CheckpointSeen(number) => self.checkpoint_seen(number),
             Event::CheckpointWritten => self.checkpoint_written(),
+            Event::IndexesBuilt => self.indexes_built(),
+            Event::IndexLogFull => self.index_log_full(),
             Event::StreamAlive => self.liveness.delivered += 1,
             Event::HeartbeatSeen(age_ms) => {
                 self.liveness.delivered += 1;
@@ -313,13 +322,7 @@ impl Core {
                 self.pace.worked(took_ms, self.now_ms);
                 self.counters.rows_verified = self.verification.rows();
             }
-            Event::Checked(check, different) => {
-                let marker = Marker(self.next_marker);
-                if self.verification.checked(check, &different, marker) {
-                    self.next_marker += 1;
-                    commands.push_back(Command::WriteMarker(marker));
-                }
-            }
+            Event::Checked(check, different) => self.checked(check, &different, commands),
             Event::Tick(now_ms) => self.tick(now_ms, commands),
             Event::Throttled(reason) => self.throttled = reason,
             Event::HeartbeatsRest(silent) => self.silent = silent,
@@ -345,6 +348,14 @@ impl Core {
             | Event::RenameLost
             | Event::OwnershipRead(_)
             | Event::Unlocked) => self.attempt_event(event, commands),
+        }
+    }
+
+    fn checked(&mut self, check: u64, different: &[Key], commands: &mut VecDeque<Command>) {
+        let marker = Marker(self.next_marker);
+        if self.verification.checked(check, different, marker) {
+            self.next_marker += 1;
+            commands.push_back(Command::WriteMarker(marker));
         }
     }
 
@@ -464,7 +475,9 @@ impl Core {
         }
         if self.phase == Phase::Verifying && self.verified() {
             if !self.verification.is_void() {
-                self.phase = Phase::Gate;
+                if self.ghost_is_whole() {
+                    self.phase = Phase::Gate;
+                }
             } else if self.verification.settled() {
                 self.verification.begin_again();
             }
@@ -519,8 +532,11 @@ impl Core {
         if !working {
             return;
         }
+        self.build_indexes(commands);
         let behind = self.dirty.ready() > limits::BACKLOG_KEYS_HIGH;
-        self.dispatch_refreshes(behind, commands);
+        if !self.refreshes_rest() {
+            self.dispatch_refreshes(behind, commands);
+        }
         let scanners = if behind {
             1
         } else {
@@ -709,6 +725,7 @@ impl Core {
             stage: match &self.phase {
                 Phase::Barrier => Stage::Barrier,
                 Phase::Copying => Stage::Copying,
+                Phase::Verifying if self.verified() && self.builds_indexes() => Stage::Indexing,
                 Phase::Verifying => Stage::Verifying,
                 Phase::Gate if self.postponed => Stage::Postponed,
                 Phase::Gate => Stage::Waiting,
@@ -720,6 +737,7 @@ impl Core {
             dirty: self.dirty.len(),
             held: self.dirty.held(),
             suspects: self.verification.suspect_count(),
+            builds_indexes: self.builds_indexes(),
             lag_ms: self.lag_shown_ms(),
             chunk_rows: self.chunker.rows(),
         }
@@ -773,6 +791,8 @@ pub enum Stage {
     Copying,
     /// Comparing.
     Verifying,
+    /// Everything is compared; the ghost's indexes are still being built.
+    Indexing,
     /// Everything is ready, but the operator wants the cut-over later.
     Postponed,
     /// Everything is ready; waiting for a good moment.
@@ -798,6 +818,8 @@ pub struct View<'a> {
     pub held: usize,
     /// Keys under suspicion.
     pub suspects: usize,
+    /// Indexes of the ghost are being built.
+    pub builds_indexes: bool,
     /// Lag of the stream.
     pub lag_ms: Option<u64>,
     /// Present chunk size.

@@ -85,11 +85,13 @@ pub enum Rule {
     IntroducedKeysVerified,
     /// A chunk is compared after it was copied and what it passed over was marked.
     ComparedWhenCopied,
+    /// The cut-over waits until the ghost has the indexes that are built after the copy.
+    IndexesBeforeCutOver,
 }
 
 /// Every rule.
 #[cfg(test)]
-pub(crate) const ALL: [Rule; 39] = [
+pub(crate) const ALL: [Rule; 40] = [
     Rule::StartBarrier,
     Rule::PassedOverBecomesDirty,
     Rule::EventDuringRefreshMarksAgain,
@@ -129,6 +131,7 @@ pub(crate) const ALL: [Rule; 39] = [
     Rule::ChangedRowsComparedAgain,
     Rule::IntroducedKeysVerified,
     Rule::ComparedWhenCopied,
+    Rule::IndexesBeforeCutOver,
 ];
 
 /// The rules in force: all of them, except in the simulation.

@@ -42,7 +42,7 @@ impl Behind {
     pub(super) fn waited_for(&self, stage: Stage, lag_ms: Option<u64>) -> Option<String> {
         let lag = lag_ms.filter(|lag| *lag > self.lag_max_ms)?;
         let waits = match stage {
-            Stage::Verifying | Stage::Waiting | Stage::CutOver => true,
+            Stage::Verifying | Stage::Indexing | Stage::Waiting | Stage::CutOver => true,
             Stage::Barrier | Stage::Copying | Stage::Postponed | Stage::Ended => false,
         };
         waits.then(|| {

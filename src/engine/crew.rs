@@ -11,6 +11,7 @@ use super::clerk::Clerk;
 use super::clock::Clock;
 use super::console::Console;
 use super::drive::Run;
+use super::indexes::Builder;
 use super::locker::{Locker, Timeline};
 use super::places::Places;
 use super::rehearsal::Rehearsal;
@@ -42,6 +43,8 @@ pub(super) struct Crew {
     pub(super) markers: mpsc::Sender<Marker>,
     /// Writes checkpoints, if there are any.
     pub(super) scribe: Option<mpsc::Sender<Progress>>,
+    /// Builds the ghost's deferred indexes, if there are any.
+    pub(super) builder: Option<mpsc::Sender<()>>,
     pub(super) places: Places,
     pub(super) barrier: Option<Session>,
     /// Whether heartbeats rest.
@@ -98,6 +101,11 @@ pub(super) async fn assemble(
     };
     tasks.spawn(clerk.run(marker_queue, done.clone()));
     let (places, scribe) = keep(run, address, &mut tasks, &done).await?;
+    let builder = Builder::of(run, address).map(|builder| {
+        let (orders, queue) = mpsc::channel(1);
+        tasks.spawn(builder.run(queue, done.clone()));
+        orders
+    });
     let locker = locker(run, address, sql, hooks).await?;
     let (locks, lock_queue) = mpsc::channel(4);
     tasks.spawn(locker.run(lock_queue, done.clone()));
@@ -111,6 +119,7 @@ pub(super) async fn assemble(
         locker: locks,
         markers,
         scribe,
+        builder,
         places,
         barrier: None,
         silent,
@@ -238,6 +247,11 @@ impl Crew {
                 self.hand_out().await;
             }
             Command::WriteCheckpoint(checkpoint) => self.write_down(checkpoint).await,
+            Command::BuildIndexes => {
+                if let Some(builder) = &self.builder {
+                    let _ = builder.send(()).await;
+                }
+            }
             Command::WriteMarker(marker) => drop(self.markers.send(marker).await),
             Command::Lock { .. }
             | Command::RefreshLocked { .. }
@@ -320,11 +334,12 @@ impl Crew {
             locker,
             markers,
             scribe,
+            builder,
             done,
             mut tasks,
             ..
         } = self;
-        drop((workers, scout, locker, markers, scribe, done));
+        drop((workers, scout, locker, markers, scribe, builder, done));
         let all = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(limits::STOP_WAIT, all).await.is_err() {
             reporter.warn("a statement is still running; its connection is given up");

@@ -345,6 +345,7 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         lock_held_max_ms: millis(config.cut_over.lock_held_max),
         pause_max_ms: millis(config.cut_over.pause_max),
         checkpoint_ms: config.checkpoint.map(millis),
+        deferred_indexes: plan.deferred.is_some(),
         verify: verification::seeded(config.verify),
         compare_behind_copy: config.compare_behind_copy,
         rules: Rules::default(),

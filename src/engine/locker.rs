@@ -157,6 +157,7 @@ impl Locker {
             | Command::Compare(..)
             | Command::Check(..)
             | Command::WriteCheckpoint(_)
+            | Command::BuildIndexes
             | Command::WriteMarker(_) => {
                 let fault = Fault::unexpected("dispatch", "a job that isn't the locker's");
                 Event::Broken(fault.failure())

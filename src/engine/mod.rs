@@ -16,6 +16,7 @@ mod drive;
 mod duplicates;
 mod earlier;
 mod history;
+mod indexes;
 mod instant;
 mod keeper;
 pub mod listing;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::indexes::{Chooser, PutOff};
 use super::resume::Resumed;
 use super::topology::Route;
-use super::{Early, clean, duplicates, earlier, instant, resume, revert, triggers, usual};
+use super::{Early, clean, duplicates, earlier, indexes, instant, resume, revert, triggers, usual};
 use crate::config::Config;
 use crate::limits;
 use crate::mysql::classify::Fault;
@@ -111,10 +112,11 @@ pub(super) async fn prepare(
             let (plan, resumed) = revert::plan(&mut session, config, &facts, told).await?;
             (plan, Some(resumed))
         }
-        None => anew(&mut session, config, &facts, told, reporter).await?,
+        None => anew(&mut session, config, (&facts, &route), told, reporter).await?,
     };
     let (plan, resumed) = ready;
     announce(&plan, reporter);
+    indexes::announce(&plan, reporter);
     Ok(Prepared {
         plan: Arc::new(plan),
         server: facts.server,
@@ -155,7 +157,7 @@ async fn checked(
 async fn anew(
     session: &mut Session,
     config: &Config,
-    facts: &Inspection,
+    (facts, route): (&Inspection, &Route),
     (original, alter, names): (Table, &Alter, &Names),
     reporter: &Reporter,
 ) -> Result<(Plan, Option<Resumed>), Early> {
@@ -163,7 +165,13 @@ async fn anew(
     if instant::attempt(session, config, names, told, reporter).await? {
         return Err(Early::Altered);
     }
-    match begin(session, config, facts, (original, alter, names)).await {
+    let chooser = Chooser {
+        config,
+        route,
+        version: facts.server.version,
+        reporter,
+    };
+    match begin(session, config, facts, (original, alter, names), &chooser).await {
         Ok(plan) => Ok((plan, None)),
         Err(early) => {
             clean::drop_helpers(session, names, reporter).await;
@@ -178,10 +186,20 @@ async fn begin(
     config: &Config,
     facts: &Inspection,
     (original, alter, names): (Table, &Alter, &Names),
+    chooser: &Chooser<'_>,
 ) -> Result<Plan, Early> {
     let checkpoints = config.execute && config.checkpoint.is_some();
     let told = (names, &config.wishes, checkpoints);
-    let (mut plan, moment) = make_tables(session, facts, original, alter, told).await?;
+    let again = original.clone();
+    let (mut plan, mut moment) = make_tables(session, facts, original, alter, told).await?;
+    match chooser.put_off(session, &plan).await? {
+        PutOff::Done(deferred) => plan.deferred = Some(deferred),
+        PutOff::Kept => {}
+        PutOff::Spoilt => {
+            let told = (alter, names, &config.wishes);
+            (plan, moment) = made_anew(session, facts, (plan, again), told).await?;
+        }
+    }
     triggers::prepare(session, config, &mut plan).await?;
     if checkpoints {
         let origin = resume::origin(config, (&plan, &facts.server), &moment)?;
@@ -411,16 +429,34 @@ async fn make_tables(
     drop_leftover(session, facts, names, &names.old).await?;
     if !facts.old_check_names.is_empty() {
         // The names of its constraints are free now.
-        let ghost = helpers::drop_table(&names.schema, &names.ghost);
-        session.run(&ghost).await?;
-        let told = (alter, names, wishes, &facts.check_names[..]);
-        let (renamed, then) = make_ghost(session, facts, again, told).await?;
-        plan = Plan {
-            original_triggers: plan.original_triggers,
-            ..renamed
-        };
-        moment = then;
+        let told = (alter, names, wishes);
+        (plan, moment) = made_anew(session, facts, (plan, again), told).await?;
     }
+    Ok((plan, moment))
+}
+
+/// The ghost dropped and made once more.
+async fn made_anew(
+    session: &mut Session,
+    facts: &Inspection,
+    (plan, original): (Plan, Table),
+    (alter, names, wishes): (&Alter, &Names, &Wishes),
+) -> Result<(Plan, Moment), Early> {
+    let ghost = helpers::drop_table(&names.schema, &names.ghost);
+    session.run(&ghost).await?;
+    // A trial has left the old table, with its names, where it was.
+    let old = if wishes.execute {
+        &[][..]
+    } else {
+        &facts.old_check_names
+    };
+    let taken = [&facts.check_names[..], old].concat();
+    let told = (alter, names, wishes, &taken[..]);
+    let (made, moment) = make_ghost(session, facts, original, told).await?;
+    let plan = Plan {
+        original_triggers: plan.original_triggers,
+        ..made
+    };
     Ok((plan, moment))
 }
 

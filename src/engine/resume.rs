@@ -16,6 +16,7 @@ use crate::mysql::session::{Session, mark_of_table};
 use crate::plan::alter::Alter;
 use crate::plan::constraints::{CheckNames, Taken};
 use crate::plan::gtid::GtidSet;
+use crate::plan::indexes::Deferred;
 use crate::plan::inspection::{Inspection, Server, Table, same_name};
 use crate::plan::key::decode;
 use crate::plan::names::Names;
@@ -167,9 +168,13 @@ pub(super) async fn plan(
         return Err(Early::Refused(Vec::new()));
     };
     let ghost = inspect::table(session, &names.schema, &names.ghost).await?;
-    let Some(ghost) = ghost else {
+    let Some(mut ghost) = ghost else {
         return Err(Fault::unexpected("go on", "the ghost table disappeared").into());
     };
+    let deferred = Deferred::between(&origin.ghost, &without_counter(&ghost.definition));
+    if deferred.is_some() {
+        ghost.definition.clone_from(&origin.ghost);
+    }
     let taken = Taken {
         in_schema: &facts.check_names,
         any_case: facts.server.lower_case_table_names > 0,
@@ -184,6 +189,7 @@ pub(super) async fn plan(
     };
     let mut plan =
         plan::make(facts, original, ghost, alter, names.clone(), given).map_err(Early::Refused)?;
+    plan.deferred = deferred;
     plan.original_triggers = triggers_of(session, names, &config.wishes).await?;
     verifiable(&plan)?;
     super::prepare::unchanged(session, &plan).await?;

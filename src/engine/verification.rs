@@ -106,7 +106,9 @@ impl Compared {
     pub(super) fn look(&mut self, extent: Extent, view: &View<'_>) -> Option<String> {
         (self.extent, self.suspects) = (extent, view.suspects);
         match view.stage {
-            Stage::Postponed | Stage::Waiting if self.unsaid && view.suspects == 0 => {
+            Stage::Indexing | Stage::Postponed | Stage::Waiting
+                if self.unsaid && view.suspects == 0 =>
+            {
                 self.unsaid = false;
                 Some(format!("{}, every row that differed too", self.word()))
             }
@@ -116,6 +118,7 @@ impl Compared {
             }
             Stage::Barrier
             | Stage::Copying
+            | Stage::Indexing
             | Stage::Postponed
             | Stage::Waiting
             | Stage::CutOver

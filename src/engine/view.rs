@@ -145,6 +145,8 @@ impl Watch {
         match self.stage {
             // Neither came to its end.
             Stage::Copying | Stage::Verifying if stage == Stage::Ended => {}
+            // Rows under suspicion may bring it back.
+            Stage::Indexing if stage == Stage::Verifying => {}
             Stage::Copying => {
                 self.copy_done = true;
                 reporter.info(format!(
@@ -157,7 +159,8 @@ impl Watch {
                 self.cut_over_ms = now - self.stage_since_ms;
                 self.locked_ms += self.locked_since_ms.take().map_or(0, |since| now - since);
             }
-            Stage::Barrier | Stage::Postponed | Stage::Waiting | Stage::Ended => {}
+            Stage::Barrier | Stage::Indexing | Stage::Postponed | Stage::Waiting | Stage::Ended => {
+            }
         }
         self.stage = stage;
         self.stage_since_ms = now;
@@ -223,7 +226,15 @@ impl Watch {
                 .behind
                 .as_ref()
                 .and_then(|behind| behind.waited_for(stage, view.lag_ms))
-                .unwrap_or_else(|| "migrating".into()),
+                .unwrap_or_else(|| {
+                    let building = view.builds_indexes;
+                    (if building {
+                        "building indexes"
+                    } else {
+                        "migrating"
+                    })
+                    .into()
+                }),
         };
         Snapshot {
             rows_copied: copied,
@@ -243,6 +254,7 @@ impl Watch {
                 Stage::Barrier => "preparing",
                 Stage::Copying => "copying",
                 Stage::Verifying => "verifying",
+                Stage::Indexing => "indexing",
                 Stage::Postponed => "postponed",
                 Stage::Waiting => "ready",
                 Stage::CutOver => "swapping",

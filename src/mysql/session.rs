@@ -215,6 +215,15 @@ impl Session {
         self.conn = None;
     }
 
+    /// Gives the connection up, and whatever it is at: the server has ended it when this returns.
+    ///
+    /// # Errors
+    /// As [`fence`].
+    pub async fn abandon(&mut self) -> Result<(), Fault> {
+        self.conn = None;
+        fence(&self.address, self.id).await
+    }
+
     /// Connects again after a loss. The earlier connection is killed and gone before this
     /// returns: a statement of it that still runs could undo what is done from now on.
     ///

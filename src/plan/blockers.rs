@@ -74,20 +74,26 @@ impl Blocker {
     /// In whose way it is, for a person; names kinds, never values.
     #[must_use]
     pub fn sentence(&self, table: &str) -> String {
+        format!("cut-over waits: {}", self.clause(table))
+    }
+
+    /// What it has, likewise.
+    #[must_use]
+    pub fn clause(&self, table: &str) -> String {
         let who = self.who();
         match self.obstacle {
             Obstacle::Prepared => format!(
-                "cut-over waits: a prepared XA transaction holds `{table}` (see XA RECOVER; only XA \
-                 COMMIT or XA ROLLBACK ends it)"
+                "a prepared XA transaction holds `{table}` (see XA RECOVER; only XA COMMIT or XA \
+                 ROLLBACK ends it)"
             ),
             Obstacle::Backup => {
-                format!("cut-over waits: {who} holds the backup lock (LOCK INSTANCE FOR BACKUP)")
+                format!("{who} holds the backup lock (LOCK INSTANCE FOR BACKUP)")
             }
-            Obstacle::ReadLock => format!(
-                "cut-over waits: {who} holds the global read lock (FLUSH TABLES WITH READ LOCK)"
-            ),
+            Obstacle::ReadLock => {
+                format!("{who} holds the global read lock (FLUSH TABLES WITH READ LOCK)")
+            }
             Obstacle::Table => format!(
-                "cut-over waits: {who} has used `{table}` for {} s: {}",
+                "{who} has used `{table}` for {} s: {}",
                 self.seconds,
                 self.doing()
             ),

@@ -12,6 +12,7 @@ pub mod constraints;
 pub mod conversion;
 pub mod gtid;
 pub mod history;
+pub mod indexes;
 pub mod inspection;
 pub mod key;
 pub mod leftovers;
@@ -31,6 +32,7 @@ use alter::Alter;
 use columns::{ColumnMap, SharedColumn};
 use constraints::CheckNames;
 use conversion::{Conversion, Misfits};
+use indexes::Deferred;
 use inspection::{Column, ForeignKey, Inspection, Table, Version};
 use names::Names;
 use triggers::{NewTrigger, Trigger};
@@ -172,6 +174,8 @@ pub struct Plan {
     /// The server can be trusted with an instant change of the ghost, which keeps old snapshots
     /// from reading it.
     pub guards_snapshots: bool,
+    /// Indexes that the ghost gets after the copy; its definition here has them.
+    pub deferred: Option<Deferred>,
 }
 
 impl Plan {
@@ -321,6 +325,7 @@ pub fn make(
         auto_increment_given: alter.auto_increment.is_some(),
         reached_from_elsewhere: !facts.reached_from.is_empty(),
         guards_snapshots: facts.server.version >= INSTANT_TRUSTED,
+        deferred: None,
         original_triggers: vec![],
         triggers: vec![],
         foreign_keys: facts.foreign_keys.clone(),

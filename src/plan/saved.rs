@@ -8,6 +8,7 @@
 //! rows so far were copied.
 
 use super::Refusal;
+use super::indexes::Deferred;
 use super::key::Key;
 
 /// What the comments of our checkpoint tables begin with.
@@ -204,8 +205,12 @@ pub fn unfit(saved: &Saved, now: &Present<'_>) -> Vec<Refusal> {
         "the table was altered since the run that could be continued".into(),
         START_OVER.into(),
     );
+    // Some of its indexes may still have to be built.
+    let same_ghost = |ghost: &String| {
+        *ghost == origin.ghost || Deferred::between(&origin.ghost, ghost).is_some()
+    };
     speaks_against(
-        now.ghost.as_ref() == Some(&origin.ghost),
+        now.ghost.as_ref().is_some_and(same_ghost),
         match now.ghost {
             Some(_) => {
                 "the ghost table no longer has the shape that the earlier run gave it".into()

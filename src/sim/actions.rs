@@ -64,6 +64,8 @@ pub(super) enum Action {
     Crash,
     /// A finished migration is reverted.
     Revert,
+    /// The ghost's indexes are built, or the server's log for that is full.
+    BuildIndexes(bool),
 }
 
 /// Kinds of work that can vanish.
@@ -159,6 +161,7 @@ impl<const N: usize> Sim<N> {
         when(check == Some(false), Action::Check);
         when(check == Some(true), Action::ReportChecked);
         when(!world.to_write.is_empty(), Action::WriteMarker);
+        when(world.indexing, Action::BuildIndexes(true));
         when(world.to_store.is_some(), Action::Store(true));
         when(world.to_store.is_some(), Action::Store(false));
         when(!world.locker.is_empty(), Action::Locker(Fate::Well));
@@ -185,7 +188,10 @@ impl<const N: usize> Sim<N> {
                         actions.push(Action::CopyLost(slot));
                     }
                 }
-                Fault::LockLost | Fault::LockTime => {}
+                Fault::IndexLog if self.world.indexing => {
+                    actions.push(Action::BuildIndexes(false));
+                }
+                Fault::LockLost | Fault::LockTime | Fault::IndexLog => {}
             }
         }
     }
@@ -234,6 +240,7 @@ impl<const N: usize> Sim<N> {
             Action::Store(done) => self.store(setup, done),
             Action::Crash => self.crash(setup),
             Action::Revert => self.revert(setup),
+            Action::BuildIndexes(done) => self.indexes(setup, done),
         }
     }
 
@@ -351,6 +358,19 @@ impl<const N: usize> Sim<N> {
         };
         self.tell(setup, event)?;
         self.delivered(setup, item).map(|()| true)
+    }
+
+    fn indexes(&mut self, setup: &Setup<N>, done: bool) -> Result<bool, Broken> {
+        let world = &mut self.world;
+        if !std::mem::take(&mut world.indexing) {
+            return Ok(false);
+        }
+        if !done {
+            world.faults_left -= 1;
+            return self.tell(setup, Event::IndexLogFull).map(|()| true);
+        }
+        world.indexed = true;
+        self.tell(setup, Event::IndexesBuilt).map(|()| true)
     }
 
     fn write_marker(&mut self) -> bool {

@@ -230,6 +230,7 @@ pub(super) fn is_late_report(action: Action) -> bool {
             | Action::Deliver
             | Action::LockerAnswer
             | Action::Tick
+            | Action::BuildIndexes(true)
             | Action::Stop
     )
 }
@@ -294,6 +295,7 @@ fn friendly_actions<const N: usize>(sim: &Sim<N>) -> Vec<Action> {
         Action::ReportChecked,
         Action::WriteMarker,
         Action::Store(true),
+        Action::BuildIndexes(true),
         Action::DeadDelete,
         Action::DeadRename,
         Action::Victim(0),

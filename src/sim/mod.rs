@@ -19,6 +19,7 @@
 mod actions;
 mod explore;
 mod following;
+mod indexes;
 mod mutants;
 mod repairs;
 mod restarts;
@@ -49,6 +50,8 @@ enum Fault {
     LockLost,
     /// A worker's connection is lost.
     Workers,
+    /// More changes than the server can note while it builds indexes.
+    IndexLog,
 }
 
 /// A server or an engine that doesn't do what the protocol relies on.
@@ -434,7 +437,10 @@ impl<const N: usize> Setup<N> {
             // Without the verification the cut-over comes next.
             let verifying = |sim: &Sim<N>| {
                 let stage = sim.core.view().stage;
-                matches!(stage, Progress::Verifying | Progress::CutOver)
+                matches!(
+                    stage,
+                    Progress::Verifying | Progress::Indexing | Progress::CutOver
+                )
             };
             friendly(sim, self, &mut Vec::new(), verifying)?;
         }

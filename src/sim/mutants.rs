@@ -21,7 +21,7 @@ pub(super) fn wrong_rows(setup: &Setup) {
     assert!(story.why.starts_with("swapped with original"), "{story}");
 }
 
-fn says(setup: &Setup, why: &str) {
+pub(super) fn says(setup: &Setup, why: &str) {
     let story = caught(setup);
     assert!(story.why.contains(why), "{story}");
 }

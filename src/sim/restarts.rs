@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 
 use super::world::{Broken, Item, Sim, World};
 use super::{Lie, Setup};
-use crate::core::Core;
 use crate::core::checkpoint::{Checkpoint, Copied};
 use crate::core::dirty::Spot;
 use crate::core::event::Event;
 use crate::core::refresh::RefreshStep;
+use crate::core::{Core, Settings};
 
 /// The checkpoint of a swap: its row is the rename itself.
 const SWAP: u64 = 0;
@@ -77,7 +77,11 @@ impl<const N: usize> Sim<N> {
     }
 
     fn go_on(&mut self, setup: &Setup<N>, from: Checkpoint) -> Result<(), Broken> {
-        self.core = Core::resume(setup.settings.clone(), Checkpoint { spot: 0, ..from });
+        let settings = Settings {
+            deferred_indexes: !self.world.indexed,
+            ..setup.settings.clone()
+        };
+        self.core = Core::resume(settings, Checkpoint { spot: 0, ..from });
         if let Some(stored) = &mut self.world.stored {
             stored.spot = 0;
         }
@@ -192,6 +196,7 @@ impl<const N: usize> World<N> {
         self.to_write.clear();
         self.to_store = None;
         self.barrier_asked = false;
+        self.indexing = false;
         self.locked = false;
         self.now_ms = 0;
         (self.paused, self.throttled, self.postponed) = (false, false, false);

@@ -221,6 +221,11 @@ pub(super) struct World<const N: usize = 2> {
     pub(super) delete_lingers: Vec<Key>,
     /// Refreshes of each place that are yet to be in vain.
     pub(super) stubborn: [u8; N],
+    /// The ghost has all of its indexes.
+    pub(super) indexed: bool,
+    /// They are being built.
+    pub(super) indexing: bool,
+    pub(super) indexed_twice: bool,
     pub(super) swapped: bool,
     pub(super) unknown: bool,
     /// An attempt has failed since time last leapt.
@@ -290,6 +295,9 @@ impl<const N: usize> Sim<N> {
             rename_lingers: false,
             delete_lingers: Vec::new(),
             stubborn: [0; N],
+            indexed: !setup.settings.deferred_indexes,
+            indexing: false,
+            indexed_twice: false,
             swapped: false,
             unknown: false,
             pause: false,
@@ -380,13 +388,7 @@ impl<const N: usize> Sim<N> {
                     let free = world.copy.iter_mut().find(|work| work.is_none());
                     *free.expect("a free copy worker") = Some(CopyWork::new(job));
                 }
-                Command::Refresh(job) => {
-                    let free = world.refresh.iter_mut().find(|work| work.is_none());
-                    *free.expect("a free refresh worker") = Some(RefreshWork {
-                        job,
-                        in_transaction: false,
-                    });
-                }
+                Command::Refresh(job) => world.begin_to_refresh(job),
                 Command::Compare(_, chunk) if setup.blind => {
                     events.push_back(Event::Compared(chunk.id, 0, Vec::new(), COMPARE_MS));
                 }
@@ -407,6 +409,7 @@ impl<const N: usize> Sim<N> {
                     events.push_back(Event::CheckpointWritten);
                 }
                 Command::WriteCheckpoint(checkpoint) => world.to_store = Some(checkpoint),
+                Command::BuildIndexes => world.begin_to_build(),
                 Command::WriteMarker(marker) => world.to_write.push_back(marker),
                 Command::Lock { .. } => world.locker.push_back(LockerJob::Lock),
                 Command::RefreshLocked { keys, suspects, .. } => {
@@ -481,6 +484,9 @@ impl<const N: usize> Sim<N> {
         if world.worked_though_throttled {
             return Err("a job was handed out while throttled".into());
         }
+        if world.indexed_twice {
+            return Err("indexes were asked for that are there or being built".into());
+        }
         if self.core.repairs().passes > 0 && !setup.mismatch_is_due() {
             return Err("a repair, though nothing was damaged".into());
         }
@@ -505,6 +511,19 @@ impl<const N: usize> Sim<N> {
 }
 
 impl<const N: usize> World<N> {
+    fn begin_to_refresh(&mut self, job: RefreshJob) {
+        let free = self.refresh.iter_mut().find(|work| work.is_none());
+        *free.expect("a free refresh worker") = Some(RefreshWork {
+            job,
+            in_transaction: false,
+        });
+    }
+
+    fn begin_to_build(&mut self) {
+        self.indexed_twice |= self.indexing || self.indexed;
+        self.indexing = true;
+    }
+
     /// The promise: at the rename the ghost holds exactly what the original holds.
     pub(super) fn swap(&mut self) -> Result<(), Broken> {
         if !self.transactions.is_empty() {
@@ -520,6 +539,9 @@ impl<const N: usize> World<N> {
             return Err(format!(
                 "swapped with original {original:?} and ghost {ghost:?}"
             ));
+        }
+        if !self.indexed {
+            return Err("swapped without its indexes".into());
         }
         self.swapped = true;
         self.log_the_swap();
@@ -634,7 +656,11 @@ impl<const N: usize> Tx<N> {
 fn is_load(command: &Command) -> bool {
     matches!(
         command,
-        Command::Copy(_) | Command::Refresh(_) | Command::Compare(..) | Command::Check(..)
+        Command::Copy(_)
+            | Command::Refresh(_)
+            | Command::Compare(..)
+            | Command::Check(..)
+            | Command::BuildIndexes
     )
 }
 

@@ -11,6 +11,7 @@ pub mod cutover;
 pub mod differences;
 pub mod helpers;
 pub mod history;
+pub mod indexes;
 mod kept;
 pub mod leftovers;
 pub mod range;

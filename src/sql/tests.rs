@@ -81,6 +81,7 @@ fn sql(original: Table, ghost: Table) -> Sql {
         unverified: vec![],
         auto_increment_given: false,
         guards_snapshots: true,
+        deferred: None,
         reached_from_elsewhere: false,
         columns,
         original,

@@ -104,7 +104,7 @@ async fn fresh(course: &Course) -> Stage {
         format!("CREATE DATABASE {schema}"),
         format!("USE {schema}"),
         "CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, u INT NOT NULL, v INT NOT NULL, UNIQUE \
-         KEY u (u))"
+         KEY u (u), KEY vu (v, u))"
             .into(),
         "CREATE TABLE twin LIKE t".into(),
         format!(
@@ -421,6 +421,9 @@ impl Stage {
         }
         let definition = self.definition_of("t").await;
         let swapped = definition.contains("`note`");
+        if swapped && !definition.contains("KEY `vu` (`v`,`u`)") {
+            return Err(format!("an index is lost:\n{definition}"));
+        }
         if !swapped && without_counter(&definition) != without_counter(&self.definition) {
             return Err(format!("the original was altered:\n{definition}"));
         }

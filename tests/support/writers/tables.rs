@@ -144,7 +144,8 @@ pub fn second_unique() -> TableKind {
             },
             "INT NOT NULL",
         )],
-        indexes: "PRIMARY KEY (`id`), UNIQUE KEY `u` (`u`)",
+        indexes: "PRIMARY KEY (`id`), UNIQUE KEY `u` (`u`), KEY `v` (`v`), KEY `ma` (`moment`, `amount` DESC), KEY \
+                  `txt` (`txt`(7))",
         options: "",
         key_of: number_key,
         spellings: 1,

@@ -1,0 +1,1 @@
+ADD COLUMN d DATE, ADD KEY d (d), DROP KEY a, ADD KEY a (a, d)

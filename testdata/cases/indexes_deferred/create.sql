@@ -1,0 +1,2 @@
+CREATE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, a INT, b VARCHAR(40) COLLATE utf8mb4_0900_ai_ci, c DECIMAL(9,2), KEY b (b(7) DESC), KEY ca (c, a) COMMENT 'it''s `c`, then a', KEY a (a) INVISIBLE);
+INSERT INTO t (a, b, c) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT i % 13, IF(i % 9, CONCAT('Text ', i % 50), NULL), i / 7 FROM n;
