@@ -11,9 +11,16 @@ pub const CHUNK_ROWS_START: u64 = 1_000;
 pub const CHUNK_ROWS_MIN: u64 = 50;
 /// Most rows a chunk grows to (gh-ost's upper bound for `--chunk-size`).
 pub const CHUNK_ROWS_MAX: u64 = 100_000;
-/// Time a copy chunk should take. Its record locks are held that long, so writers that meet one
-/// wait half of this on average. Chosen, not measured: other targets have not been compared yet.
+/// Time a copy chunk should take on the server while nobody writes to the table.
 pub const COPY_CHUNK_TARGET: Duration = Duration::from_millis(50);
+/// The same while somebody does. Its record locks are held that long, and other commits queue behind what it
+/// has to write: beside unlimited updates the writers' p99 was 18 ms with chunks of 50 ms and 8 ms with chunks
+/// of some 7 ms, for a copy that took a fifth longer (docs/performance.md).
+pub const COPY_CHUNK_TARGET_BUSY: Duration = Duration::from_millis(7);
+/// Changes of the table in one stretch from which on it counts as written to.
+pub const BUSY_CHANGES: u64 = 10;
+/// How long that is looked at.
+pub const BUSY_STRETCH: Duration = Duration::from_secs(1);
 /// Time a verification chunk should take; it holds no locks, only a read view.
 pub const VERIFY_CHUNK_TARGET: Duration = Duration::from_millis(150);
 /// Bytes of rows in one chunk, estimated from the average row length: the transaction's share of
@@ -28,6 +35,14 @@ pub const CHUNKS_AHEAD_PER_WORKER: usize = 2;
 /// Copied chunks that may wait to be compared: few enough to be in the server's memory still, and enough
 /// for the copy not to wait for one comparison.
 pub const CHUNKS_TO_COMPARE_MAX: usize = 8;
+
+/// Time in which the copy's speed is measured to tell whether another connection is worth it.
+pub const HANDS_STRETCH: Duration = Duration::from_secs(1);
+/// Stretches before another connection is tried, and the most of them after trials in vain: a server that
+/// has nothing to spare is asked once in five minutes.
+pub const HANDS_PAUSE_FIRST: u32 = 5;
+/// See [`HANDS_PAUSE_FIRST`].
+pub const HANDS_PAUSE_MAX: u32 = 300;
 
 /// Connections that copy, unless told otherwise: two saturate two cores (measured: 1.7 times one).
 pub const COPY_WORKERS: usize = 2;

@@ -241,6 +241,11 @@ impl Chunker {
         self.rows
     }
 
+    /// Sets the time that chunks should take while running.
+    pub fn aim_at(&mut self, target_ms: u64) {
+        self.target_ms = target_ms;
+    }
+
     /// Sets the upper bound of the size while running.
     pub fn limit_rows(&mut self, rows_max: u64) {
         self.rows_max = rows_max.max(1);

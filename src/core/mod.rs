@@ -24,6 +24,7 @@ pub mod copy;
 mod cutover;
 pub mod dirty;
 pub mod event;
+mod hands;
 mod indexes;
 mod liveness;
 mod pace;
@@ -42,9 +43,10 @@ use copy::{CopyJob, CopyOutcome};
 use cutover::Attempt;
 use dirty::DirtySet;
 use event::{About, Command, Event, Failure, Marker, Outcome, Scan, Side};
+use hands::Hands;
 use indexes::Indexes;
 use liveness::Liveness;
-use pace::Pace;
+use pace::{Activity, Pace};
 use refresh::{RefreshJob, RefreshOutcome};
 use rules::{Rule, Rules};
 use verify::extent::{Extent, Wanted};
@@ -200,6 +202,8 @@ pub struct Core {
     lock_wait_ms: u64,
     /// Rests after chunks.
     pace: Pace,
+    activity: Activity,
+    hands: Hands,
     counters: Counters,
     keeping: Keeping,
     /// The verification takes its chunks from the copy.
@@ -247,6 +251,8 @@ impl Core {
             pause_ms: millis(limits::CUT_OVER_PAUSE_FIRST),
             lock_wait_ms: millis(limits::LOCK_WAIT_FIRST).min(settings.lock_held_max_ms),
             pace: Pace::default(),
+            activity: Activity::default(),
+            hands: Hands::new(settings.copy_workers),
             counters: Counters::default(),
             keeping: Keeping::default(),
             follows: settings.compare_behind_copy
@@ -362,10 +368,18 @@ impl Core {
     fn changed(&mut self, keys: Vec<Key>) {
         self.liveness.delivered += 1;
         self.counters.keys_marked += keys.len() as u64;
+        self.activity.changed(keys.len());
+        self.aim();
         for key in keys {
             self.verification.touch(&key);
             self.dirty.mark(key);
         }
+    }
+
+    fn aim(&mut self) {
+        let target_ms = self.settings.copy_target_ms;
+        let target_ms = self.activity.chunk_target_ms(target_ms);
+        self.chunker.aim_at(target_ms);
     }
 
     fn copied(&mut self, outcome: CopyOutcome, took_ms: u64) {
@@ -455,6 +469,13 @@ impl Core {
         // Before the held keys are let go: they are a reason to wait.
         self.watch_liveness(commands);
         self.pace.tick(now_ms);
+        self.activity.tick(now_ms);
+        self.aim();
+        if self.activity.busy() && self.phase == Phase::Copying && self.throttled.is_none() {
+            self.hands.tick(self.counters.rows_copied, now_ms);
+        } else {
+            self.hands.rest(self.counters.rows_copied, now_ms);
+        }
         self.dirty.release_held();
         self.verification.release();
         self.attempt_tick(commands);
@@ -540,7 +561,7 @@ impl Core {
         let scanners = if behind {
             1
         } else {
-            self.settings.copy_workers
+            self.hands.may_copy(self.activity.busy())
         };
         let scanners = scanners.saturating_sub(self.pace.resting());
         if self.phase == Phase::Verifying || self.follows {
@@ -749,6 +770,9 @@ impl Core {
     pub(crate) fn canonical(&mut self, markers_out: bool) {
         self.counters = Counters::default();
         self.liveness = Liveness::default();
+        self.activity = Activity::default();
+        self.hands = Hands::new(self.settings.copy_workers);
+        self.aim();
         self.careful_jobs = self.careful_jobs.min(1);
         self.dirty.canonical(self.batch.keys());
         self.verification.canonical();

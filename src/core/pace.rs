@@ -1,6 +1,46 @@
-//! Pauses after chunks, for `--nice-ratio`: rests of the copy's connections, counted in ticks.
+//! How hard the copy may work: shorter chunks while applications write, and pauses after chunks, for
+//! `--nice-ratio`: rests of the copy's connections, counted in ticks.
 
 use crate::limits;
+
+/// Whether applications write to the table at present.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub(super) struct Activity {
+    changes: u64,
+    since_ms: u64,
+    busy: bool,
+}
+
+impl Activity {
+    /// So many changes were delivered.
+    pub(super) fn changed(&mut self, changes: usize) {
+        self.changes = self.changes.saturating_add(changes as u64);
+        self.busy |= self.changes >= limits::BUSY_CHANGES;
+    }
+
+    /// Looks back at the last stretch when it is over.
+    pub(super) fn tick(&mut self, now_ms: u64) {
+        if now_ms.saturating_sub(self.since_ms) >= super::millis(limits::BUSY_STRETCH) {
+            self.busy = self.changes >= limits::BUSY_CHANGES;
+            self.changes = 0;
+            self.since_ms = now_ms;
+        }
+    }
+
+    /// Somebody writes to the table.
+    pub(super) fn busy(&self) -> bool {
+        self.busy
+    }
+
+    /// Time that a chunk may take, given what it should take when nobody writes.
+    pub(super) fn chunk_target_ms(&self, idle_ms: u64) -> u64 {
+        if self.busy {
+            idle_ms.min(super::millis(limits::COPY_CHUNK_TARGET_BUSY))
+        } else {
+            idle_ms
+        }
+    }
+}
 
 /// Who rests until when.
 ///
@@ -55,6 +95,23 @@ mod tests {
     use std::collections::VecDeque;
 
     use super::*;
+
+    #[test]
+    fn chunks_are_short_while_applications_write() {
+        let mut activity = Activity::default();
+        assert_eq!(activity.chunk_target_ms(50), 50);
+        activity.changed(usize::try_from(limits::BUSY_CHANGES).expect("few"));
+        let short = super::super::millis(limits::COPY_CHUNK_TARGET_BUSY);
+        assert_eq!(activity.chunk_target_ms(50), short, "at once");
+        let stretch = super::super::millis(limits::BUSY_STRETCH);
+        activity.tick(stretch);
+        assert_eq!(activity.chunk_target_ms(50), short, "they wrote until now");
+        activity.tick(stretch + 1);
+        assert_eq!(activity.chunk_target_ms(50), short, "that says nothing yet");
+        activity.tick(2 * stretch);
+        assert_eq!(activity.chunk_target_ms(50), 50);
+        assert_eq!(activity.chunk_target_ms(1), 1);
+    }
     use crate::core::copy::CopyOutcome;
     use crate::core::event::{Command, Event, Scan};
     use crate::core::{Core, Settings};

@@ -71,17 +71,11 @@ impl Worker {
         match job {
             Command::Copy(job) => {
                 let job = self.copy(job).await?;
-                Ok(Event::Copied(
-                    job.outcome(),
-                    self.clock.elapsed_ms() - started,
-                ))
+                Ok(Event::Copied(job.outcome(), self.took_ms(started)))
             }
             Command::Refresh(job) => {
                 let job = self.refresh(job).await?;
-                Ok(Event::Refreshed(
-                    job.outcome(),
-                    self.clock.elapsed_ms() - started,
-                ))
+                Ok(Event::Refreshed(job.outcome(), self.took_ms(started)))
             }
             Command::Compare(pass, chunk) => {
                 let (rows, differing) = self.compare(pass, &chunk).await?;
@@ -89,7 +83,7 @@ impl Worker {
                     chunk.id,
                     rows,
                     differing,
-                    self.clock.elapsed_ms() - started,
+                    self.took_ms(started),
                 ))
             }
             Command::Check(check, keys) => {
@@ -129,6 +123,13 @@ impl Worker {
                 Err(Fault::unexpected("dispatch", "a job that isn't a worker's"))
             }
         }
+    }
+
+    /// Milliseconds that the server was busy with a job: the way there and back is not among them, because
+    /// a smaller job would not make it shorter.
+    fn took_ms(&self, started: u64) -> u64 {
+        let way = u64::try_from(self.session.round_trip().as_millis()).unwrap_or(0);
+        (self.clock.elapsed_ms() - started).saturating_sub(way)
     }
 
     /// Runs a statement that may be repeated at will: after a conflict, and after a lost

@@ -4,7 +4,7 @@
 //! connection. So a time limit here takes the connection away, kills its id on the server and
 //! waits until it is gone; such a connection is never used again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, Row, Value};
@@ -64,6 +64,7 @@ pub struct Session {
     setup: Setup,
     conn: Option<Conn>,
     id: u32,
+    round_trip: Duration,
 }
 
 impl Session {
@@ -77,6 +78,7 @@ impl Session {
             setup,
             conn: None,
             id: 0,
+            round_trip: Duration::ZERO,
         };
         session.connect().await?;
         Ok(session)
@@ -112,10 +114,19 @@ impl Session {
         .await?;
         // A variable of 8.0.30; older servers have no hidden keys to show.
         let shown = "SET SESSION show_gipk_in_create_table_and_information_schema=ON";
-        match self.say("set the session up", shown).await {
+        let asked = Instant::now();
+        let answer = self.say("set the session up", shown).await;
+        self.round_trip = asked.elapsed();
+        match answer {
             Err(fault) if fault.code != Some(1193) => Err(fault),
             Ok(_) | Err(_) => Ok(()),
         }
+    }
+
+    /// What a statement took that gives the server nothing to do: the way there and back.
+    #[must_use]
+    pub fn round_trip(&self) -> Duration {
+        self.round_trip
     }
 
     /// The mark of the run that it belongs to.
