@@ -14,6 +14,7 @@ use support::running::{
 };
 use support::server::{PASSWORD, Server, USER};
 use support::wait_until;
+use tableshift::plan::names::Names;
 
 fn shared() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
@@ -286,4 +287,52 @@ async fn within_its_window_a_cut_over_waits_for_nobody() {
     let output = running.end();
     assert_done(&output);
     assert!(lines(&output, "no cut-over before").is_empty());
+}
+
+/// The server's own threads hold a table for a moment: the one that removes old versions of rows, above all.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_servers_own_threads_are_no_blockers() {
+    let schema = "own_threads";
+    let mut conn = shared().conn(None).await;
+    execute(
+        &mut conn,
+        &[
+            "CREATE DATABASE own_threads",
+            "CREATE TABLE own_threads.t (id INT PRIMARY KEY, k INT NOT NULL, KEY (k))",
+            "SET SESSION cte_max_recursion_depth = 100000",
+            "INSERT INTO own_threads.t WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n \
+             WHERE i < 100000) SELECT i, i FROM n",
+        ],
+    )
+    .await;
+    // Many old versions, which may be removed all at once.
+    let mut snapshot = shared().conn(None).await;
+    execute(
+        &mut snapshot,
+        &["START TRANSACTION WITH CONSISTENT SNAPSHOT"],
+    )
+    .await;
+    for _ in 0..3 {
+        execute(&mut conn, &["UPDATE own_threads.t SET k = k + 100000"]).await;
+    }
+    execute(&mut snapshot, &["COMMIT"]).await;
+    let statement = tableshift::sql::cutover::blockers(&Names::new(schema, "t", None, None), &[]);
+    let seen = std::cell::Cell::new(0);
+    let conn = tokio::sync::Mutex::new(conn);
+    wait_until(PATIENCE, "the server holds the table", async || {
+        let mut conn = conn.lock().await;
+        let held: Option<u64> = conn
+            .query_first(
+                "SELECT COUNT(*) FROM performance_schema.metadata_locks AS m JOIN \
+                 performance_schema.threads AS t ON t.THREAD_ID = m.OWNER_THREAD_ID WHERE \
+                 m.OBJECT_SCHEMA = 'own_threads' AND m.OBJECT_NAME = 't' AND t.PROCESSLIST_ID IS NULL",
+            )
+            .await
+            .expect("the locks");
+        let found: Vec<mysql_async::Row> = conn.query(&statement.text).await.expect("the blockers");
+        assert!(found.is_empty(), "nobody else uses the table: {found:?}");
+        seen.set(seen.get() + held.unwrap_or_default());
+        seen.get() >= 5
+    })
+    .await;
 }

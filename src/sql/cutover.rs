@@ -119,8 +119,9 @@ pub fn ownership(names: &Names) -> Statement {
 /// end before LOCK TABLES gets its turn. And those that hold the backup lock or the global read lock.
 ///
 /// A lock without a thread belongs to a prepared XA transaction (measured on 9.7.4). One whose thread has no
-/// session is the server's own: purge holds the table for a moment, in one of five looks beside 4 000
-/// updates a second (measured there), and is no obstacle. The last column counts locks that somebody asked for by name: transactions by themselves have none but these types.
+/// session is the server's own, and no obstacle: the one that removes old versions of rows holds the table for
+/// moments, again and again (`tests/blockers.rs`). The last column counts
+/// locks that somebody asked for by name: transactions by themselves have none but these types.
 #[must_use]
 pub fn blockers(names: &Names, parents: &[ForeignKey]) -> Statement {
     Statement::new(
