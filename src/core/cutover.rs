@@ -104,11 +104,12 @@ impl Core {
     }
 
     fn refresh_under_lock(&mut self, commands: &mut VecDeque<Command>) {
-        let dirty = self.dirty.all();
-        if dirty.len() > limits::CUT_OVER_DIRTY_LOCKED_MAX {
+        // Counted before they are copied: there may be hundreds of thousands.
+        if self.dirty.len() > limits::CUT_OVER_DIRTY_LOCKED_MAX {
             self.give_up(None, commands);
             return;
         }
+        let dirty = self.dirty.all();
         // Cleaned now and not by the answer: an event that overtakes the answer (the lock is lost
         // with its connection, and the application goes on) must mark its key again for good.
         // Until then the phase remembers the keys, should the lock be lost on the way.
