@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_process_stays_small_however_many_keys_change() {
         let full = limits::DIRTY_BYTES_MAX / limits::DIRTY_KEY_BYTES;
-        let in_hand = (limits::REFRESH_WORKERS + limits::COPY_WORKERS) * limits::REFRESH_KEYS;
+        let in_hand = (limits::REFRESH_WORKERS + limits::COPY_WORKERS) * limits::REFRESH_KEYS_MAX;
         let most_keys = full + in_hand + limits::STREAM_BATCH_KEYS;
         let stories = [
             ("int", 2_000_000, full),

@@ -1,9 +1,10 @@
 //! Indexes of the ghost that are built after the copy, in one statement for all of them.
 //!
-//! They are asked for once, when the copy has reached the end; refreshes and the verification go on
-//! meanwhile, and the gate stays shut until the ghost has them. The server notes what changes while it builds,
-//! in a log of a bounded size. When that is full it gives up, and they are built again while refreshes rest:
-//! then nothing changes, dirty keys gather, and the stream waits for them as it always does.
+//! They are asked for once, when the copy has reached the end, and the gate stays shut until the ghost has them.
+//! Meanwhile refreshes rest: dirty keys gather, and the stream waits for them as it always does. If they went on,
+//! the server would note the rows that change while it builds, and apply them at the end; with a small redo log
+//! that application never gave way to a checkpoint, and every write on the server stood still (measured on 9.7.4
+//! with its default of 100 MB, six indexes and 250 000 rows, in four of six runs).
 
 use std::collections::VecDeque;
 
@@ -18,24 +19,15 @@ pub(super) enum Indexes {
     #[default]
     There,
     /// Some are to be built once the copy is done.
-    Deferred(Refreshes),
+    Deferred,
     /// They are being built.
-    Building(Refreshes),
-}
-
-/// What refreshes do while indexes are built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Refreshes {
-    /// They go on.
-    GoOn,
-    /// They rest, so that the server has nothing to note.
-    Rest,
+    Building,
 }
 
 impl Indexes {
     pub(super) fn new(deferred: bool) -> Self {
         if deferred {
-            Self::Deferred(Refreshes::GoOn)
+            Self::Deferred
         } else {
             Self::There
         }
@@ -43,10 +35,12 @@ impl Indexes {
 }
 
 impl Core {
-    /// Asks for the indexes as soon as the copy is done, unless that was done already.
+    /// Asks for the indexes as soon as the copy is done and no refresh is under way, unless that was done
+    /// already.
     pub(super) fn build_indexes(&mut self, commands: &mut VecDeque<Command>) {
-        if let (Indexes::Deferred(refreshes), Phase::Verifying) = (self.indexes, &self.phase) {
-            self.indexes = Indexes::Building(refreshes);
+        let idle = self.dirty.jobs() == 0;
+        if self.indexes == Indexes::Deferred && self.phase == Phase::Verifying && idle {
+            self.indexes = Indexes::Building;
             commands.push_back(Command::BuildIndexes);
         }
     }
@@ -56,19 +50,20 @@ impl Core {
         self.indexes = Indexes::There;
     }
 
-    /// What changed meanwhile was too much for the server: once more, while nothing changes.
+    /// The server gave up, because somebody else's changes of the ghost were too many: once more.
     pub(super) fn index_log_full(&mut self) {
-        if matches!(self.indexes, Indexes::Building(_)) {
-            self.indexes = Indexes::Deferred(Refreshes::Rest);
+        if self.indexes == Indexes::Building {
+            self.indexes = Indexes::Deferred;
         }
     }
 
     /// Nothing is written to the ghost for now.
     pub(super) fn refreshes_rest(&self) -> bool {
-        matches!(
-            self.indexes,
-            Indexes::Deferred(Refreshes::Rest) | Indexes::Building(Refreshes::Rest)
-        ) && !self.stopping
+        match self.indexes {
+            Indexes::There => false,
+            Indexes::Deferred => self.phase == Phase::Verifying,
+            Indexes::Building => true,
+        }
     }
 
     /// The ghost has all that the table will have.
@@ -78,7 +73,7 @@ impl Core {
 
     /// For people: indexes are being built.
     pub(super) fn builds_indexes(&self) -> bool {
-        matches!(self.indexes, Indexes::Building(_)) && !matches!(self.phase, Phase::Ended(_))
+        self.indexes == Indexes::Building && !matches!(self.phase, Phase::Ended(_))
     }
 }
 
@@ -154,19 +149,45 @@ mod tests {
     }
 
     #[test]
-    fn when_the_log_was_full_refreshes_rest_and_it_is_tried_again() {
+    fn refreshes_rest_while_they_are_built_also_when_that_is_tried_again() {
         let (mut core, _) = copied(false);
-        let commands = core.step(Event::IndexLogFull);
-        assert_eq!(builds(&commands), 1);
         core.step(Event::Changed(vec![Key::from_bytes(&[1])]));
         let refreshes = |commands: &[Command]| {
             let refresh = |one: &Command| matches!(one, Command::Refresh(_));
             commands.iter().any(refresh)
         };
         assert!(!refreshes(&core.step(Event::Tick(100))));
+        assert_eq!(builds(&core.step(Event::IndexLogFull)), 1);
+        assert!(!refreshes(&core.step(Event::Tick(110))));
         let commands = core.step(Event::IndexesBuilt);
         assert!(refreshes(&commands) || refreshes(&core.step(Event::Tick(150))));
         assert_ne!(core.view().stage, Stage::Copying);
+    }
+
+    #[test]
+    fn they_wait_for_the_refreshes_under_way() {
+        let mut core = Core::new(Settings {
+            deferred_indexes: true,
+            ..Settings::of_tests()
+        });
+        core.start();
+        core.step(Event::BarrierPassed);
+        core.step(Event::Changed(vec![Key::from_bytes(&[1])]));
+        let commands = core.step(Event::Tick(50));
+        let job = commands.into_iter().find_map(|command| match command {
+            Command::Refresh(job) => Some(job),
+            _ => None,
+        });
+        let job = job.expect("a refresh while the copy goes on");
+        let commands = core.step(Event::ChunkEndFound(Scan::Copy, None));
+        let copy = commands.into_iter().find_map(|command| match command {
+            Command::Copy(job) => Some(job),
+            _ => None,
+        });
+        let mut copy = copy.expect("the only chunk");
+        copy.answer(crate::core::copy::CopyAnswer::Copied { read: 0, placed: 0 });
+        assert_eq!(builds(&core.step(Event::Copied(copy.outcome(), 1))), 0);
+        assert_eq!(builds(&core.step(Event::Refreshed(job.outcome(), 1))), 1);
     }
 
     #[test]

@@ -595,11 +595,15 @@ impl Core {
     }
 
     fn dispatch_refreshes(&mut self, behind: bool, commands: &mut VecDeque<Command>) {
-        let workers = match (behind, self.scans_left()) {
-            (false, _) => self.settings.refresh_workers,
-            // Never the last connection of those that copy and compare, as long as there is something left.
-            (true, true) => self.settings.refresh_workers + self.settings.copy_workers - 1,
-            (true, false) => self.settings.refresh_workers + self.settings.copy_workers,
+        // With nothing left to copy and compare everybody helps to get below what a cut-over may find.
+        let all = !self.scans_left() && self.dirty.ready() > limits::CUT_OVER_DIRTY_MAX;
+        let workers = if all {
+            self.settings.refresh_workers + self.settings.copy_workers
+        } else if behind {
+            // Never the last connection of those that copy and compare.
+            self.settings.refresh_workers + self.settings.copy_workers - 1
+        } else {
+            self.settings.refresh_workers
         };
         while self.dirty.jobs() < workers {
             let full_batch = self.dirty.ready() >= limits::REFRESH_KEYS_EAGER;

@@ -160,6 +160,7 @@ pub async fn follow(
         writer: None,
         told: tokio::time::Instant::now(),
         untold: false,
+        marked: false,
         burst: 0,
         reverts_seen,
     };
@@ -192,6 +193,8 @@ struct Follower {
     told: tokio::time::Instant,
     /// A transaction has ended since.
     untold: bool,
+    /// The present transaction has a marker of this run.
+    marked: bool,
     /// Bytes of the events that came without a wait.
     burst: u64,
     /// Since the swap a run has begun to bring the old table up to date.
@@ -614,6 +617,7 @@ impl Follower {
                 && text.contains(&self.source.address.token)
             {
                 self.source.earlier = None;
+                self.marked = true;
             }
             // Keys logged before the marker come before it.
             if !self.flush().await || !self.send(delivery).await {
@@ -766,6 +770,9 @@ impl Follower {
         let room = self.out.capacity() > limits::STREAM_QUEUE / 2;
         // People read no more of them. A busy receiver could do without, but checkpoints need one now and then.
         let due = since > limits::POSITION_EVERY || room && since > limits::TICK;
+        // A revert in the window begins at the last position before the swap, with markers of the same run:
+        // it must not meet those of the migration again.
+        let due = due || std::mem::take(&mut self.marked);
         let more = more && (!due || self.tell_position().await);
         Ok(if more { None } else { Some(End::Closed) })
     }
