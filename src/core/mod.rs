@@ -380,6 +380,13 @@ impl Core {
         let target_ms = self.settings.copy_target_ms;
         let target_ms = self.activity.chunk_target_ms(target_ms);
         self.chunker.aim_at(target_ms);
+        let target_ms = self.activity.refresh_target_ms(self.behind());
+        self.batch.aim_at(target_ms);
+    }
+
+    /// More keys wait than the refresh's own connections should have to work off.
+    fn behind(&self) -> bool {
+        self.dirty.ready() > limits::BACKLOG_KEYS_HIGH
     }
 
     fn copied(&mut self, outcome: CopyOutcome, took_ms: u64) {
@@ -554,7 +561,7 @@ impl Core {
             return;
         }
         self.build_indexes(commands);
-        let behind = self.dirty.ready() > limits::BACKLOG_KEYS_HIGH;
+        let behind = self.behind();
         if !self.refreshes_rest() {
             self.dispatch_refreshes(behind, commands);
         }
@@ -645,7 +652,7 @@ impl Core {
                 self.verification.chunker.follow(chunk.clone());
             }
             let job = CopyJob::new(chunk, self.settings.other_unique_keys, self.rules());
-            commands.push_back(Command::Copy(job));
+            commands.push_back(Command::Copy(job.resting(self.activity.rest_permille())));
         }
         let ahead = workers * limits::CHUNKS_AHEAD_PER_WORKER;
         if let Some(lookup) = self.chunker.start_lookup(ahead) {
