@@ -375,6 +375,7 @@ fn source(run: &Run<'_>, address: &Address) -> Source {
         losses_max: run.config.dump_failures_max.unwrap_or(losses_max),
         seed: unlike_others(),
         names: plan.names.clone(),
+        table_names: server.table_names,
         key: plan.key.columns.clone(),
         columns: plan.original.columns.len(),
         reached_from_elsewhere: plan.reached_from_elsewhere,

@@ -31,6 +31,7 @@ use super::session::{Address, Joined, fence};
 use crate::core::event::Failure;
 use crate::limits;
 use crate::plan::gtid::Gtid;
+use crate::plan::inspection::TableNames;
 use crate::plan::key::{Key, KeyColumn};
 use crate::plan::names::Names;
 use crate::plan::statement::{Meaning, Reach, judge};
@@ -78,6 +79,8 @@ pub struct Source {
     pub seed: u64,
     /// The tables.
     pub names: Names,
+    /// How the server whose log it is tells them from others.
+    pub table_names: TableNames,
     /// The shared unique key's columns.
     pub key: Vec<KeyColumn>,
     /// Number of columns of the original.
@@ -440,7 +443,7 @@ impl Follower {
     }
 
     fn target(&self, map: &TableMapEvent<'_>) -> Result<Option<Target>, Failure> {
-        let same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
+        let same = |one: &str, other: &str| self.source.table_names.same(one, other);
         if !same(&map.database_name(), &self.source.names.schema) {
             return Ok(None);
         }
@@ -703,7 +706,13 @@ impl Follower {
                 checkpoint: table.clone(),
                 ..names.clone()
             };
-            match judge(text, schema, &only, self.reach(), token) {
+            match judge(
+                text,
+                schema,
+                (&only, self.source.table_names),
+                self.reach(),
+                token,
+            ) {
                 Meaning::Harmless => {}
                 Meaning::Commit => return self.commit().await,
                 Meaning::Fatal(what) => {
@@ -738,7 +747,8 @@ impl Follower {
             .earlier
             .as_ref()
             .unwrap_or(&self.source.address.token);
-        match judge(text, schema, &self.source.names, self.reach(), token) {
+        let names = (&self.source.names, self.source.table_names);
+        match judge(text, schema, names, self.reach(), token) {
             Meaning::Harmless
                 if text.starts_with("RENAME")
                     && text.contains(token)
