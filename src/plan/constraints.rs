@@ -248,7 +248,9 @@ pub(super) fn unclear(original: &Table, alter: &Alter, names: &Names) -> Vec<Ref
     let ghosts = alter
         .check_names
         .iter()
-        .filter(|name| without_prefix(&name.name, &chk(&names.ghost), TableNames::AnyCase).is_some())
+        .filter(|name| {
+            without_prefix(&name.name, &chk(&names.ghost), TableNames::AnyCase).is_some()
+        })
         .map(|name| {
             Refusal::new(
                 format!(
