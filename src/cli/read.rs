@@ -365,14 +365,7 @@ impl<'a> Given<'a> {
             revert_window: self.revert_window(),
             execute: self.is_on("execute"),
             chunk_rows: self.whole("chunk-size"),
-            row_count: match (
-                self.is_on("exact-rowcount"),
-                self.is_on("concurrent-rowcount"),
-            ) {
-                (false, _) => RowCount::Estimate,
-                (true, true) => RowCount::Concurrent,
-                (true, false) => RowCount::Before,
-            },
+            row_count: self.row_count(),
             heartbeat: self.milliseconds("heartbeat-interval-millis"),
             throttle: self.throttle(),
             verify: self.verify(),
@@ -405,6 +398,17 @@ impl<'a> Given<'a> {
             notes: self.notes(),
             database,
             table,
+        }
+    }
+
+    fn row_count(&self) -> RowCount {
+        match (
+            self.is_on("exact-rowcount"),
+            self.is_on("concurrent-rowcount"),
+        ) {
+            (false, _) => RowCount::Estimate,
+            (true, true) => RowCount::Concurrent,
+            (true, false) => RowCount::Before,
         }
     }
 

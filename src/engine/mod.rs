@@ -494,8 +494,7 @@ async fn migrate(
     // While the advisory lock is held: the next run on this table must find the end recorded. And before
     // anything is dropped, which can take long.
     end.record().await;
-    let window = config.revert_window;
-    if let (Some(length), Outcome::Completed) = (window, &outcome) {
+    if let (Some(length), Outcome::Completed) = (config.revert_window, &outcome) {
         let (run, session) = (run_again, &mut session);
         let swapped = window::Swapped {
             run,
