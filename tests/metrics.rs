@@ -92,12 +92,27 @@ fn pair(line: &str, name: &str) -> (f64, f64) {
     (one.parse().expect(name), other.parse().expect(name))
 }
 
+#[track_caller]
+fn labels_name_the_table_and_nothing_else(set: &Set) {
+    let mut names: Vec<&str> = Vec::new();
+    for sample in set.families.iter().flat_map(|family| &family.samples) {
+        assert_eq!(sample.label("database"), Some("scraped"));
+        assert_eq!(sample.label("table"), Some("t"));
+        names.extend(sample.labels.iter().map(|(name, _)| name.as_str()));
+    }
+    names.sort_unstable();
+    names.dedup();
+    let expected = ["commit", "database", "table", "tableshift_stage", "version"];
+    assert_eq!(names, expected);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scrape_says_what_the_status_line_says() {
     let mut conn = schema(shared(), "scraped", 300).await;
     let control = socket("scraped");
     let path = control.to_string_lossy().into_owned();
-    let flags = ["--metrics-listen=0", "--serve-socket-file", &path];
+    let token = "--hooks-hint-token=ours-alone";
+    let flags = ["--metrics-listen=0", token, "--serve-socket-file", &path];
     let mut running = Running::start(shared(), "scraped", &flags);
     let port = port(&mut running);
     running.copied(&mut conn, 300).await;
@@ -143,23 +158,13 @@ async fn a_scrape_says_what_the_status_line_says() {
     assert!(value(&before, "tableshift_lag_seconds") < 60.0);
     assert_eq!(value(&before, "tableshift_verified_rows_total"), 300.0);
 
-    let mut names: Vec<&str> = Vec::new();
-    for sample in before.families.iter().flat_map(|family| &family.samples) {
-        assert_eq!(sample.label("database"), Some("scraped"));
-        assert_eq!(sample.label("table"), Some("t"));
-        names.extend(sample.labels.iter().map(|(name, _)| name.as_str()));
-    }
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(
-        names,
-        ["commit", "database", "table", "tableshift_stage", "version"]
-    );
+    labels_name_the_table_and_nothing_else(&before);
     let (_, body) = scrape(port, OPEN);
-    for never in [PASSWORD, "987654", "127.0.0.1"] {
-        // The user's password is the program's name: as a value it would stand in quotes.
-        assert!(!body.contains(&format!("\"{never}\"")) && !body.contains(&format!(" {never}\n")));
+    for never in ["987654", "127.0.0.1", "ours-alone"] {
+        assert!(!body.contains(never), "{never}");
     }
+    // The password is the program's name, which stands in names: as a value it would stand in quotes.
+    assert!(!body.contains(&format!("\"{PASSWORD}\"")));
 
     let (head, older) = scrape(port, "text/plain");
     assert!(head.contains("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
