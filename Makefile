@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test test-fast explore lint demo bench soak clean
+.PHONY: help build test test-fast explore lint demo bench soak dist dist-check packages clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -27,6 +27,15 @@ bench: ## Measure the speed of a change and its cost for others, small (all: scr
 
 soak: ## Hours of migrations of hot rows: no difference invented, none overlooked (SECONDS_LONG=3600)
 	scripts/soak
+
+dist: ## The release archive in target/dist, the same bytes for the same commit
+	scripts/dist
+
+dist-check: ## Build it twice, in two folders, and compare
+	scripts/dist --check
+
+packages: ## A Debian and an RPM package in target/packages
+	scripts/packages
 
 clean: ## Remove what was built (`rm -r ~/.cache/tableshift` removes the MySQL copy)
 	cargo clean

@@ -1,6 +1,6 @@
 //! Tells the program which commit it is built from, for `--version`: from `TABLESHIFT_COMMIT` where a
-//! package is built, else from the checkout's own files, else it is unknown. Runs no git, which a build
-//! machine may not have.
+//! package is built, else from the checkout's own files, else from what `git archive` has written into
+//! `.commit`, else it is unknown. Runs no git, which a build machine may not have.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,17 @@ fn main() {
     let commit = given
         .filter(|commit| !commit.is_empty())
         .or_else(|| checked_out(Path::new(".git")))
+        .or_else(archived)
         .unwrap_or_else(|| "unknown".to_owned());
     println!("cargo:rustc-env=TABLESHIFT_COMMIT={commit}");
+}
+
+/// The commit that `git archive` has put in the place of its own placeholder.
+fn archived() -> Option<String> {
+    let text = read_watched(Path::new(".commit"))?;
+    let commit = text.split_whitespace().next()?;
+    let whole = commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    whole.then(|| commit.to_owned())
 }
 
 /// The commit that HEAD names, directly or through a branch.

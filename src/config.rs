@@ -70,6 +70,8 @@ pub struct Config {
     pub control: Control,
     /// Programs that are told of events.
     pub hooks: Hooks,
+    /// Where the numbers go.
+    pub metrics: Metrics,
     /// File that ends the run when it appears.
     pub panic_file: Option<PathBuf>,
     /// Switch the metadata lock instrument on if it is off.
@@ -299,6 +301,35 @@ pub struct Control {
     pub named_cut_over: bool,
     /// The command `panic` must name the table.
     pub named_panic: bool,
+}
+
+/// Where the numbers go, for machines.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Metrics {
+    /// Address and port of the HTTP endpoint.
+    pub listen: Option<(String, u16)>,
+    /// The StatsD collector.
+    pub statsd: Option<StatsdPlace>,
+    /// Tags of what it is sent, `key:value`.
+    pub tags: Vec<String>,
+}
+
+/// Where a StatsD collector is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StatsdPlace {
+    /// Host and port.
+    Udp(String, u16),
+    /// A unix socket.
+    Unix(PathBuf),
+}
+
+impl std::fmt::Display for StatsdPlace {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Udp(host, port) => write!(to, "port {port} of {host}"),
+            Self::Unix(path) => path.display().fmt(to),
+        }
+    }
 }
 
 /// Programs that are told of events.

@@ -23,6 +23,7 @@ pub mod error;
 #[cfg(feature = "faults")]
 pub mod faults;
 pub mod limits;
+pub mod metrics;
 pub mod mysql;
 pub mod plan;
 pub mod report;

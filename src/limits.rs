@@ -275,6 +275,19 @@ pub const REPLICA_DISCOVERY: Duration = Duration::from_secs(10);
 pub const REPLICA_GONE: Duration = Duration::from_secs(60);
 /// Bytes of an HTTP answer that are read for its first line.
 pub const HTTP_ANSWER_BYTES: usize = 4_096;
+/// Connections to the metrics endpoint at a time: a few scrapers. Others wait in the system's queue.
+pub const METRICS_CONNECTIONS_MAX: usize = 8;
+/// Bytes of the head of a request to it: Prometheus' has some 400.
+pub const METRICS_REQUEST_BYTES_MAX: usize = 8 << 10;
+/// Time for a request and for taking its answer; half of what Prometheus gives a scrape by default.
+pub const METRICS_PATIENCE: Duration = Duration::from_secs(5);
+/// Time between two connections that are taken: a client without manners costs a hundred answers a second.
+pub const METRICS_ACCEPT_EVERY: Duration = Duration::from_millis(10);
+/// Time between two reports to StatsD; collectors flush every ten seconds by default.
+pub const STATSD_EVERY: Duration = Duration::from_secs(1);
+/// Bytes of a datagram to it, so that it is not cut into pieces: Ethernet's 1500 without the heads of IPv6
+/// and UDP, and some for tunnels.
+pub const STATSD_DATAGRAM_BYTES_MAX: usize = 1_400;
 /// Time that recording a run may take, at its start and at its end, all attempts together: a history is
 /// worth a few seconds of waiting, not more.
 pub const HISTORY_WAIT: Duration = Duration::from_secs(10);

@@ -1,4 +1,5 @@
-//! Names as long as the server allows: the helper tables' names are cut, and must not meet.
+//! Names as long as the server allows: the helper tables' names are cut, and must not meet. And names that
+//! differ in letter case only.
 
 #[cfg(test)]
 mod support;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use support::running::{Running, assert_done, assert_same, content, execute, schema};
 use support::server::Server;
 use support::{tableshift_command, wait_until};
 
@@ -101,4 +103,54 @@ async fn two_names_of_64_characters_that_differ_in_the_last_migrate_at_the_same_
     }
     // The two old tables, and from where they could be swapped back.
     assert_eq!(tables(&mut conn).await.len(), 6);
+}
+
+/// What `T` is to the migration of `t` where the server tells them apart: nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_neighbour_that_differs_in_letter_case_is_another_table() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "cased", 300).await;
+    let neighbours = ["T", "_T_gho", "_T_ghc", "_T_ghk", "_T_del"];
+    for name in neighbours {
+        let make = format!("CREATE TABLE {name} (name VARCHAR(20) PRIMARY KEY, size INT)");
+        execute(&mut conn, &[&make]).await;
+    }
+    let mut reader = server.conn(Some("cased")).await;
+    let mut writer = server.conn(Some("cased")).await;
+    // Neither the start barrier nor the cut-over waits for these two, or ends them.
+    execute(
+        &mut writer,
+        &["BEGIN", "INSERT INTO T VALUES ('before', 1)"],
+    )
+    .await;
+    execute(&mut reader, &["BEGIN", "SELECT * FROM _T_gho"]).await;
+    let flags = ["--force-cut-over-after=1", "--kill-blockers=all"];
+    let running = Running::start(&server, "cased", &flags);
+    running.copied(&mut conn, 300).await;
+    for name in neighbours {
+        let other = format!("INSERT INTO {name} VALUES ('meanwhile', 2)");
+        let shape = format!("ALTER TABLE {name} COMMENT 'altered meanwhile'");
+        if !["T", "_T_gho"].contains(&name) {
+            execute(&mut conn, &[&other, &shape]).await;
+        } else {
+            execute(&mut conn, &[&other]).await;
+        }
+    }
+    execute(&mut conn, &["UPDATE t SET v = 5 WHERE id = 7"]).await;
+    let before = content(&mut conn, "id, v").await;
+    running.release();
+    assert_done(&running.end());
+    assert_same(&content(&mut conn, "id, v").await, &before);
+    assert_same(
+        &content(&mut conn, "id, LENGTH(note)").await[..1],
+        &[(1, 0)],
+    );
+    // Both were left alone, and what they began can end.
+    execute(&mut writer, &["COMMIT"]).await;
+    execute(&mut reader, &["COMMIT"]).await;
+    for (name, rows) in neighbours.iter().zip([2, 1, 1, 1, 1]) {
+        let count = format!("SELECT COUNT(*) FROM {name}");
+        let found: Option<u32> = conn.query_first(count).await.expect("the neighbour");
+        assert_eq!(found, Some(rows), "{name}");
+    }
 }

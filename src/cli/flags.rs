@@ -2,8 +2,7 @@
 //! the shell completions are made.
 //!
 //! gh-ost's flags are all here, under its names. One that needs nothing here is accepted and said to have
-//! no effect; one that this version can't carry out yet is refused, because a run without it would not be
-//! the run that was asked for.
+//! no effect.
 
 pub use super::table::GROUPS;
 
@@ -33,8 +32,6 @@ pub enum Effect {
     Acts,
     /// Nothing, for this reason.
     Nothing(&'static str),
-    /// Refused by this version.
-    NotYet,
 }
 
 /// One flag.
@@ -131,14 +128,6 @@ pub(super) const fn live(flag: Flag, live: &'static str) -> Flag {
 pub(super) const fn nothing(flag: Flag, why: &'static str) -> Flag {
     Flag {
         effect: Effect::Nothing(why),
-        ..flag
-    }
-}
-
-/// The same flag, refused by this version.
-pub(super) const fn not_yet(flag: Flag) -> Flag {
-    Flag {
-        effect: Effect::NotYet,
         ..flag
     }
 }

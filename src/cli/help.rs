@@ -10,7 +10,7 @@ pub const WIDTH: usize = 79;
 const COLUMN: usize = 26;
 
 /// Flags that gh-ost doesn't have.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "copy-workers",
     "cut-over-window",
     "discover-replicas",
@@ -18,6 +18,7 @@ const OURS: [&str; 13] = [
     "hooks-timeout",
     "kill-blockers",
     "log-format",
+    "metrics-listen",
     "refresh-workers",
     "serve-tcp-host",
     "ssl-mode",
@@ -172,22 +173,12 @@ fn sentences(flag: &Flag) -> Vec<String> {
     }
     match flag.effect {
         Effect::Nothing(why) => sentences.push(format!("Accepted without effect: {why}.")),
-        _ if refused(flag) => sentences.push(REFUSED.into()),
-        Effect::Acts | Effect::NotYet => {}
+        Effect::Acts => {}
     }
     sentences
 }
 
-const REFUSED: &str = "Refused: this version doesn't have it yet.";
-
-fn refused(flag: &Flag) -> bool {
-    flag.effect == Effect::NotYet
-}
-
 fn unlike_gh_ost(flag: &Flag) -> String {
-    if refused(flag) {
-        return REFUSED.into();
-    }
     if let Effect::Nothing(why) = flag.effect {
         return format!("No effect: {why}.");
     }

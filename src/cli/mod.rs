@@ -45,6 +45,10 @@ pub const VERSION: &str = concat!(
     env!("TABLESHIFT_COMMIT"),
     ")"
 );
+/// The release alone.
+pub const RELEASE: &str = env!("CARGO_PKG_VERSION");
+/// The commit alone, or `unknown`.
+pub const COMMIT: &str = env!("TABLESHIFT_COMMIT");
 
 /// Reads a command line, without the program's name.
 pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
@@ -173,7 +177,6 @@ fn effect_note(flag: &Flag) -> String {
     match flag.effect {
         Effect::Acts => String::new(),
         Effect::Nothing(why) => format!("Accepted without effect: {why}."),
-        Effect::NotYet => "A flag of gh-ost that this version doesn't have yet: refused.".into(),
     }
 }
 
@@ -280,13 +283,15 @@ mod tests {
     #[test]
     fn all_problems_are_told_at_once() {
         let text = refused(&[
-            "--statsd-addr=h:1",
+            "--statsd-addr=h",
+            "--metrics-listen=:9464",
             "--include-triggers",
             "--chunk-size=5",
             "--nice-ratio=x",
         ]);
         for fragment in [
             "--statsd-addr",
+            "--metrics-listen",
             "--include-triggers",
             "--chunk-size",
             "--nice-ratio",
@@ -419,6 +424,69 @@ mod tests {
     }
 
     #[test]
+    fn metrics_are_served_on_loopback_unless_another_address_is_spelled_out() {
+        let listen = |value: &str| running(&[TABLE, value]).metrics.listen;
+        for (value, host, port) in [
+            ("--metrics-listen=9464", "127.0.0.1", 9_464),
+            ("--metrics-listen=0", "127.0.0.1", 0),
+            ("--metrics-listen=0.0.0.0:9464", "0.0.0.0", 9_464),
+            ("--metrics-listen=metrics.example:80", "metrics.example", 80),
+            ("--metrics-listen=[::1]:9464", "::1", 9_464),
+        ] {
+            assert_eq!(listen(value), Some((host.to_owned(), port)), "{value}");
+        }
+        assert_eq!(running(&[TABLE]).metrics, crate::config::Metrics::default());
+        for wrong in [
+            ":9464", "host", "host:", "host:x", "70000", "::1:9464", "[::1]", "a b:1",
+        ] {
+            let text = refused(&[TABLE, &format!("--metrics-listen={wrong}")]);
+            assert!(text.contains("--metrics-listen"), "{wrong} in {text}");
+        }
+    }
+
+    #[test]
+    fn statsd_is_a_host_with_a_port_or_a_socket() {
+        use crate::config::StatsdPlace::{Udp, Unix};
+        let place = |value: &str| running(&[TABLE, value]).metrics.statsd;
+        for (value, expected) in [
+            ("--statsd-addr=h:8125", Udp("h".into(), 8_125)),
+            ("--statsd-addr=[::1]:8125", Udp("::1".into(), 8_125)),
+            (
+                "--statsd-addr=/run/statsd.sock",
+                Unix("/run/statsd.sock".into()),
+            ),
+            ("--statsd-addr=unix:///run/s", Unix("/run/s".into())),
+        ] {
+            assert_eq!(place(value), Some(expected), "{value}");
+        }
+        for wrong in ["h", ":8125", "h:0", "h:x", "unix://"] {
+            let text = refused(&[TABLE, &format!("--statsd-addr={wrong}")]);
+            assert!(text.contains("--statsd-addr"), "{wrong} in {text}");
+        }
+        let tags = [
+            "--statsd-addr=h:1",
+            "--statsd-tags=a:b",
+            "--statsd-tags=c:d",
+        ];
+        let arguments: Vec<&str> = tags.iter().copied().chain([TABLE]).collect();
+        assert_eq!(running(&arguments).metrics.tags, ["a:b", "c:d"]);
+        for (wrong, words) in [
+            (
+                &["--statsd-addr=h:1", "--statsd-tags=a"][..],
+                "--statsd-tags: \"a\"",
+            ),
+            (
+                &["--statsd-tags=a:b"],
+                "--statsd-tags requires --statsd-addr",
+            ),
+        ] {
+            let arguments: Vec<&str> = wrong.iter().copied().chain([TABLE]).collect();
+            let text = refused(&arguments);
+            assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+
+    #[test]
     fn wishes_for_the_verification_fit_each_other() {
         for (flags, words) in [
             (
@@ -448,7 +516,7 @@ mod tests {
             Asked::Print(_)
         ));
         assert!(matches!(
-            asked(&["--check-flag", "--statsd-addr=h:1"]),
+            asked(&["--check-flag", "--chunk-size=5"]),
             Asked::Wrong(_)
         ));
     }

@@ -1,6 +1,7 @@
 //! From the words of the command line to a checked [`Config`], or to all that is wrong with them.
 
 mod back;
+mod measured;
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -59,7 +60,6 @@ impl<'a> Given<'a> {
     /// Every problem.
     pub(super) fn config(&self) -> Result<Config, Vec<String>> {
         self.values_fit();
-        self.not_yet();
         self.contradictions();
         let checking = self.is_on("check-flag");
         let (database, table) = self.which_table(checking);
@@ -79,7 +79,6 @@ impl<'a> Given<'a> {
     /// Every problem.
     pub(super) fn connection(&self, own: &[&str]) -> Result<Config, Vec<String>> {
         self.values_fit();
-        self.not_yet();
         self.contradictions();
         let connecting = |flag: &Flag| {
             let server = flags::GROUPS.first().map_or(&[][..], |group| group.flags);
@@ -183,19 +182,6 @@ impl<'a> Given<'a> {
         said("host") || said("port")
     }
 
-    fn not_yet(&self) {
-        let missing = |flag: &&Flag| flag.effect == Effect::NotYet;
-        for flag in flags::all().filter(missing) {
-            let off = flag.kind == Kind::Switch && !self.is_on(flag.name);
-            if self.was_given(flag.name) && !off {
-                self.problem(format!(
-                    "--{} is a flag of gh-ost that this version doesn't have yet",
-                    flag.name
-                ));
-            }
-        }
-    }
-
     /// Flags accepted without effect. `--allow-on-master` isn't worth a word: the primary is where most
     /// runs are.
     fn notes(&self) -> Vec<String> {
@@ -204,7 +190,7 @@ impl<'a> Given<'a> {
             .filter(|flag| self.was_given(flag.name) && flag.name != "allow-on-master")
             .filter_map(|flag| match flag.effect {
                 Effect::Nothing(why) => Some(format!("--{} has no effect: {why}", flag.name)),
-                Effect::Acts | Effect::NotYet => None,
+                Effect::Acts => None,
             });
         notes.extend(without_effect);
         notes.extend(self.without_effect_back());
@@ -379,14 +365,7 @@ impl<'a> Given<'a> {
             revert_window: self.revert_window(),
             execute: self.is_on("execute"),
             chunk_rows: self.whole("chunk-size"),
-            row_count: match (
-                self.is_on("exact-rowcount"),
-                self.is_on("concurrent-rowcount"),
-            ) {
-                (false, _) => RowCount::Estimate,
-                (true, true) => RowCount::Concurrent,
-                (true, false) => RowCount::Before,
-            },
+            row_count: self.row_count(),
             heartbeat: self.milliseconds("heartbeat-interval-millis"),
             throttle: self.throttle(),
             verify: self.verify(),
@@ -415,9 +394,21 @@ impl<'a> Given<'a> {
                 _ => Format::Text,
             },
             history: self.history(&database),
+            metrics: self.metrics(),
             notes: self.notes(),
             database,
             table,
+        }
+    }
+
+    fn row_count(&self) -> RowCount {
+        match (
+            self.is_on("exact-rowcount"),
+            self.is_on("concurrent-rowcount"),
+        ) {
+            (false, _) => RowCount::Estimate,
+            (true, true) => RowCount::Concurrent,
+            (true, false) => RowCount::Before,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The table of all flags itself, in the order of `--help`.
 
-use super::flags::{Flag, Group, Kind, live, more, not_yet, nothing, switch, text, whole};
+use super::flags::{Flag, Group, Kind, live, more, nothing, switch, text, whole};
 
 /// Seconds that nobody waits in earnest.
 const YEAR: u64 = 366 * 86_400;
@@ -726,11 +726,22 @@ With rows that differ even after three such passes the run ends. Repaired keys a
                 "90s, 30m, 2h or 1d. Until then the command revert swaps back within a second; done ends \
                  it. Not in gh-ost.",
             ),
-            not_yet(text("statsd-addr", "", "Where metrics are sent, host:port")),
-            not_yet(Flag {
-                kind: Kind::Texts,
-                ..text("statsd-tags", "", "Tags of the metrics, k:v")
-            }),
+            more(
+                text("metrics-listen", "", "Serve metrics over HTTP, [HOST:]PORT"),
+                "For Prometheus, at /metrics; see docs/metrics.md. Loopback unless a host is given; whoever \
+                 reaches it sees names and numbers. Port 0: any free one, told in the log. Not in gh-ost.",
+            ),
+            more(
+                text("statsd-addr", "", "Where metrics are sent, host:port"),
+                "By StatsD over UDP, every second; or a unix socket's path.",
+            ),
+            more(
+                Flag {
+                    kind: Kind::Texts,
+                    ..text("statsd-tags", "", "A tag of these metrics, k:v")
+                },
+                "In DogStatsD's form. Needs --statsd-addr.",
+            ),
             nothing(
                 whole(
                     "runtime-metrics-interval",

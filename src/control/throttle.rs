@@ -45,6 +45,10 @@ pub struct Pause {
     since_ms: Option<u64>,
     /// The reason in the log's last line about it, without its figures.
     told: Option<String>,
+    /// Pauses so far.
+    begun: u64,
+    /// Time in pauses that are over.
+    past_ms: u64,
 }
 
 impl Pause {
@@ -53,10 +57,13 @@ impl Pause {
     pub fn set(&mut self, reason: Option<&str>, now_ms: u64) -> Option<String> {
         let Some(reason) = reason else {
             let began = self.since_ms.take();
+            let paused_ms = now_ms.saturating_sub(began.unwrap_or(now_ms));
+            self.past_ms += paused_ms;
             self.told.take()?;
-            let seconds = now_ms.saturating_sub(began.unwrap_or(now_ms)) / 1_000;
+            let seconds = paused_ms / 1_000;
             return Some(format!("no longer throttled after {seconds} s"));
         };
+        self.begun += u64::from(self.since_ms.is_none());
         self.since_ms.get_or_insert(now_ms);
         let news = without_figures(reason);
         if reason.ends_with(UNREAD) || self.told.as_ref() == Some(&news) {
@@ -64,6 +71,18 @@ impl Pause {
         }
         self.told = Some(news);
         Some(format!("throttled: {reason}"))
+    }
+
+    /// How many there were, this one included.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.begun
+    }
+
+    /// How long those took that are over.
+    #[must_use]
+    pub fn past_ms(&self) -> u64 {
+        self.past_ms
     }
 
     /// When it began.
@@ -497,8 +516,11 @@ mod tests {
         );
         let line = pause.set(None, 17_000);
         assert_eq!(line.as_deref(), Some("no longer throttled after 12 s"));
-        assert_eq!(pause, Pause::default());
+        assert_eq!((pause.since_ms(), pause.told.clone()), (None, None));
         assert_eq!(pause.set(None, 18_000), None);
+        assert_eq!((pause.count(), pause.past_ms()), (1, 12_000));
+        pause.set(Some("flag-file"), 20_000);
+        assert_eq!((pause.count(), pause.past_ms()), (2, 12_000));
     }
 
     #[test]

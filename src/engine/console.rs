@@ -40,6 +40,7 @@ pub(super) struct Console {
     /// Hooks being run.
     running: JoinSet<()>,
     progress: watch::Sender<Snapshot>,
+    measured: watch::Sender<Snapshot>,
     reporter: Reporter,
     told: Stages,
     next_status_ms: u64,
@@ -65,6 +66,8 @@ pub(super) struct Parts {
     pub hooks: Option<Runner>,
     /// What hooks are told of the progress.
     pub progress: watch::Sender<Snapshot>,
+    /// What machines are told of it.
+    pub measured: watch::Sender<Snapshot>,
     /// Whether heartbeats rest.
     pub silent: watch::Sender<bool>,
     /// The run's clock.
@@ -122,6 +125,7 @@ impl Console {
             ran: mpsc::channel(QUEUE),
             running: JoinSet::new(),
             progress: parts.progress,
+            measured: parts.measured,
             reporter: reporter.clone(),
             told: Stages::default(),
             next_status_ms: millis(config.hooks.status_interval),
@@ -155,6 +159,16 @@ impl Console {
         self.pause
             .since_ms()
             .map(|since| now_ms.saturating_sub(since))
+    }
+
+    /// How often everything was paused, and how long those pauses took that are over.
+    pub(super) fn pauses(&self) -> (u64, u64) {
+        (self.pause.count(), self.pause.past_ms())
+    }
+
+    /// Hands the numbers to those who collect them; nobody is waited for.
+    pub(super) fn measured(&self, snapshot: &Snapshot) {
+        self.measured.send_replace(snapshot.clone());
     }
 
     /// The settings that the core goes by.
@@ -363,6 +377,7 @@ impl Console {
 
     /// Shows hooks how far the run is, and runs those whose moment has come.
     pub(super) fn progressed(&mut self, stage: Stage, snapshot: &Snapshot) {
+        self.measured(snapshot);
         self.progress.send_replace(snapshot.clone());
         let Some(hooks) = self.hooks.clone() else {
             return;

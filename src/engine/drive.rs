@@ -56,6 +56,8 @@ pub(super) struct Run<'a> {
     pub resumed: Option<Resumed>,
     /// Told when there is a checkpoint to go on from.
     pub kept: watch::Sender<bool>,
+    /// What machines are told of the progress.
+    pub measured: watch::Sender<Snapshot>,
 }
 
 /// What operators reach a run by.
@@ -212,6 +214,7 @@ fn parts(run: &Run<'_>, surface: Surface, crew: &Crew, chunk_rows_max: u64) -> P
         sockets: surface.sockets,
         hooks: surface.hooks,
         progress: surface.progress,
+        measured: run.measured.clone(),
         silent: crew.silent.clone(),
         clock: run.clock,
         chunk_rows_cap: rows_by_bytes(&run.plan),
@@ -375,6 +378,7 @@ fn source(run: &Run<'_>, address: &Address) -> Source {
         losses_max: run.config.dump_failures_max.unwrap_or(losses_max),
         seed: unlike_others(),
         names: plan.names.clone(),
+        table_names: server.table_names,
         key: plan.key.columns.clone(),
         columns: plan.original.columns.len(),
         reached_from_elsewhere: plan.reached_from_elsewhere,

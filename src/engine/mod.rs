@@ -52,6 +52,7 @@ use crate::control::socket::{self, Sockets};
 use crate::core::event::{Failure, Outcome};
 use crate::error::{Left, Report, Verified, ended, exit, not_started, refused};
 use crate::limits;
+use crate::metrics::{self, families::Labels};
 use crate::mysql::session::{Account, Address, Session, Setup, mark_of_table};
 use crate::plan::history::Figures;
 use crate::plan::inspection::Server;
@@ -92,7 +93,7 @@ pub fn run(config: Config) -> anyhow::Result<u8> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    let code = runtime.block_on(whole(config, reporter))?;
+    let code = runtime.block_on(measured(config, reporter))?;
     // Whatever a task still waits for can't change the outcome any more.
     runtime.shutdown_background();
     finish(thread);
@@ -103,7 +104,29 @@ fn finish(thread: ReportThread) {
     thread.finish();
 }
 
-async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
+/// The run, with its numbers handed out from its beginning to its end.
+async fn measured(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
+    let (measured, snapshots) = watch::channel(Snapshot::default());
+    let labels = Labels {
+        database: config.database.clone(),
+        table: config.table.clone(),
+    };
+    match metrics::open(&config.metrics, labels, snapshots, &reporter).await {
+        Ok(outlets) => {
+            let code = Box::pin(whole(config, reporter, (measured, Vec::new()))).await;
+            outlets.finish().await;
+            code
+        }
+        Err(refusals) => Box::pin(whole(config, reporter, (measured, refusals))).await,
+    }
+}
+
+/// Everything up to the exit code; `refusals` are known already.
+async fn whole(
+    config: Config,
+    reporter: Reporter,
+    (measured, refusals): (watch::Sender<Snapshot>, Vec<Refusal>),
+) -> anyhow::Result<u8> {
     let signals = Signals::take().context("taking over the signals")?;
     for note in &config.notes {
         reporter.warn(note.clone());
@@ -132,10 +155,15 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
         renew: renewal::on_hang_up(Arc::clone(&config), renewal, reporter.clone()),
     };
     tokio::spawn(signals.watch(signals_wish, reactions));
-    let mut hooks = hooks(&config, &names, &reporter);
+    let mut hooks = hooks(&config, &names, &reporter, measured);
     let mut instant = false;
     let mut recorded = None;
-    let begun = begin(&config, &names, (&address, clock), &mut hooks, &reporter).await;
+    let begun = match refusals {
+        none if none.is_empty() => {
+            begin(&config, &names, (&address, clock), &mut hooks, &reporter).await
+        }
+        refusals => Err(Early::Refused(refusals)),
+    };
     let ended = match begun {
         Ok((prepared, _)) if !config.execute => dry_run(prepared, &reporter).await,
         Ok((prepared, sockets)) => {
@@ -189,6 +217,8 @@ struct Hooked {
     runner: Option<Runner>,
     progress: watch::Sender<Snapshot>,
     told: Told,
+    /// What machines are told of the progress.
+    measured: watch::Sender<Snapshot>,
 }
 
 impl Hooked {
@@ -216,7 +246,12 @@ impl Hooked {
     }
 }
 
-fn hooks(config: &Config, names: &Names, reporter: &Reporter) -> Hooked {
+fn hooks(
+    config: &Config,
+    names: &Names,
+    reporter: &Reporter,
+    measured: watch::Sender<Snapshot>,
+) -> Hooked {
     let told = Told {
         facts: Facts {
             schema: names.schema.clone(),
@@ -237,6 +272,7 @@ fn hooks(config: &Config, names: &Names, reporter: &Reporter) -> Hooked {
         runner: Runner::new(&config.hooks, told.clone(), shown, reporter.clone()),
         progress,
         told,
+        measured,
     }
 }
 
@@ -433,6 +469,7 @@ async fn migrate(
         reporter,
         resumed,
         kept,
+        measured: hooks.measured.clone(),
     };
     let (run_again, facts) = (run.clone(), hooks.told.facts.clone());
     let mut driven = window::steer(run, hooks.surface(started.sockets), &mut signalled, None).await;
@@ -458,8 +495,7 @@ async fn migrate(
     // While the advisory lock is held: the next run on this table must find the end recorded. And before
     // anything is dropped, which can take long.
     end.record().await;
-    let window = config.revert_window;
-    if let (Some(length), Outcome::Completed) = (window, &outcome) {
+    if let (Some(length), Outcome::Completed) = (config.revert_window, &outcome) {
         let (run, session) = (run_again, &mut session);
         let swapped = window::Swapped {
             run,

@@ -478,7 +478,7 @@ async fn make_ghost(
     session.run(&helpers::create_ghost(names)).await?;
     let taken = Taken {
         in_schema: taken,
-        any_case: facts.server.lower_case_table_names > 0,
+        table_names: facts.server.table_names,
     };
     let checks = name_checks(session, &taken, &original, alter, names).await?;
     let mode = ddl_mode(&facts.server.sql_mode, wishes.misfits);

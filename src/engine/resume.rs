@@ -177,7 +177,7 @@ pub(super) async fn plan(
     }
     let taken = Taken {
         in_schema: &facts.check_names,
-        any_case: facts.server.lower_case_table_names > 0,
+        table_names: facts.server.table_names,
     };
     let checks = CheckNames::new(&original, alter, names, &taken);
     let checks = checks.map_err(|refusal| Early::Refused(vec![refusal]))?;

@@ -63,6 +63,7 @@ pub(super) async fn speaks_against(
         written: seen(&facts.server),
         log: seen(log.unwrap_or(&facts.server)),
         by_gtids: config.topology.gtid,
+        table_names: facts.server.table_names,
     };
     let saved = facts.saved.as_ref();
     let mut refusals = unfit(saved, names, &present);

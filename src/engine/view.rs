@@ -28,6 +28,8 @@ pub(super) struct Watch {
     copy_ms: u64,
     copy_done: bool,
     cut_over_ms: u64,
+    /// Time in all attempts at the cut-over.
+    attempts_ms: u64,
     /// Since when the tables are locked, and how long they were in earlier attempts.
     locked_since_ms: Option<u64>,
     locked_ms: u64,
@@ -56,6 +58,7 @@ impl Watch {
             copy_ms: 0,
             copy_done: false,
             cut_over_ms: 0,
+            attempts_ms: 0,
             locked_since_ms: None,
             locked_ms: 0,
             shown_ms: 0,
@@ -157,6 +160,7 @@ impl Watch {
             Stage::Verifying => reporter.info(self.compared.line(counters, &seconds)),
             Stage::CutOver => {
                 self.cut_over_ms = now - self.stage_since_ms;
+                self.attempts_ms += self.cut_over_ms;
                 self.locked_ms += self.locked_since_ms.take().map_or(0, |since| now - since);
             }
             Stage::Barrier | Stage::Indexing | Stage::Postponed | Stage::Waiting | Stage::Ended => {
@@ -203,7 +207,9 @@ impl Watch {
                 seconds(now),
             ));
         }
-        reporter.snapshot(self.snapshot(core, console, now));
+        let snapshot = self.snapshot(core, console, now);
+        console.measured(&snapshot);
+        reporter.snapshot(snapshot);
     }
 
     pub(super) fn snapshot(&self, core: &Core, console: &Console, now: u64) -> Snapshot {
@@ -236,6 +242,7 @@ impl Watch {
                     .into()
                 }),
         };
+        let (throttles, throttled_past_ms) = console.pauses();
         Snapshot {
             rows_copied: copied,
             rows_total: total,
@@ -264,6 +271,14 @@ impl Watch {
             suspects: view.suspects,
             rows_per_second: rate,
             eta_ms,
+            throttles,
+            throttled_past_ms,
+            chunks: view.counters.chunks,
+            chunk_rows: view.chunk_rows,
+            keys_marked: view.counters.keys_marked,
+            attempts: view.counters.attempts,
+            cut_over_ms: self.attempts_ms,
+            locked_ms: self.locked_ms,
         }
     }
 }

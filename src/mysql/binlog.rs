@@ -31,6 +31,7 @@ use super::session::{Address, Joined, fence};
 use crate::core::event::Failure;
 use crate::limits;
 use crate::plan::gtid::Gtid;
+use crate::plan::inspection::TableNames;
 use crate::plan::key::{Key, KeyColumn};
 use crate::plan::names::Names;
 use crate::plan::statement::{Meaning, Reach, judge};
@@ -78,6 +79,8 @@ pub struct Source {
     pub seed: u64,
     /// The tables.
     pub names: Names,
+    /// How the server whose log it is tells them from others.
+    pub table_names: TableNames,
     /// The shared unique key's columns.
     pub key: Vec<KeyColumn>,
     /// Number of columns of the original.
@@ -440,43 +443,37 @@ impl Follower {
     }
 
     fn target(&self, map: &TableMapEvent<'_>) -> Result<Option<Target>, Failure> {
-        let same = |one: &str, other: &str| one.to_lowercase() == other.to_lowercase();
+        let same = |one: &str, other: &str| self.source.table_names.same(one, other);
         if !same(&map.database_name(), &self.source.names.schema) {
             return Ok(None);
         }
-        let name = map.table_name();
-        let of_the_migration = same(&name, &self.source.names.original)
-            || same(&name, &self.source.names.ghost)
-            || same(&name, &self.source.names.checkpoint);
+        let (names, name) = (&self.source.names, map.table_name());
+        let is = |ours: &str| same(&name, ours);
+        let of_the_migration = is(&names.original) || is(&names.ghost) || is(&names.checkpoint);
         if self.source.swap.is_some() && of_the_migration {
             return Ok(None);
         }
-        if same(&name, &self.source.names.original) {
+        if is(&names.original) {
             let reader = KeyReader::new(map, &self.source.key, self.source.columns);
-            return reader
-                .map(|reader| Some(Target::Original(reader)))
-                .map_err(|error| {
-                    Failure::new(
-                        format!("the original changed while it was migrated: {error}"),
-                        "start the migration again once nobody alters the table",
-                    )
-                    .for_good()
-                });
+            let told = |error| format!("the original changed while it was migrated: {error}");
+            let next = "start the migration again once nobody alters the table";
+            let reader = reader.map_err(|error| Failure::new(told(error), next).for_good())?;
+            return Ok(Some(Target::Original(reader)));
         }
-        if same(&name, &self.source.names.ghost) {
+        if is(&names.ghost) {
             return Ok(Some(Target::Ghost));
         }
-        if same(&name, &self.source.names.checkpoint) {
-            let reader = KeyReader::new(map, &checkpoint_columns(), CHECKPOINT_COLUMNS);
-            return reader
-                .map(|reader| Some(Target::Checkpoint(reader.after_only())))
-                .map_err(|error| Failure::new(format!("the checkpoint table: {error}"), REPORT));
+        let helper = |columns: &[KeyColumn], count, what: &str| {
+            let reader = KeyReader::new(map, columns, count).map(KeyReader::after_only);
+            reader.map_err(|error| Failure::new(format!("the {what} table: {error}"), REPORT))
+        };
+        if is(&names.checkpoint) {
+            let reader = helper(&checkpoint_columns(), CHECKPOINT_COLUMNS, "checkpoint")?;
+            return Ok(Some(Target::Checkpoint(reader)));
         }
-        if same(&name, &self.source.names.changelog) {
-            let reader = KeyReader::new(map, &changelog_columns(), CHANGELOG_COLUMNS);
-            return reader
-                .map(|reader| Some(Target::Changelog(reader.after_only())))
-                .map_err(|error| Failure::new(format!("the changelog table: {error}"), REPORT));
+        if is(&names.changelog) {
+            let reader = helper(&changelog_columns(), CHANGELOG_COLUMNS, "changelog")?;
+            return Ok(Some(Target::Changelog(reader)));
         }
         Ok(None)
     }
@@ -703,7 +700,7 @@ impl Follower {
                 checkpoint: table.clone(),
                 ..names.clone()
             };
-            match judge(text, schema, &only, self.reach(), token) {
+            match self.judged(text, schema, &only, token) {
                 Meaning::Harmless => {}
                 Meaning::Commit => return self.commit().await,
                 Meaning::Fatal(what) => {
@@ -716,12 +713,13 @@ impl Follower {
         Ok(None)
     }
 
-    fn reach(&self) -> Reach {
-        if self.source.reached_from_elsewhere {
+    fn judged(&self, text: &str, schema: &str, names: &Names, token: &str) -> Meaning {
+        let reach = if self.source.reached_from_elsewhere {
             Reach::AnySchema
         } else {
             Reach::OwnSchema
-        }
+        };
+        judge(text, schema, (names, self.source.table_names), reach, token)
     }
 
     async fn statement(&mut self, text: &str, schema: &str) -> Result<Option<End>, Failure> {
@@ -738,7 +736,7 @@ impl Follower {
             .earlier
             .as_ref()
             .unwrap_or(&self.source.address.token);
-        match judge(text, schema, &self.source.names, self.reach(), token) {
+        match self.judged(text, schema, &self.source.names, token) {
             Meaning::Harmless
                 if text.starts_with("RENAME")
                     && text.contains(token)

@@ -9,11 +9,12 @@ use super::session::{Answer, Session};
 use crate::plan::gtid::GtidSet;
 use crate::plan::inspection::{
     Channel, Column, ForeignKey, Index, IndexPart, Inspection, Leftover, Log, Needs, Privileges,
-    Server, Setting, Site, Table, Version, same_name,
+    Server, Setting, Site, Table, TableNames, Version,
 };
 use crate::plan::names::Names;
 use crate::plan::pair::Moment;
 use crate::plan::privileges::{Duties, Grants, SchemaNames, missing};
+use crate::sql::cutover::locks_table;
 use crate::sql::{qualified, text_literal};
 
 /// Looks at everything that the checks ask for.
@@ -35,7 +36,7 @@ pub async fn inspect(
         makes_triggers: needs.triggers,
         keeps_checkpoints: needs.checkpoints,
     };
-    let [old_check_names, check_names] = check_names(session, names).await?;
+    let [old_check_names, check_names] = check_names(session, names, server.table_names).await?;
     let leftovers = leftovers(session, names).await?;
     Ok(Inspection {
         setting,
@@ -102,7 +103,10 @@ pub async fn server(session: &mut Session) -> Result<Server, Fault> {
             || replication.number("replica_parallel_workers") <= 1,
         flushes_log: replication.number("sync_binlog") == 1,
         gtid_mode: replication.text("gtid_mode"),
-        lower_case_table_names: facts.number(0, 8).map_or(0, |value| u8::from(value > 0)),
+        table_names: match facts.number(0, 8) {
+            Some(0) => TableNames::Exact,
+            Some(_) | None => TableNames::AnyCase,
+        },
         metadata_locks_visible,
         sql_mode: text(&facts, 0, 9),
         max_allowed_packet: facts.number(0, 13).unwrap_or_default(),
@@ -548,12 +552,11 @@ async fn relatives(session: &mut Session, names: &Names) -> Result<Vec<String>, 
             name,
             &format!(
                 "SELECT /* tableshift */ DISTINCT CONCAT(OBJECT_SCHEMA, '.', OBJECT_NAME) FROM \
-                 performance_schema.metadata_locks WHERE OBJECT_TYPE='TABLE' AND OBJECT_SCHEMA NOT IN \
-                 ('performance_schema', 'mysql', 'sys') AND NOT (OBJECT_SCHEMA={} AND OBJECT_NAME={}) AND \
+                 performance_schema.metadata_locks AS m WHERE OBJECT_TYPE='TABLE' AND OBJECT_SCHEMA NOT IN \
+                 ('performance_schema', 'mysql', 'sys') AND NOT {} AND \
                  OWNER_THREAD_ID=(SELECT THREAD_ID FROM performance_schema.threads WHERE \
                  PROCESSLIST_ID=CONNECTION_ID())",
-                text_literal(&names.schema),
-                text_literal(&names.original)
+                locks_table(&names.schema, &names.original),
             ),
         )
         .await;
@@ -597,7 +600,11 @@ async fn reached_from(session: &mut Session, names: &Names) -> Result<Vec<String
 /// Their names are unique in a schema (manual, "CHECK Constraints"). Those of leftovers don't count:
 /// they are dropped before a name is needed, or the run is refused.
 /// Names of the schema's CHECK constraints without the ghost's: those of the old table, and the rest.
-async fn check_names(session: &mut Session, names: &Names) -> Result<[Vec<String>; 2], Fault> {
+async fn check_names(
+    session: &mut Session,
+    names: &Names,
+    table_names: TableNames,
+) -> Result<[Vec<String>; 2], Fault> {
     let answer = session
         .say(
             "look for check constraints",
@@ -612,7 +619,7 @@ async fn check_names(session: &mut Session, names: &Names) -> Result<[Vec<String
         .await?;
     let (mut of_old, mut rest) = (Vec::new(), Vec::new());
     for row in 0..answer.rows.len() {
-        let list = if same_name(&text(&answer, row, 1), &names.old) {
+        let list = if table_names.same(&text(&answer, row, 1), &names.old) {
             &mut of_old
         } else {
             &mut rest

@@ -79,8 +79,9 @@ fn distinct_names(_: &Inspection, _: &Alter, names: &Names, _: &Wishes) -> Vec<R
 }
 
 /// The history can't be written to while it is migrated.
-fn no_history(_: &Inspection, _: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {
-    if !same_name(&names.original, history::TABLE) {
+fn no_history(facts: &Inspection, _: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {
+    let same = |one: &str, other: &str| facts.server.table_names.same(one, other);
+    if !same(&names.original, history::TABLE) {
         return vec![];
     }
     vec![Refusal::new(
@@ -278,14 +279,15 @@ fn rename_table(_: &Inspection, alter: &Alter, _: &Names, _: &Wishes) -> Vec<Ref
 }
 
 fn alter_names_this_table(
-    _: &Inspection,
+    facts: &Inspection,
     alter: &Alter,
     names: &Names,
     _: &Wishes,
 ) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     let mut differs = |what: &str, said: &Option<String>, ours: &str| {
-        if let Some(said) = said.as_deref().filter(|said| !same_name(said, ours)) {
+        let other = |said: &&str| !facts.server.table_names.same(said, ours);
+        if let Some(said) = said.as_deref().filter(other) {
             refusals.push(Refusal::new(
                 format!("--alter speaks of {what} `{said}`, the command line of `{ours}`"),
                 "make them agree, or leave one out",
@@ -310,7 +312,7 @@ fn triggers(facts: &Inspection, _: &Alter, _: &Names, wishes: &Wishes) -> Vec<Re
 fn foreign_keys(facts: &Inspection, alter: &Alter, names: &Names, wishes: &Wishes) -> Vec<Refusal> {
     let this = format!("{}.{}", names.schema, names.original);
     let refusal = |key: &ForeignKey| {
-        if same_name(&key.parent, &this) {
+        if facts.server.table_names.same(&key.parent, &this) {
             return Some(Refusal::new(
                 format!(
                     "{} refers to this table by foreign key `{}`",
@@ -356,9 +358,10 @@ fn unseen_relatives(facts: &Inspection) -> Option<Refusal> {
     if !facts.triggers.is_empty() && facts.privileges.sees_every_schema {
         return None;
     }
+    let same = |one: &str, other: &str| facts.server.table_names.same(one, other);
     let seen = |relative: &&String| {
         let mut keys = facts.foreign_keys.iter();
-        keys.any(|key| same_name(&key.child, relative) || same_name(&key.parent, relative))
+        keys.any(|key| same(&key.child, relative) || same(&key.parent, relative))
     };
     let relatives = facts.relatives.iter().filter(|relative| !seen(relative));
     let unseen: Vec<&str> = relatives.map(String::as_str).collect();
@@ -384,7 +387,7 @@ fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> V
     let mut refusals = Vec::new();
     let found = |name: &str| {
         let mut found = facts.leftovers.iter();
-        found.find(|leftover| same_name(&leftover.name, name))
+        found.find(|leftover| facts.server.table_names.same(&leftover.name, name))
     };
     let foreign = [
         found(&names.changelog).filter(|table| {

@@ -9,7 +9,7 @@
 
 use super::Refusal;
 use super::alter::Alter;
-use super::inspection::{Table, same_name};
+use super::inspection::{Table, TableNames, same_name};
 use super::names::{NAME_CHARS_MAX, Names, shortened};
 
 /// A CHECK constraint as SHOW CREATE TABLE has it.
@@ -78,7 +78,7 @@ pub struct CheckNames {
     /// The same constraints under the names for the ghost, in the same order.
     pub ghost: Vec<Check>,
     prefixes: [String; 2],
-    any_case: bool,
+    table_names: TableNames,
 }
 
 /// What speaks against names beyond the two tables: the names in use.
@@ -86,8 +86,8 @@ pub struct CheckNames {
 pub struct Taken<'a> {
     /// Names of the schema's CHECK constraints, without those of tables that will be gone.
     pub in_schema: &'a [String],
-    /// Table names are compared without letter case.
-    pub any_case: bool,
+    /// How the server tells the names of tables apart.
+    pub table_names: TableNames,
 }
 
 impl CheckNames {
@@ -106,7 +106,7 @@ impl CheckNames {
             original: checks.clone(),
             ghost: Vec::new(),
             prefixes: [chk(&names.original), chk(&names.ghost)],
-            any_case: taken.any_case,
+            table_names: taken.table_names,
         };
         let mut used: Vec<String> = taken.in_schema.to_vec();
         used.extend(alter.check_names.iter().map(|name| name.name.clone()));
@@ -162,7 +162,7 @@ impl CheckNames {
     /// What a name of the ghost is after the rename.
     fn in_the_end(&self, ghost: &str) -> String {
         let [original, prefix] = &self.prefixes;
-        match without_prefix(ghost, prefix, self.any_case) {
+        match without_prefix(ghost, prefix, self.table_names) {
             Some(rest) => format!("{original}{rest}"),
             None => ghost.to_owned(),
         }
@@ -171,7 +171,7 @@ impl CheckNames {
     /// The name in the ghost of a constraint that gets its name from its table.
     fn follows_the_table(&self, name: &str) -> Option<String> {
         let [original, ghost] = &self.prefixes;
-        let rest = without_prefix(name, original, self.any_case)?;
+        let rest = without_prefix(name, original, self.table_names)?;
         Some(format!("{ghost}{rest}"))
     }
 
@@ -185,7 +185,7 @@ impl CheckNames {
         let free = |candidate: &String| {
             let follows = [&names.original, &names.ghost, &names.old]
                 .into_iter()
-                .any(|table| without_prefix(candidate, &chk(table), true).is_some());
+                .any(|table| without_prefix(candidate, &chk(table), TableNames::AnyCase).is_some());
             !follows && !used.iter().any(|used| same_name(used, candidate))
         };
         std::iter::once(toggled)
@@ -248,7 +248,9 @@ pub(super) fn unclear(original: &Table, alter: &Alter, names: &Names) -> Vec<Ref
     let ghosts = alter
         .check_names
         .iter()
-        .filter(|name| without_prefix(&name.name, &chk(&names.ghost), true).is_some())
+        .filter(|name| {
+            without_prefix(&name.name, &chk(&names.ghost), TableNames::AnyCase).is_some()
+        })
         .map(|name| {
             Refusal::new(
                 format!(
@@ -297,15 +299,16 @@ fn chk(table: &str) -> String {
 }
 
 /// What follows the prefix, if something does.
-fn without_prefix<'a>(name: &'a str, prefix: &str, any_case: bool) -> Option<&'a str> {
+fn without_prefix<'a>(name: &'a str, prefix: &str, table_names: TableNames) -> Option<&'a str> {
     let head = name.get(..prefix.len())?;
     let rest = name.get(prefix.len()..).filter(|rest| !rest.is_empty())?;
-    (head == prefix || any_case && same_name(head, prefix)).then_some(rest)
+    table_names.same(head, prefix).then_some(rest)
 }
 
 /// RENAME TABLE fails when a name that follows the table becomes too long.
 fn fits(original: &str, ghost: &str, names: &Names) -> Result<(), Refusal> {
-    let rest = without_prefix(original, &chk(&names.original), true).unwrap_or_default();
+    let rest =
+        without_prefix(original, &chk(&names.original), TableNames::AnyCase).unwrap_or_default();
     let old = chk(&names.old).chars().count() + rest.chars().count();
     let follows = !rest.is_empty();
     if ghost.chars().count() <= NAME_CHARS_MAX && !(follows && old > NAME_CHARS_MAX) {
@@ -354,7 +357,7 @@ mod tests {
         let in_schema: Vec<String> = in_schema.iter().map(|name| (*name).into()).collect();
         let taken = Taken {
             in_schema: &in_schema,
-            any_case: false,
+            table_names: TableNames::Exact,
         };
         let alter = parse(alter).expect("a good ALTER");
         let found = CheckNames::new(&table(checks), &alter, &names(), &taken).expect("names fit");
@@ -525,7 +528,7 @@ mod tests {
         let names = Names::new("shop", &name, None, None);
         let taken = Taken {
             in_schema: &[],
-            any_case: false,
+            table_names: TableNames::Exact,
         };
         let alter = parse("ENGINE=InnoDB").expect("a good ALTER");
         let made = CheckNames::new(&table(&[&check]), &alter, &names, &taken);

@@ -141,7 +141,26 @@ impl Table {
     }
 }
 
-/// Column and index names are compared without letter case by the server.
+/// How a server tells the names of schemas and tables apart (`@@lower_case_table_names`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TableNames {
+    /// `T` and `t` are two tables: 0, the default on Linux.
+    #[default]
+    Exact,
+    /// They are one: 1 and 2.
+    AnyCase,
+}
+
+impl TableNames {
+    /// Both mean the same schema or table on this server.
+    #[must_use]
+    pub fn same(self, one: &str, other: &str) -> bool {
+        one == other || self == Self::AnyCase && same_name(one, other)
+    }
+}
+
+/// Column and index names are compared without letter case by the server; for those of tables see
+/// [`TableNames`].
 #[must_use]
 pub fn same_name(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
@@ -195,8 +214,8 @@ pub struct Server {
     pub flushes_log: bool,
     /// `@@gtid_mode`.
     pub gtid_mode: String,
-    /// Table names are compared without letter case.
-    pub lower_case_table_names: u8,
+    /// How it tells the names of tables apart.
+    pub table_names: TableNames,
     /// `@@performance_schema` and its metadata lock instrument are on.
     pub metadata_locks_visible: bool,
     /// `@@global.max_allowed_packet`, in bytes.

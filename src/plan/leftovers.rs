@@ -6,7 +6,6 @@
 //! run is over; they are the application's data, and are listed apart, with the checkpoint from which the
 //! swap could be reverted. A checkpoint that stands alone bears our comment and is of no use to anybody.
 
-use super::inspection::same_name;
 use super::names::Names;
 use super::saved;
 
@@ -80,8 +79,9 @@ pub fn sort(tables: &[Table], marks: &[String]) -> (Vec<Remains>, Vec<Table>) {
         let base = base_of(&changelog.name)?;
         let beside = |suffix: &str| {
             let name = format!("_{base}{suffix}");
-            let same =
-                |table: &&Table| table.schema == changelog.schema && same_name(&table.name, &name);
+            // Letter by letter, on every server: a run spells its helpers alike, and where letter case
+            // matters another spelling is another run's.
+            let same = |table: &&Table| table.schema == changelog.schema && table.name == name;
             tables.iter().find(same).cloned()
         };
         let ghost = beside("_gho");
@@ -122,9 +122,9 @@ fn has(tables: &[Table], table: &Table, suffix: &str) -> bool {
     let Some(base) = base_of(&table.name) else {
         return false;
     };
-    let begins = format!("_{base}_").to_lowercase();
+    let begins = format!("_{base}_");
     tables.iter().any(|other| {
-        let name = other.name.to_lowercase();
+        let name = &other.name;
         other.schema == table.schema && name.starts_with(&begins) && name.ends_with(suffix)
     })
 }

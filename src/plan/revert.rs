@@ -7,7 +7,7 @@
 
 use super::Refusal;
 use super::constraints::checks_of;
-use super::inspection::same_name;
+use super::inspection::TableNames;
 use super::names::Names;
 use super::saved::{Origin, Saved, Seen, Stage};
 
@@ -28,6 +28,8 @@ pub struct Present {
     pub log: Seen,
     /// The log would be followed by GTIDs.
     pub by_gtids: bool,
+    /// How the server tells the names of tables apart.
+    pub table_names: TableNames,
 }
 
 const PLAIN: &str = "the old table is still as it was at the swap: look there for what is missing, or migrate \
@@ -68,7 +70,7 @@ pub fn unfit(saved: Option<&Saved>, names: &Names, now: &Present) -> Vec<Refusal
         }
     };
     speaks_against(
-        same_name(&progress.old_table, &names.ghost),
+        now.table_names.same(&progress.old_table, &names.ghost),
         format!(
             "the old table of the last migration is `{}`, not `{}`",
             progress.old_table, names.ghost
@@ -269,6 +271,7 @@ mod tests {
             written: Seen::default(),
             log: Seen::default(),
             by_gtids: false,
+            table_names: TableNames::Exact,
         }
     }
 

@@ -4,6 +4,7 @@
 //! frame, or DDL, or DML of a session with `binlog_format=STATEMENT`; if it may concern our tables,
 //! row events alone no longer tell the whole story and the run must stop.
 
+use super::inspection::TableNames;
 use super::names::Names;
 
 /// What to do about a logged statement.
@@ -29,11 +30,18 @@ pub enum Reach {
 /// Judges a logged statement. `schema` is the session's default schema, `token` marks our own
 /// statements.
 #[must_use]
-pub fn judge(text: &str, schema: &str, names: &Names, reach: Reach, token: &str) -> Meaning {
+pub fn judge(
+    text: &str,
+    schema: &str,
+    (names, table_names): (&Names, TableNames),
+    reach: Reach,
+    token: &str,
+) -> Meaning {
     if text.contains(token) {
         return Meaning::Harmless;
     }
     let words = words(text);
+    let same = |one: &str, other: &str| table_names.same(one, other);
     let verb = words
         .first()
         .map(|word| word.text.to_ascii_uppercase())
@@ -78,7 +86,8 @@ pub fn judge(text: &str, schema: &str, names: &Names, reach: Reach, token: &str)
         &names.changelog,
         &names.checkpoint,
     ] {
-        if mentions(created.unwrap_or(&words), schema, &names.schema, ours) {
+        let words = created.unwrap_or(&words);
+        if mentions(words, schema, (&names.schema, ours), same) {
             return Meaning::Fatal(format!(
                 "another session ran {verb} on `{}`.`{ours}`",
                 names.schema
@@ -145,9 +154,13 @@ fn created_table(words: &[Word]) -> Option<&[Word]> {
     rest.get(named..named + length)
 }
 
-/// Table names are compared without letter case: on servers where case matters this can only stop
-/// a run that could have gone on.
-fn mentions(words: &[Word], default_schema: &str, schema: &str, table: &str) -> bool {
+/// The table is named, with its schema or in a session whose schema it is.
+fn mentions(
+    words: &[Word],
+    default_schema: &str,
+    (schema, table): (&str, &str),
+    same: impl Fn(&str, &str) -> bool,
+) -> bool {
     words.iter().enumerate().any(|(position, word)| {
         if !same(&word.text, table) {
             return false;
@@ -158,10 +171,6 @@ fn mentions(words: &[Word], default_schema: &str, schema: &str, table: &str) -> 
         };
         same(qualifier, schema)
     })
-}
-
-fn same(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
 }
 
 fn is_word(word: &Word, one: &str, other: &str) -> bool {
@@ -278,7 +287,10 @@ mod tests {
         judge(
             text,
             schema,
-            &Names::new("shop", "orders", None, None),
+            (
+                &Names::new("shop", "orders", None, None),
+                TableNames::AnyCase,
+            ),
             Reach::OwnSchema,
             "run-77",
         )
@@ -314,9 +326,42 @@ mod tests {
     }
 
     #[test]
+    fn a_neighbour_that_differs_in_letter_case_is_another_table_where_the_server_says_so() {
+        let names = Names::new("shop", "orders", None, None);
+        for (text, schema) in [
+            ("ALTER TABLE Orders ADD COLUMN x INT", "shop"),
+            ("TRUNCATE TABLE `_ORDERS_gho`", "shop"),
+            ("DROP TABLE Shop.orders", "elsewhere"),
+            ("INSERT INTO v VALUES (1)", "Shop"),
+            ("DROP DATABASE SHOP", "shop"),
+        ] {
+            let judged = |table_names| {
+                judge(
+                    text,
+                    schema,
+                    (&names, table_names),
+                    Reach::OwnSchema,
+                    "run-77",
+                )
+            };
+            assert_eq!(judged(TableNames::Exact), Meaning::Harmless, "{text}");
+            let one = judged(TableNames::AnyCase);
+            assert!(matches!(one, Meaning::Fatal(_)), "{text}");
+        }
+    }
+
+    #[test]
     fn other_schemas_matter_only_when_programs_there_reach_the_table() {
         let names = Names::new("s", "prix€", None, None);
-        let judged = |text: &str, reach| judge(text, "elsewhere", &names, reach, "run-77");
+        let judged = |text: &str, reach| {
+            judge(
+                text,
+                "elsewhere",
+                (&names, TableNames::Exact),
+                reach,
+                "run-77",
+            )
+        };
         let insert = "INSERT INTO v VALUES (1, 's.prix€')";
         assert_eq!(judged(insert, Reach::OwnSchema), Meaning::Harmless);
         for (text, reach) in [

@@ -31,6 +31,10 @@ pub struct Snapshot {
     pub state: String,
     /// How long the run has been throttled, if it is.
     pub throttled_ms: Option<u64>,
+    /// How often it has been, this time included.
+    pub throttles: u64,
+    /// How long those pauses took that are over.
+    pub throttled_past_ms: u64,
     /// What is going on, in one word for the bar.
     pub stage: &'static str,
     /// Rows verified.
@@ -41,6 +45,18 @@ pub struct Snapshot {
     pub rows_per_second: u64,
     /// Milliseconds until the copy is done, if that can be told.
     pub eta_ms: Option<u64>,
+    /// Chunks copied.
+    pub chunks: u64,
+    /// Rows that the next chunk is to have.
+    pub chunk_rows: u64,
+    /// Keys that events marked.
+    pub keys_marked: u64,
+    /// Attempts at the cut-over.
+    pub attempts: u32,
+    /// Time spent in those that are over.
+    pub cut_over_ms: u64,
+    /// Time for which the tables were locked in them.
+    pub locked_ms: u64,
 }
 
 impl Snapshot {

@@ -99,6 +99,18 @@ impl Sql {
     }
 }
 
+/// Whether a metadata lock is one on this table; `m` is the performance schema's row.
+///
+/// Its columns have a collation that knows neither letter case nor accents, whatever the server does with
+/// table names (9.7.4: `utf8mb4_0900_ai_ci`), so a neighbour would be taken for the table.
+pub(crate) fn locks_table(schema: &str, table: &str) -> String {
+    let (schema, table) = (text_literal(schema), text_literal(table));
+    format!(
+        "(m.OBJECT_SCHEMA={schema} AND m.OBJECT_NAME={table} AND (@@lower_case_table_names > 0 OR \
+         m.OBJECT_SCHEMA={schema} COLLATE utf8mb4_bin AND m.OBJECT_NAME={table} COLLATE utf8mb4_bin))"
+    )
+}
+
 /// Which of the three tables exist, from another connection, to settle what became of a RENAME.
 #[must_use]
 pub fn ownership(names: &Names) -> Statement {
@@ -140,7 +152,7 @@ pub fn blockers(names: &Names, parents: &[ForeignKey]) -> Statement {
              m.OWNER_THREAD_ID AND x.STATE = 'ACTIVE' \
              WHERE (m.OBJECT_TYPE = 'BACKUP LOCK' AND m.LOCK_TYPE = 'SHARED' OR m.OBJECT_TYPE IN \
              ('GLOBAL', 'COMMIT') AND m.LOCK_TYPE = 'SHARED' OR m.OBJECT_TYPE = \
-             'TABLE' AND (m.OBJECT_SCHEMA = {schema} AND m.OBJECT_NAME IN ({original}, {ghost}) OR \
+             'TABLE' AND ({original} OR {ghost} OR \
              CONCAT(m.OBJECT_SCHEMA, '.', m.OBJECT_NAME) IN ({parents}))) AND \
              m.LOCK_STATUS = 'GRANTED' AND (t.THREAD_ID IS NULL OR t.PROCESSLIST_ID <> \
              CONNECTION_ID()) GROUP BY t.PROCESSLIST_ID, t.PROCESSLIST_USER, t.PROCESSLIST_HOST, \
@@ -149,9 +161,8 @@ pub fn blockers(names: &Names, parents: &[ForeignKey]) -> Statement {
             program = attribute("LEFT(MAX(a.ATTR_VALUE), 40)", "program_name"),
             ours = OURS,
             explicit = EXPLICIT_LOCKS,
-            schema = text_literal(&names.schema),
-            original = text_literal(&names.original),
-            ghost = text_literal(&names.ghost),
+            original = locks_table(&names.schema, &names.original),
+            ghost = locks_table(&names.schema, &names.ghost),
             parents = parents
                 .iter()
                 .map(|key| text_literal(&key.parent))
@@ -217,12 +228,11 @@ pub fn readers(names: &Names) -> Statement {
         "look for readers",
         format!(
             "SELECT /* tableshift */ COUNT(*) FROM (SELECT OWNER_THREAD_ID FROM \
-             performance_schema.metadata_locks WHERE OBJECT_TYPE='TABLE' AND LOCK_STATUS='GRANTED' \
-             AND OBJECT_SCHEMA={} AND OBJECT_NAME={} AND LOCK_DURATION='TRANSACTION' GROUP BY \
+             performance_schema.metadata_locks AS m WHERE OBJECT_TYPE='TABLE' AND LOCK_STATUS='GRANTED' \
+             AND {} AND LOCK_DURATION='TRANSACTION' GROUP BY \
              OWNER_THREAD_ID HAVING SUM(LOCK_TYPE='SHARED_READ') > 0 AND \
              SUM(LOCK_TYPE='SHARED_WRITE') = 0) AS d",
-            text_literal(&names.schema),
-            text_literal(&names.original),
+            locks_table(&names.schema, &names.original),
         ),
     )
 }
@@ -239,10 +249,9 @@ pub fn writers_now(names: &Names) -> Statement {
              COALESCE(m.OWNER_EVENT_ID, 0) FROM \
              performance_schema.metadata_locks AS m LEFT JOIN performance_schema.threads AS t ON \
              t.THREAD_ID = m.OWNER_THREAD_ID WHERE m.OBJECT_TYPE='TABLE' AND \
-             m.LOCK_STATUS='GRANTED' AND m.OBJECT_SCHEMA={} AND m.OBJECT_NAME={} AND m.LOCK_TYPE \
+             m.LOCK_STATUS='GRANTED' AND {} AND m.LOCK_TYPE \
              NOT IN ('SHARED', 'SHARED_HIGH_PRIO', 'SHARED_READ', 'SHARED_READ_ONLY')",
-            text_literal(&names.schema),
-            text_literal(&names.original),
+            locks_table(&names.schema, &names.original),
         ),
     )
 }
