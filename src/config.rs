@@ -9,6 +9,7 @@ use crate::plan::Wishes;
 use crate::plan::blockers::KillPolicy;
 use crate::plan::indexes::Deferral;
 use crate::plan::names::digest;
+use crate::plan::shortcut::{Course, Shortcuts};
 use crate::plan::triggers::Suffix;
 use crate::report::{Format, Level};
 
@@ -84,8 +85,8 @@ pub struct Config {
     pub triggers: Option<Suffix>,
     /// Which secondary indexes are built after the copy.
     pub defer_indexes: Deferral,
-    /// Try the ALTER on the original first, as an instant one.
-    pub attempt_instant: bool,
+    /// Whether the original may be altered directly where the server touches no rows.
+    pub shortcuts: Shortcuts,
     /// A time stamp in the old table's name.
     pub timestamp_old: bool,
     /// Base of the helper tables' names.
@@ -102,6 +103,20 @@ pub struct Config {
     pub history: Option<String>,
     /// Flags that were accepted without effect, each with the reason.
     pub notes: Vec<String>,
+}
+
+impl Config {
+    /// What of the run has a say in whether its table may be altered directly.
+    #[must_use]
+    pub fn course(&self) -> Course {
+        Course {
+            wish: self.shortcuts,
+            rehearsal: matches!(self.topology.on_replica, OnReplica::Test { .. }),
+            postponed: self.cut_over.postpone_file.is_some(),
+            windowed: self.cut_over.window.is_some(),
+            revertible: self.revert_window.is_some(),
+        }
+    }
 }
 
 /// An option file that is read again on SIGHUP.

@@ -419,6 +419,26 @@ mod tests {
     }
 
     #[test]
+    fn tables_are_altered_directly_unless_told_otherwise() {
+        use crate::plan::shortcut::Shortcuts;
+        let wish = |flags: &[&str]| {
+            let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();
+            running(&arguments).shortcuts
+        };
+        assert_eq!(wish(&[]), Shortcuts::Usual);
+        assert_eq!(wish(&["--attempt-instant-ddl"]), Shortcuts::Asked);
+        assert_eq!(wish(&["--attempt-instant-ddl=false"]), Shortcuts::Off);
+        assert_eq!(wish(&["--no-shortcuts"]), Shortcuts::Off);
+        assert_eq!(wish(&["--revert", "--old-table=_t_del"]), Shortcuts::Off);
+        for other in ["--no-shortcuts", "--revert-window=1h"] {
+            let name = other.split('=').next().unwrap_or_default();
+            let words = format!("--attempt-instant-ddl and {name} are mutually exclusive");
+            let text = refused(&[TABLE, "--attempt-instant-ddl", other]);
+            assert!(text.contains(&words), "{words} in {text}");
+        }
+    }
+
+    #[test]
     fn wishes_for_the_verification_fit_each_other() {
         for (flags, words) in [
             (

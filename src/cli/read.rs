@@ -260,6 +260,7 @@ impl<'a> Given<'a> {
             self.problem("--ssl-cert and --ssl-key belong together");
         }
         self.verify_contradictions();
+        self.shortcuts_fit();
         self.revert_fits();
         let suffix = self.text("trigger-suffix");
         if !suffix.is_empty() && !self.is_on("include-triggers") {
@@ -402,7 +403,7 @@ impl<'a> Given<'a> {
                 text: self.text("trigger-suffix"),
                 comes_off: self.is_on("remove-trigger-suffix-if-exists"),
             }),
-            attempt_instant: self.forth("attempt-instant-ddl"),
+            shortcuts: self.shortcuts(),
             defer_indexes: self.defer_indexes(),
             checkpoint: self.checkpoint(),
             timestamp_old: self.is_on("timestamp-old-table"),

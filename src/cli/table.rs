@@ -156,9 +156,15 @@ pub const GROUPS: [Group; 10] = [
             more(
                 switch(
                     "attempt-instant-ddl",
-                    "Try ALGORITHM=INSTANT on the table first",
+                    "Alter the table directly where that takes no copy",
                 ),
-                "The one flag by which the original itself is altered; if it can't be, it is migrated.",
+                "That is tried anyway; with this flag also while a flag file postpones the cut-over. \
+                 If given as false it isn't tried.",
+            ),
+            more(
+                switch("no-shortcuts", "Never alter the table directly"),
+                "Otherwise a change that the server makes instantly (ALGORITHM=INSTANT), or in place in its \
+                 metadata alone, is made on the table itself: there is no old table then.",
             ),
             text("force-table-names", "", "Base of the helper tables' names"),
             switch(
