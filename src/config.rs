@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::control::window::Window;
 use crate::core::verify::extent::Wanted;
 use crate::plan::Wishes;
+use crate::plan::alter::create::Create;
 use crate::plan::blockers::KillPolicy;
 use crate::plan::indexes::Deferral;
 use crate::plan::names::digest;
@@ -45,6 +46,10 @@ pub struct Config {
     pub table: String,
     /// The ALTER as given.
     pub alter: String,
+    /// The table as a file says that it is to be; the ALTER is made of it.
+    pub wanted: Option<Desired>,
+    /// The table's definition for which the ALTER was made of a file.
+    pub seen: Option<String>,
     /// The old table of the finished migration that is to be reverted.
     pub revert: Option<String>,
     /// For how long after the cut-over the old table goes on following.
@@ -117,6 +122,15 @@ impl Config {
             revertible: self.revert_window.is_some(),
         }
     }
+}
+
+/// A table as a file says that it is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desired {
+    /// Its definition.
+    pub create: Create,
+    /// Columns that it lacks may be dropped with their values.
+    pub drop_columns: bool,
 }
 
 /// An option file that is read again on SIGHUP.

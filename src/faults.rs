@@ -60,6 +60,7 @@ pub const POINTS: [(&str, &[&str]); 18] = [
             "sign the changelog",
             "create the checkpoint table",
             "describe the migration",
+            "create the wanted table",
             "alter the table instantly",
             "alter the table in place",
             "try what the server can",

@@ -150,6 +150,18 @@ pub const GROUPS: [Group; 10] = [
                 "The ALTER: its clauses, or the whole statement",
             ),
             more(
+                text(
+                    "schema",
+                    "",
+                    "File with the CREATE TABLE the table is to have",
+                ),
+                "Instead of --alter, which is made of it.",
+            ),
+            more(
+                switch("allow-drop-columns", "Columns that the file lacks may go"),
+                "With --schema: without it such a run is refused, because a column may have been renamed.",
+            ),
+            more(
                 switch("execute", "Migrate; otherwise only look, and leave nothing"),
                 "Without it everything is checked on an empty copy of the table.",
             ),

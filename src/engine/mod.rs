@@ -11,6 +11,7 @@ pub mod clock;
 mod console;
 mod count;
 mod crew;
+pub mod desired;
 mod differences;
 mod drive;
 mod duplicates;
@@ -117,7 +118,10 @@ async fn whole(config: Config, reporter: Reporter) -> anyhow::Result<u8> {
     }
     #[cfg(feature = "faults")]
     let config = crate::faults::hastened(config);
-    let config = Arc::new(config);
+    let config = match desired::resolved(config, &reporter).await {
+        Ok(config) => Arc::new(config),
+        Err(report) => return Ok(tell(&reporter, &report)),
+    };
     let clock = Clock::start();
     let stamp = config.timestamp_old.then(stamp);
     let names = names(&config, stamp.as_deref());

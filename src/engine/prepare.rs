@@ -6,7 +6,7 @@ use super::indexes::{Chooser, PutOff};
 use super::resume::Resumed;
 use super::topology::Route;
 use super::{
-    Early, clean, duplicates, earlier, indexes, resume, revert, shortcut, triggers, usual,
+    Early, clean, desired, duplicates, earlier, indexes, resume, revert, shortcut, triggers, usual,
 };
 use crate::config::Config;
 use crate::limits;
@@ -148,6 +148,9 @@ async fn checked(
         None if names.reverts => revert::speaks_against(session, given, facts).await?,
         None => Vec::new(),
     };
+    let mut unfit = unfit;
+    let original = facts.original.as_ref();
+    unfit.extend(original.and_then(|original| desired::altered_since(config, original)));
     match plan::check(facts, alter, names, &config.wishes) {
         Ok(original) if unfit.is_empty() => Ok(original),
         Ok(_) => Err(Early::Refused(unfit)),
@@ -351,7 +354,7 @@ pub(super) fn verifiable(plan: &Plan) -> Result<(), Early> {
 }
 
 /// Keeps a second run on this table away, gh-ost's included; lives as long as the connection.
-async fn advisory_lock(session: &mut Session, names: &Names) -> Result<(), Early> {
+pub(super) async fn advisory_lock(session: &mut Session, names: &Names) -> Result<(), Early> {
     let name = crate::sql::text_literal(&names.advisory_lock());
     let Some(holder) = clean::holder_of_lock(session, names).await? else {
         return Ok(());

@@ -12,6 +12,7 @@
 //! name, since the server's version isn't known here.
 
 pub mod clauses;
+pub mod create;
 
 use std::error::Error;
 use std::fmt;

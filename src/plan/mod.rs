@@ -10,6 +10,7 @@ mod checks;
 pub mod columns;
 pub mod constraints;
 pub mod conversion;
+pub mod desired;
 pub mod gtid;
 pub mod history;
 pub mod indexes;
