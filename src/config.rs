@@ -6,9 +6,11 @@ use std::time::Duration;
 use crate::control::window::Window;
 use crate::core::verify::extent::Wanted;
 use crate::plan::Wishes;
+use crate::plan::alter::create::Create;
 use crate::plan::blockers::KillPolicy;
 use crate::plan::indexes::Deferral;
 use crate::plan::names::digest;
+use crate::plan::shortcut::{Course, Shortcuts};
 use crate::plan::triggers::Suffix;
 use crate::report::{Format, Level};
 
@@ -44,6 +46,10 @@ pub struct Config {
     pub table: String,
     /// The ALTER as given.
     pub alter: String,
+    /// The table as a file says that it is to be; the ALTER is made of it.
+    pub wanted: Option<Desired>,
+    /// The table's definition for which the ALTER was made of a file.
+    pub seen: Option<String>,
     /// The old table of the finished migration that is to be reverted.
     pub revert: Option<String>,
     /// For how long after the cut-over the old table goes on following.
@@ -86,8 +92,8 @@ pub struct Config {
     pub triggers: Option<Suffix>,
     /// Which secondary indexes are built after the copy.
     pub defer_indexes: Deferral,
-    /// Try the ALTER on the original first, as an instant one.
-    pub attempt_instant: bool,
+    /// Whether the original may be altered directly where the server touches no rows.
+    pub shortcuts: Shortcuts,
     /// A time stamp in the old table's name.
     pub timestamp_old: bool,
     /// Base of the helper tables' names.
@@ -104,6 +110,29 @@ pub struct Config {
     pub history: Option<String>,
     /// Flags that were accepted without effect, each with the reason.
     pub notes: Vec<String>,
+}
+
+impl Config {
+    /// What of the run has a say in whether its table may be altered directly.
+    #[must_use]
+    pub fn course(&self) -> Course {
+        Course {
+            wish: self.shortcuts,
+            rehearsal: matches!(self.topology.on_replica, OnReplica::Test { .. }),
+            postponed: self.cut_over.postpone_file.is_some(),
+            windowed: self.cut_over.window.is_some(),
+            revertible: self.revert_window.is_some(),
+        }
+    }
+}
+
+/// A table as a file says that it is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desired {
+    /// Its definition.
+    pub create: Create,
+    /// Columns that it lacks may be dropped with their values.
+    pub drop_columns: bool,
 }
 
 /// An option file that is read again on SIGHUP.

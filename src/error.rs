@@ -28,8 +28,10 @@ pub mod exit {
     pub const DIFFERENT: u8 = 9;
     /// `tableshift verify`: it can't be told.
     pub const NOT_TOLD: u8 = 10;
+    /// The table has the wanted shape already.
+    pub const NOTHING_TO_DO: u8 = 11;
     /// All of them, with the name by which the documentation calls them.
-    pub const ALL: [(u8, &str); 11] = [
+    pub const ALL: [(u8, &str); 12] = [
         (COMPLETED, "completed"),
         (INTERNAL, "internal error"),
         (USAGE, "usage"),
@@ -41,6 +43,7 @@ pub mod exit {
         (RESUMABLE, "resumable"),
         (DIFFERENT, "different"),
         (NOT_TOLD, "not told"),
+        (NOTHING_TO_DO, "nothing to do"),
     ];
 }
 
@@ -77,6 +80,18 @@ pub fn refused(refusals: &[Refusal]) -> Report {
     Report {
         code: exit::REFUSED,
         text,
+    }
+}
+
+/// The table has already what it was to get.
+#[must_use]
+pub fn nothing_to_do(names: &Names) -> Report {
+    Report {
+        code: exit::NOTHING_TO_DO,
+        text: format!(
+            "# Nothing to do: `{}`.`{}` has this shape already",
+            names.schema, names.original
+        ),
     }
 }
 

@@ -185,10 +185,12 @@ pub const KILL_WAIT: Duration = Duration::from_secs(5);
 pub const VAIN_GAP_MAX: Duration = Duration::from_secs(600);
 /// Characters of a statement's first word that a message shows; the longest of SQL has ten.
 pub const STATEMENT_KIND_CHARS_MAX: usize = 12;
-/// Times an instant change of the original is tried, each time behind others for a second at most.
-pub const INSTANT_TRIES: u32 = 5;
+/// Times the server's own change of the original is tried, while nobody is seen in the way.
+pub const SHORTCUT_TRIES: u32 = 5;
+/// Seconds that such a change waits behind others, and everybody else behind it; the least the server takes.
+pub const SHORTCUT_LOCK_SECONDS: u32 = 1;
 /// Pause between two of these: the application gets that long without anybody in front of it.
-pub const INSTANT_PAUSE: Duration = Duration::from_secs(1);
+pub const SHORTCUT_PAUSE: Duration = Duration::from_secs(1);
 /// Seconds the server lets the locking connection idle: a frozen tool frees the table by itself.
 pub const LOCKER_IDLE_SECONDS: u32 = 20;
 

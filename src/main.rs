@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Asked::CleanUp(wanted) => clean_up(*wanted),
         Asked::List(wanted) => list(*wanted),
         Asked::Verify(pair) => verify(*pair),
+        Asked::Differ(config) => differ(*config),
     }
 }
 
@@ -82,6 +83,15 @@ fn verify(mut pair: Pair) -> ExitCode {
         }
     }
     ended(engine::verify_alone::run(&pair, std::io::stdout()))
+}
+
+fn differ(mut config: Config) -> ExitCode {
+    if let Err(problem) = asked_for(&mut config) {
+        return wrong(&problem);
+    }
+    // As diff(1): 1 says that they differ, whatever else went wrong is 2.
+    let code = engine::desired::run(&config, std::io::stdout(), std::io::stderr());
+    ExitCode::from(code.unwrap_or(exit::USAGE))
 }
 
 /// The other end of a running migration's socket.

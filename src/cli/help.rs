@@ -10,7 +10,10 @@ pub const WIDTH: usize = 79;
 const COLUMN: usize = 26;
 
 /// Flags that gh-ost doesn't have.
-const OURS: [&str; 14] = [
+const OURS: [&str; 17] = [
+    "allow-drop-columns",
+    "no-shortcuts",
+    "schema",
     "copy-workers",
     "cut-over-window",
     "discover-replicas",
@@ -186,6 +189,9 @@ fn unlike_gh_ost(flag: &Flag) -> String {
         return "Not in gh-ost.".into();
     }
     let difference = match flag.name {
+        "attempt-instant-ddl" => {
+            "On unless given as false; in place too, where it is metadata alone."
+        }
         "binlogsyncer-max-reconnect-attempts" => "0 is 30, not endless.",
         "chunk-size" => "The most a chunk may have, not its size; out of range is refused.",
         "conf" => "Takes MySQL's own option files, with host, port and TLS.",

@@ -4,6 +4,7 @@
 //! tells all problems at once. Only words and checks of words; what a flag means is decided elsewhere.
 
 pub mod conf;
+mod desired;
 pub mod flags;
 pub mod help;
 mod history;
@@ -31,6 +32,8 @@ pub enum Asked {
     List(Box<Listing>),
     /// Compare two tables.
     Verify(Box<Pair>),
+    /// Compare a table with a file.
+    Differ(Box<Config>),
     /// Print this to stdout and end with 0.
     Print(String),
     /// Print this to stderr and end with the usage code.
@@ -58,11 +61,18 @@ pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
         Some("man") => return man(),
         Some("history") => return history::read(arguments.get(1..).unwrap_or_default()),
         Some("verify") => return pair::read(arguments.get(1..).unwrap_or_default()),
+        Some("diff") => return desired::read(arguments.get(1..).unwrap_or_default()),
         Some("cleanup") => return tidy::read(arguments.get(1..).unwrap_or_default()),
         _ => {}
     }
-    let arguments = std::iter::once("tableshift".to_owned())
-        .chain(arguments.iter().map(|argument| two_dashes(argument)));
+    // The word for what is done anyway may stand in front.
+    let word = usize::from(arguments.first().is_some_and(|word| word == "migrate"));
+    let arguments = std::iter::once("tableshift".to_owned()).chain(
+        arguments
+            .iter()
+            .skip(word)
+            .map(|argument| two_dashes(argument)),
+    );
     let matches = match command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) if error.use_stderr() => return Asked::Wrong(error.render().to_string()),
@@ -224,7 +234,9 @@ mod tests {
         match asked(arguments) {
             Asked::Run(config) => *config,
             Asked::Print(text) | Asked::Wrong(text) => panic!("{text}"),
-            Asked::CleanUp(_) | Asked::List(_) | Asked::Verify(_) => panic!("not a run"),
+            Asked::CleanUp(_) | Asked::List(_) | Asked::Verify(_) | Asked::Differ(_) => {
+                panic!("not a run")
+            }
         }
     }
 
@@ -235,7 +247,8 @@ mod tests {
             | Asked::Print(_)
             | Asked::CleanUp(_)
             | Asked::List(_)
-            | Asked::Verify(_) => {
+            | Asked::Verify(_)
+            | Asked::Differ(_) => {
                 panic!("accepted: {arguments:?}")
             }
         }
@@ -483,6 +496,26 @@ mod tests {
             let arguments: Vec<&str> = wrong.iter().copied().chain([TABLE]).collect();
             let text = refused(&arguments);
             assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+
+    #[test]
+    fn tables_are_altered_directly_unless_told_otherwise() {
+        use crate::plan::shortcut::Shortcuts;
+        let wish = |flags: &[&str]| {
+            let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();
+            running(&arguments).shortcuts
+        };
+        assert_eq!(wish(&[]), Shortcuts::Usual);
+        assert_eq!(wish(&["--attempt-instant-ddl"]), Shortcuts::Asked);
+        assert_eq!(wish(&["--attempt-instant-ddl=false"]), Shortcuts::Off);
+        assert_eq!(wish(&["--no-shortcuts"]), Shortcuts::Off);
+        assert_eq!(wish(&["--revert", "--old-table=_t_del"]), Shortcuts::Off);
+        for other in ["--no-shortcuts", "--revert-window=1h"] {
+            let name = other.split('=').next().unwrap_or_default();
+            let words = format!("--attempt-instant-ddl and {name} are mutually exclusive");
+            let text = refused(&[TABLE, "--attempt-instant-ddl", other]);
+            assert!(text.contains(&words), "{words} in {text}");
         }
     }
 

@@ -11,13 +11,13 @@ pub mod clock;
 mod console;
 mod count;
 mod crew;
+pub mod desired;
 mod differences;
 mod drive;
 mod duplicates;
 mod earlier;
 mod history;
 mod indexes;
-mod instant;
 mod keeper;
 pub mod listing;
 mod locker;
@@ -28,6 +28,7 @@ mod renewal;
 mod resume;
 mod revert;
 mod scribe;
+mod shortcut;
 mod throttle;
 mod topology;
 mod triggers;
@@ -50,13 +51,14 @@ use crate::control::hooks::{self, Runner, Told};
 use crate::control::signals::{Reactions, Signals};
 use crate::control::socket::{self, Sockets};
 use crate::core::event::{Failure, Outcome};
-use crate::error::{Left, Report, Verified, ended, exit, not_started, refused};
+use crate::error::{Left, Report, Verified, ended, exit, not_started, nothing_to_do, refused};
 use crate::limits;
 use crate::metrics::{self, families::Labels};
 use crate::mysql::session::{Account, Address, Session, Setup, mark_of_table};
 use crate::plan::history::Figures;
 use crate::plan::inspection::Server;
 use crate::plan::names::Names;
+use crate::plan::shortcut::Native;
 use crate::plan::{Plan, Refusal, Zone};
 use crate::report::{Level, Reporter};
 use crate::report::{ReportThread, Snapshot};
@@ -66,8 +68,15 @@ use prepare::Prepared;
 
 /// Why a run ended before its copy began.
 enum Early {
-    /// There is nothing left to do: the original was altered instantly.
-    Altered,
+    /// There is nothing left to do: the server altered the original.
+    Altered {
+        /// How.
+        native: Native,
+        /// Helper tables could not be dropped.
+        left: bool,
+    },
+    /// There is nothing to do: the original has the shape that is asked for.
+    NothingToDo,
     Refused(Vec<Refusal>),
     Failed(Failure),
 }
@@ -133,7 +142,10 @@ async fn whole(
     }
     #[cfg(feature = "faults")]
     let config = crate::faults::hastened(config);
-    let config = Arc::new(config);
+    let config = match desired::resolved(config, &reporter).await {
+        Ok(config) => Arc::new(config),
+        Err(report) => return Ok(tell(&reporter, &report)),
+    };
     let clock = Clock::start();
     let stamp = config.timestamp_old.then(stamp);
     let names = names(&config, stamp.as_deref());
@@ -178,8 +190,8 @@ async fn whole(
             recorded.insert(end).report.clone()
         }
         Err(early) => {
-            instant = matches!(early, Early::Altered);
-            early_report(&early, &names)
+            instant = matches!(early, Early::Altered { .. } | Early::NothingToDo);
+            early_report(&early, &names, &reporter)
         }
     };
     let code = ended.code;
@@ -289,8 +301,8 @@ async fn begin(
     let route = topology::find(config, names, address, reporter).await?;
     let written = route.written.clone();
     let prepared = prepare::prepare(config, names, route, reporter).await;
-    if matches!(prepared, Err(Early::Altered)) {
-        History::altered(config, names, &written, clock, reporter).await;
+    if let Err(Early::Altered { native, .. }) = &prepared {
+        History::altered((config, *native), names, &written, clock, reporter).await;
     }
     let mut prepared = prepared?;
     hooks.told.facts.applier = told_of(&prepared.server);
@@ -340,7 +352,10 @@ async fn with_hooks(
     reporter: &Reporter,
 ) -> Report {
     let Some(runner) = runner else { return report };
-    let success = matches!(report.code, exit::COMPLETED | exit::LEFTOVERS);
+    let success = matches!(
+        report.code,
+        exit::COMPLETED | exit::LEFTOVERS | exit::NOTHING_TO_DO
+    );
     let event = if success {
         hooks::Event::Success { instant }
     } else {
@@ -356,21 +371,29 @@ async fn with_hooks(
     }
 }
 
-fn early_report(early: &Early, names: &Names) -> Report {
+fn early_report(early: &Early, names: &Names, reporter: &Reporter) -> Report {
     match early {
-        Early::Altered => ended(
-            &Outcome::Completed,
-            names,
-            &Verified::default(),
-            Left::Nothing,
-        ),
+        Early::Altered { native, left } => {
+            reporter.info(format!(
+                "altered {}: nothing had to be copied, and there is no `{}`",
+                native.adverb(),
+                names.old
+            ));
+            let left = if *left { Left::Tables } else { Left::Nothing };
+            let verified = Verified {
+                claim: "given by the server itself".into(),
+                ..Verified::default()
+            };
+            ended(&Outcome::Completed, names, &verified, left)
+        }
+        Early::NothingToDo => nothing_to_do(names),
         Early::Refused(refusals) => refused(refusals),
         Early::Failed(failure) => not_started(failure),
     }
 }
 
 fn tell(reporter: &Reporter, report: &Report) -> u8 {
-    if report.code == exit::COMPLETED {
+    if matches!(report.code, exit::COMPLETED | exit::NOTHING_TO_DO) {
         reporter.out(report.text.clone());
     } else {
         reporter.log(Level::Error, report.text.clone());
@@ -396,6 +419,12 @@ async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> Report {
     }
     if clean::drop_helpers(&mut prepared.session, &names, reporter).await {
         return ended(&Outcome::Stopped, &names, &unsaid, Left::Tables);
+    }
+    if let Some(native) = prepared.plan.direct.native {
+        reporter.info(format!(
+            "the table would be altered directly: {}",
+            native.clauses()
+        ));
     }
     reporter.info("nothing speaks against this migration; add --execute to run it");
     ended(&Outcome::Completed, &names, &unsaid, Left::Nothing)

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::indexes::{Chooser, PutOff};
 use super::resume::Resumed;
 use super::topology::Route;
-use super::{Early, clean, duplicates, earlier, indexes, instant, resume, revert, triggers, usual};
+use super::{
+    Early, clean, desired, duplicates, earlier, indexes, resume, revert, shortcut, triggers, usual,
+};
 use crate::config::Config;
 use crate::limits;
 use crate::mysql::classify::Fault;
@@ -146,6 +148,9 @@ async fn checked(
         None if names.reverts => revert::speaks_against(session, given, facts).await?,
         None => Vec::new(),
     };
+    let mut unfit = unfit;
+    let original = facts.original.as_ref();
+    unfit.extend(original.and_then(|original| desired::altered_since(config, original)));
     match plan::check(facts, alter, names, &config.wishes) {
         Ok(original) if unfit.is_empty() => Ok(original),
         Ok(_) => Err(Early::Refused(unfit)),
@@ -161,10 +166,6 @@ async fn anew(
     (original, alter, names): (Table, &Alter, &Names),
     reporter: &Reporter,
 ) -> Result<(Plan, Option<Resumed>), Early> {
-    let told = (alter, &original, &facts.server);
-    if instant::attempt(session, config, names, told, reporter).await? {
-        return Err(Early::Altered);
-    }
     let chooser = Chooser {
         config,
         route,
@@ -174,8 +175,11 @@ async fn anew(
     match begin(session, config, facts, (original, alter, names), &chooser).await {
         Ok(plan) => Ok((plan, None)),
         Err(early) => {
-            clean::drop_helpers(session, names, reporter).await;
-            Err(early)
+            let left = clean::drop_helpers(session, names, reporter).await;
+            Err(match early {
+                Early::Altered { native, .. } => Early::Altered { native, left },
+                other => other,
+            })
         }
     }
 }
@@ -189,15 +193,15 @@ async fn begin(
     chooser: &Chooser<'_>,
 ) -> Result<Plan, Early> {
     let checkpoints = config.execute && config.checkpoint.is_some();
-    let told = (names, &config.wishes, checkpoints);
     let again = original.clone();
-    let (mut plan, mut moment) = make_tables(session, facts, original, alter, told).await?;
+    let (mut plan, mut moment) =
+        make_tables(session, facts, original, (alter, names), chooser).await?;
     match chooser.put_off(session, &plan).await? {
         PutOff::Done(deferred) => plan.deferred = Some(deferred),
         PutOff::Kept => {}
         PutOff::Spoilt => {
-            let told = (alter, names, &config.wishes);
-            (plan, moment) = made_anew(session, facts, (plan, again), told).await?;
+            (plan, moment) =
+                made_anew(session, facts, (plan, again), (alter, names, config)).await?;
         }
     }
     triggers::prepare(session, config, &mut plan).await?;
@@ -350,7 +354,7 @@ pub(super) fn verifiable(plan: &Plan) -> Result<(), Early> {
 }
 
 /// Keeps a second run on this table away, gh-ost's included; lives as long as the connection.
-async fn advisory_lock(session: &mut Session, names: &Names) -> Result<(), Early> {
+pub(super) async fn advisory_lock(session: &mut Session, names: &Names) -> Result<(), Early> {
     let name = crate::sql::text_literal(&names.advisory_lock());
     let Some(holder) = clean::holder_of_lock(session, names).await? else {
         return Ok(());
@@ -397,9 +401,11 @@ async fn make_tables(
     session: &mut Session,
     facts: &Inspection,
     original: Table,
-    alter: &Alter,
-    (names, wishes, checkpoints): (&Names, &Wishes, bool),
+    (alter, names): (&Alter, &Names),
+    chooser: &Chooser<'_>,
 ) -> Result<(Plan, Moment), Early> {
+    let config = chooser.config;
+    let wishes = &config.wishes;
     // First: it must not describe a ghost that is made anew.
     drop_leftover(session, facts, names, &names.checkpoint).await?;
     drop_leftover(session, facts, names, &names.changelog).await?;
@@ -407,15 +413,31 @@ async fn make_tables(
     session.run(&helpers::create_changelog(names)).await?;
     let signature = helpers::sign_changelog(names, session.mark());
     session.run(&signature).await?;
-    if checkpoints {
+    if config.execute && config.checkpoint.is_some() {
         session.run(&create_checkpoint(names)).await?;
     }
     let taken = [&facts.check_names[..], &facts.old_check_names].concat();
-    let (told, again) = ((alter, names, wishes, &taken[..]), original.clone());
-    let (mut plan, mut moment) = make_ghost(session, facts, original, told).await?;
+    let (told, again) = ((alter, names, config, &taken[..]), original.clone());
+    let shortcuts = shortcut::allowed(config, facts, alter, chooser.reporter);
+    let (mut plan, mut moment) = make_ghost(session, facts, original, told, shortcuts).await?;
     plan.original_triggers = triggers_of(session, names, wishes).await?;
     verifiable(&plan)?;
     unchanged(session, &plan).await?;
+    if plan.direct.native.is_none() && !plan.direct.why_not.is_empty() {
+        let why = &plan.direct.why_not;
+        let text = format!("not possible instantly, so it is migrated: {why}");
+        chooser.reporter.info(text);
+    }
+    if let Some(native) = plan.direct.native.filter(|_| config.execute) {
+        let told = (config, alter, &facts.server);
+        if shortcut::attempt(session, (&plan, native), told, chooser.reporter).await? {
+            let left = false;
+            return Err(Early::Altered { native, left });
+        }
+        // What was altered instantly keeps its dropped columns and a version of its rows.
+        let told = (alter, names, config);
+        (plan, moment) = made_anew(session, facts, (plan, again.clone()), told).await?;
+    }
     if let Some(refusal) = null_in_key(session, &plan).await? {
         return Err(Early::Refused(vec![refusal]));
     }
@@ -429,7 +451,7 @@ async fn make_tables(
     drop_leftover(session, facts, names, &names.old).await?;
     if !facts.old_check_names.is_empty() {
         // The names of its constraints are free now.
-        let told = (alter, names, wishes);
+        let told = (alter, names, config);
         (plan, moment) = made_anew(session, facts, (plan, again), told).await?;
     }
     Ok((plan, moment))
@@ -440,19 +462,19 @@ async fn made_anew(
     session: &mut Session,
     facts: &Inspection,
     (plan, original): (Plan, Table),
-    (alter, names, wishes): (&Alter, &Names, &Wishes),
+    (alter, names, config): (&Alter, &Names, &Config),
 ) -> Result<(Plan, Moment), Early> {
     let ghost = helpers::drop_table(&names.schema, &names.ghost);
     session.run(&ghost).await?;
     // A trial has left the old table, with its names, where it was.
-    let old = if wishes.execute {
+    let old = if config.execute {
         &[][..]
     } else {
         &facts.old_check_names
     };
     let taken = [&facts.check_names[..], old].concat();
-    let told = (alter, names, wishes, &taken[..]);
-    let (made, moment) = make_ghost(session, facts, original, told).await?;
+    let told = (alter, names, config, &taken[..]);
+    let (made, moment) = make_ghost(session, facts, original, told, false).await?;
     let plan = Plan {
         original_triggers: plan.original_triggers,
         ..made
@@ -468,7 +490,8 @@ async fn make_ghost(
     session: &mut Session,
     facts: &Inspection,
     original: Table,
-    (alter, names, wishes, taken): (&Alter, &Names, &Wishes, &[String]),
+    (alter, names, config, taken): (&Alter, &Names, &Config, &[String]),
+    shortcuts: bool,
 ) -> Result<(Plan, Moment), Early> {
     let now = session
         .say("read the time", "SELECT NOW(6), UTC_TIMESTAMP(6)")
@@ -481,34 +504,29 @@ async fn make_ghost(
         table_names: facts.server.table_names,
     };
     let checks = name_checks(session, &taken, &original, alter, names).await?;
-    let mode = ddl_mode(&facts.server.sql_mode, wishes.misfits);
-    set_mode(session, &mode).await?;
-    let altered = session
-        .run_for(
-            &helpers::alter_ghost(names, &checks.clauses(alter)),
-            limits::LONG_STATEMENT_TIMEOUT,
-        )
-        .await;
-    set_mode(session, PLAIN_MODE).await?;
-    if let Err(fault) = altered {
-        return Err(refused_alter(fault));
-    }
-    let ghost = inspect::table(session, &names.schema, &names.ghost)
-        .await?
-        .ok_or_else(|| {
-            Early::Failed(crate::core::event::Failure::new(
-                "the ghost table disappeared while it was made",
-                "look who drops tables in this schema, then run the command again",
-            ))
-        })?;
+    let text = checks.clauses(alter);
+    let told = (alter, &original, text.as_ref());
+    let made = shortcut::alter_the_ghost(session, names, told, (facts, config, shortcuts)).await?;
     let given = plan::Given {
-        wishes,
+        wishes: &config.wishes,
         checks: &checks,
         now: &moment.0,
         now_utc: &moment.1,
     };
-    let plan = plan::make(facts, original, ghost, alter, names.clone(), given);
-    Ok((plan.map_err(Early::Refused)?, moment))
+    let plan = plan::make(facts, original, made.ghost, alter, names.clone(), given);
+    let plan = Plan {
+        direct: made.direct,
+        ..plan.map_err(Early::Refused)?
+    };
+    Ok((plan, moment))
+}
+
+/// Nobody but this run may drop it.
+pub(super) fn ghost_gone() -> Early {
+    Early::Failed(crate::core::event::Failure::new(
+        "the ghost table disappeared while it was made",
+        "look who drops tables in this schema, then run the command again",
+    ))
 }
 
 /// Drops what an earlier run has left under this name; that it may go was checked.
@@ -586,7 +604,7 @@ async fn ghost_checks(session: &mut Session, names: &Names) -> Result<Vec<Check>
 }
 
 /// The server's word about the ALTER, as a refusal: nothing but an empty ghost was touched.
-fn refused_alter(fault: Fault) -> Early {
+pub(super) fn refused_alter(fault: Fault) -> Early {
     use crate::mysql::classify::FaultKind;
     match fault.kind {
         FaultKind::Definite => Early::Refused(vec![Refusal::new(
@@ -605,7 +623,7 @@ fn refused_alter(fault: Fault) -> Early {
     }
 }
 
-async fn set_mode(session: &mut Session, mode: &str) -> Result<(), Fault> {
+pub(super) async fn set_mode(session: &mut Session, mode: &str) -> Result<(), Fault> {
     let settings = format!("SET SESSION sql_mode='{mode}'");
     session.say("set the session up", &settings).await?;
     Ok(())
