@@ -78,7 +78,8 @@ pub fn long() -> String {
     text.push_str(
         "\n  -h            One line for each flag\n  --help        This text\n  \
          --version     Version and commit\n\nExit codes: 0 done, 1 a bug, 2 command line, 3 refused, \
-         4 stopped, 5 failed,\n6 outcome unknown, 7 done with leftovers (docs/exit-codes.md).\n",
+         4 stopped, 5 failed,\n6 outcome unknown, 7 done with leftovers, 8 goes on when run again, 11 nothing\nto do \
+         (docs/exit-codes.md).\n",
     );
     text
 }
