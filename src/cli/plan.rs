@@ -58,7 +58,9 @@ pub(super) fn read(arguments: &[String]) -> Asked {
             Format::Text
         }
     };
-    let config = Given::new(&matches).config().map_err(|more| problems.extend(more));
+    let config = Given::new(&matches)
+        .config()
+        .map_err(|more| problems.extend(more));
     match (config, seconds, problems.is_empty()) {
         (Ok(mut config), Some(seconds), true) => {
             config.execute = false;
@@ -94,7 +96,10 @@ mod tests {
             panic!("not understood");
         };
         assert_eq!(plan.sample, Duration::from_secs(3));
-        assert_eq!((plan.format, plan.config.table.as_str()), (Format::Text, "t"));
+        assert_eq!(
+            (plan.format, plan.config.table.as_str()),
+            (Format::Text, "t")
+        );
     }
 
     #[test]

@@ -156,12 +156,7 @@ fn without_sample(prepared: &Prepared, length: Duration) -> Option<&'static str>
     length.is_zero().then_some("no sample was asked for")
 }
 
-fn of(
-    prepared: &Prepared,
-    config: &Config,
-    around: Surroundings,
-    sampled: Sampled,
-) -> Prospect {
+fn of(prepared: &Prepared, config: &Config, around: Surroundings, sampled: Sampled) -> Prospect {
     let subject = Subject {
         names: &prepared.plan.names,
         alter: &config.alter,

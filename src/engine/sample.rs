@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::workers::keys;
 use super::open;
+use super::workers::keys;
 use crate::config::Config;
 use crate::control::Wish;
 use crate::core::chunk::Chunk;

@@ -90,7 +90,9 @@ async fn retention(session: &mut Session) -> Result<Option<u64>, Fault> {
                 performance_schema.global_variables WHERE VARIABLE_NAME IN ('binlog_expire_logs_seconds', \
                 'binlog_expire_logs_auto_purge')";
     let answer = asked(session, "read how long logs are kept", text.into()).await?;
-    let Some(answer) = answer else { return Ok(None) };
+    let Some(answer) = answer else {
+        return Ok(None);
+    };
     let value = |name: &str| {
         let mut rows = 0..answer.rows.len();
         let row = rows.find(|row| answer.text(*row, 0).as_deref() == Some(name))?;
@@ -139,7 +141,8 @@ async fn programs(
     found: &mut Surroundings,
 ) -> Result<(), Fault> {
     let (schema, table) = (text_literal(&names.schema), text_literal(&names.original));
-    let like = |body: &str| format!("({body} IS NULL OR LOCATE(LOWER({table}), LOWER({body})) > 0)");
+    let like =
+        |body: &str| format!("({body} IS NULL OR LOCATE(LOWER({table}), LOWER({body})) > 0)");
     for (kind, words, source, body) in [
         (
             Kind::Routine,

@@ -89,9 +89,10 @@ impl Finding {
 pub fn of_plan(plan: &Plan) -> Vec<Finding> {
     let mut findings = wished(plan);
     if plan.direct.native.is_none() {
-        findings.extend(plan.columns.shared.iter().filter_map(|shared| {
-            null_becomes_not_null(shared).or_else(|| lossy(shared, plan.conversion.misfits))
-        }));
+        for shared in &plan.columns.shared {
+            findings.extend(null_becomes_not_null(shared));
+            findings.extend(lossy(shared, plan.conversion.misfits));
+        }
     }
     findings.extend(without_default(plan));
     findings.extend(dropped(plan));
@@ -121,10 +122,17 @@ pub fn of_plan(plan: &Plan) -> Vec<Finding> {
             "",
         ));
     }
-    if let Some(deferred) = &plan.deferred {
+    if let Some(deferred) = plan
+        .deferred
+        .as_ref()
+        .filter(|_| plan.direct.native.is_none())
+    {
         findings.push(Finding::info(
             "deferred-indexes",
-            format!("built after the copy, in one statement: {}", deferred.names()),
+            format!(
+                "built after the copy, in one statement: {}",
+                deferred.names()
+            ),
             "the predicted time doesn't include them",
             "",
         ));
@@ -135,6 +143,12 @@ pub fn of_plan(plan: &Plan) -> Vec<Finding> {
 /// What the operator's own flags bring about; told in the log of a run as well.
 #[must_use]
 pub fn wished(plan: &Plan) -> Vec<Finding> {
+    let mut findings = wished_of_columns(plan);
+    findings.extend(wished_of_constraints(plan));
+    findings
+}
+
+fn wished_of_columns(plan: &Plan) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut warn = |code, what: String, means: &str, next: &str| {
         findings.push(Finding::warning(code, what, means, next));
@@ -176,6 +190,14 @@ pub fn wished(plan: &Plan) -> Vec<Finding> {
             "leave the flag out to have a value that doesn't fit end the run",
         );
     }
+    findings
+}
+
+fn wished_of_constraints(plan: &Plan) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut warn = |code, what: String, means: &str, next: &str| {
+        findings.push(Finding::warning(code, what, means, next));
+    };
     if !plan.foreign_keys.is_empty() {
         let keys: Vec<String> = plan
             .foreign_keys
@@ -236,7 +258,15 @@ fn null_becomes_not_null(shared: &SharedColumn) -> Option<Finding> {
 }
 
 fn lossy(shared: &SharedColumn, misfits: Misfits) -> Option<Finding> {
-    if keeps_every_value(shared) || members_appended(&shared.from, &shared.to) {
+    // NULL has a finding of its own.
+    let without_null = SharedColumn {
+        from: Column {
+            nullable: shared.to.nullable,
+            ..shared.from.clone()
+        },
+        to: shared.to.clone(),
+    };
+    if keeps_every_value(&without_null) || members_appended(&shared.from, &shared.to) {
         return None;
     }
     let means = match misfits {
@@ -281,7 +311,11 @@ fn no_default(column: &Column) -> bool {
 }
 
 fn without_default(plan: &Plan) -> Vec<Finding> {
-    let columns = plan.ghost.columns.iter().filter(|column| no_default(column));
+    let columns = plan
+        .ghost
+        .columns
+        .iter()
+        .filter(|column| no_default(column));
     columns
         .filter_map(|column| match plan.columns.original_of(&column.name) {
             None => Some(Finding::warning(
@@ -333,4 +367,4 @@ fn dropped(plan: &Plan) -> Option<Finding> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::plan) mod tests;

@@ -11,6 +11,8 @@ use super::{Plan, Refusal};
 use prediction::Prediction;
 use surroundings::Surroundings;
 
+use crate::sql::quoted;
+
 /// How the change is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
@@ -136,10 +138,14 @@ impl Prospect {
             Sampled::Predicted(prediction) => Ok(prediction),
             Sampled::Not(why) => Err(why),
             Sampled::Refused(what) => {
-                findings.push(Finding::refusal(&Refusal::new(
-                    format!("a row of the sample can't be copied: {what}"),
-                    "change the row or the ALTER",
-                )));
+                findings.push(Finding {
+                    severity: Severity::Refusal,
+                    code: "sample-refused",
+                    what: format!("a row of the sample can't be copied: {what}"),
+                    means: "a run ends when it comes to this row, and the original stays as it is"
+                        .into(),
+                    next: "change the row or the ALTER".into(),
+                });
                 Err("the server refused a chunk of the sample".into())
             }
         };
@@ -150,7 +156,7 @@ impl Prospect {
         Self {
             way,
             why: why(plan, way),
-            definition: Some(plan.ghost.definition.clone()),
+            definition: Some(definition(plan)),
             rows: plan.original.rows_estimate,
             surroundings,
             copy,
@@ -201,10 +207,7 @@ impl Prospect {
 
     fn bare(subject: Subject<'_>) -> Self {
         Self {
-            table: (
-                subject.names.schema.clone(),
-                subject.names.original.clone(),
-            ),
+            table: (subject.names.schema.clone(), subject.names.original.clone()),
             alter: subject.alter.to_owned(),
             server: subject.server.to_owned(),
             way: Way::Nothing,
@@ -230,6 +233,14 @@ impl Prospect {
     }
 }
 
+/// Under the table's own name, which it gets by the swap.
+fn definition(plan: &Plan) -> String {
+    let (ghost, own) = (quoted(&plan.names.ghost), quoted(&plan.names.original));
+    let begin = format!("CREATE TABLE {ghost}");
+    let of_ghost = &plan.ghost.definition;
+    of_ghost.replacen(&begin, &format!("CREATE TABLE {own}"), 1)
+}
+
 fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings
@@ -238,9 +249,11 @@ fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
 fn why(plan: &Plan, way: Way) -> String {
     let direct = &plan.direct;
     match way {
-        Way::Instant => "the server changes the table's metadata only (ALGORITHM=INSTANT), as tried on an \
+        Way::Instant => {
+            "the server changes the table's metadata only (ALGORITHM=INSTANT), as tried on an \
                          empty copy"
-            .into(),
+                .into()
+        }
         Way::InPlace => format!(
             "the server changes the table's metadata only (ALGORITHM=INPLACE, LOCK=NONE): an empty copy kept its \
              table and indexes; not instantly: {}",

@@ -25,8 +25,13 @@ pub fn text(told: &Prospect) -> String {
         lines.push(("rows", format!("{} (estimate)", told.rows)));
         lines.push(("disk", disk(told)));
         lines.push(("binlog", binlog(told)));
-        let versions = around.row_versions.map_or_else(unknown, |count| count.to_string());
-        lines.push(("versions", format!("{versions} of the rows, from instant changes")));
+        let versions = around
+            .row_versions
+            .map_or_else(unknown, |count| count.to_string());
+        lines.push((
+            "versions",
+            format!("{versions} of the rows, from instant changes"),
+        ));
         lines.push(("time", time(told)));
     }
     let mut text: String = lines
@@ -162,7 +167,10 @@ fn span(seconds: f64) -> String {
 pub fn json(told: &Prospect) -> String {
     let around = &told.surroundings;
     let (schema, table) = &told.table;
-    let copy = told.copy.as_ref().map_or_else(|_| "null".to_owned(), copy_json);
+    let copy = told
+        .copy
+        .as_ref()
+        .map_or_else(|_| "null".to_owned(), copy_json);
     let why = told.copy.as_ref().err();
     let findings: Vec<String> = told.findings.iter().map(finding_json).collect();
     let fields = [
@@ -186,7 +194,9 @@ pub fn json(told: &Prospect) -> String {
         ("findings", format!("[{}]", findings.join(","))),
         (
             "definition",
-            told.definition.as_ref().map_or_else(null, |text| string(text)),
+            told.definition
+                .as_ref()
+                .map_or_else(null, |text| string(text)),
         ),
     ];
     object(&fields)
@@ -221,7 +231,10 @@ fn copy_json(prediction: &Prediction) -> String {
     let bound = |bound: Option<f64>| bound.map_or_else(null, |bound| format!("{bound:.3}"));
     object(&[
         ("seconds", format!("{:.3}", prediction.seconds)),
-        ("seconds_low", bound(prediction.interval.map(|(low, _)| low))),
+        (
+            "seconds_low",
+            bound(prediction.interval.map(|(low, _)| low)),
+        ),
         (
             "seconds_high",
             bound(prediction.interval.map(|(_, high)| high)),

@@ -16,7 +16,8 @@ struct Line {
 
 /// Indexes of the new table whose parts another one begins with.
 pub(super) fn redundant(before: &str, after: &str) -> Vec<Finding> {
-    let old = pairs(&lines(before));
+    let present = lines(before);
+    let old = pairs(&present);
     pairs(&lines(after))
         .iter()
         .map(|(spare, by)| {
@@ -26,12 +27,14 @@ pub(super) fn redundant(before: &str, after: &str) -> Vec<Finding> {
                 quoted(by)
             );
             let means = "each change of a row writes to both, and every query finds its rows by the other one";
-            let known = old.iter().any(|(name, _)| name == spare);
-            if known {
-                let next = "drop it in this ALTER, unless a query names it";
+            let next = if present.iter().any(|line| line.name == *spare) {
+                "drop it in this ALTER, unless a query names it"
+            } else {
+                "leave it out of the ALTER"
+            };
+            if old.iter().any(|(name, _)| name == spare) {
                 Finding::info("redundant-index", what, means, next)
             } else {
-                let next = "leave it out, or drop the one that it replaces";
                 Finding::warning("redundant-index", what, means, next)
             }
         })
@@ -160,7 +163,10 @@ mod tests {
         let doubled = table("  KEY `one` (`a`),\n  KEY `two` (`a`,`b`)");
         let severity = |before: &str| {
             let found = redundant(before, &doubled);
-            found.iter().map(|finding| finding.severity).collect::<Vec<_>>()
+            found
+                .iter()
+                .map(|finding| finding.severity)
+                .collect::<Vec<_>>()
         };
         assert_eq!(severity(&plain), [Severity::Warning]);
         assert_eq!(severity(&doubled), [Severity::Info]);

@@ -67,7 +67,12 @@ fn added(plan: &Plan, default: Option<&str>) -> Option<Finding> {
         .iter()
         .filter(|column| plan.original.column(&column.name).is_none())
         .filter(|column| plan.columns.original_of(&column.name).is_none())
-        .filter(|column| column.collation.as_deref().is_some_and(|own| own != default))
+        .filter(|column| {
+            column
+                .collation
+                .as_deref()
+                .is_some_and(|own| own != default)
+        })
         .map(|column| format!("{} ({})", quoted(&column.name), collation(column)))
         .collect();
     (!unlike.is_empty()).then(|| {
@@ -106,10 +111,15 @@ mod tests {
     fn the_last_line_tells_the_table_s_collation() {
         let definition = "CREATE TABLE `t` (\n  `a` int\n) ENGINE=InnoDB DEFAULT CHARSET=";
         assert_eq!(
-            table_default(&format!("{definition}utf8mb4 COLLATE=utf8mb4_bin COMMENT='x'")),
+            table_default(&format!(
+                "{definition}utf8mb4 COLLATE=utf8mb4_bin COMMENT='x'"
+            )),
             Some("utf8mb4_bin".into())
         );
-        assert_eq!(table_default(&format!("{definition}latin1")), Some("latin1".into()));
+        assert_eq!(
+            table_default(&format!("{definition}latin1")),
+            Some("latin1".into())
+        );
         assert_eq!(table_default("CREATE TABLE `t`"), None);
     }
 }

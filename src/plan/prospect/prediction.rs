@@ -94,7 +94,7 @@ fn error_per_row(sample: &[Copied], per_row: f64) -> Option<f64> {
     Some((squares / (chunks - 1.0) / chunks).sqrt() / mean)
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a figure for people")]
+#[expect(clippy::cast_precision_loss, reason = "a figure for people")]
 fn number(count: u64) -> f64 {
     count as f64
 }
@@ -130,7 +130,10 @@ mod tests {
         assert!(close(uneven.seconds, 10.0), "{uneven:?}");
         // Deviation 5.477 ms, its error over six chunks 2.236 ms: 43.8 % to each side.
         let (low, high) = uneven.interval.expect("an interval");
-        assert!((low - 5.617).abs() < 0.01 && (high - 14.383).abs() < 0.01, "{uneven:?}");
+        assert!(
+            (low - 5.617).abs() < 0.01 && (high - 14.383).abs() < 0.01,
+            "{uneven:?}"
+        );
     }
 
     #[test]

@@ -186,7 +186,9 @@ impl Surroundings {
     pub fn retention(&self, prediction: Option<&Prediction>) -> Option<Finding> {
         let kept = self.retention_seconds.filter(|seconds| *seconds > 0)?;
         let prediction = prediction?;
-        let longest = prediction.interval.map_or(prediction.seconds, |(_, high)| high);
+        let longest = prediction
+            .interval
+            .map_or(prediction.seconds, |(_, high)| high);
         let short = std::time::Duration::from_secs_f64(longest.min(1e9)).as_secs() >= kept;
         short.then(|| {
             Finding::warning(
@@ -203,7 +205,11 @@ impl Surroundings {
 fn about(mention: &Mention, gone: &[String]) -> Finding {
     let (kind, name) = (mention.kind, &mention.name);
     let named: Vec<String> = match &mention.text {
-        Some(text) => gone.iter().filter(|column| names(text, column)).cloned().collect(),
+        Some(text) => gone
+            .iter()
+            .filter(|column| names(text, column))
+            .cloned()
+            .collect(),
         None => gone.to_vec(),
     };
     if named.is_empty() {
@@ -216,7 +222,11 @@ fn about(mention: &Mention, gone: &[String]) -> Finding {
         );
     }
     let (may, columns) = (
-        if mention.text.is_none() { "may use" } else { "mentions" },
+        if mention.text.is_none() {
+            "may use"
+        } else {
+            "mentions"
+        },
         listed(&named),
     );
     Finding::warning(
