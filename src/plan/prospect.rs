@@ -17,7 +17,7 @@ use crate::sql::quoted;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// By the server, instantly.
-    Instant,
+    AtOnce,
     /// By the server, in the table's metadata.
     InPlace,
     /// By a copy.
@@ -33,7 +33,7 @@ impl Way {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Self::Instant => "instant",
+            Self::AtOnce => "instant",
             Self::InPlace => "inplace",
             Self::Ghost => "ghost",
             Self::Nothing => "nothing",
@@ -127,7 +127,7 @@ impl Prospect {
         sampled: Sampled,
     ) -> Self {
         let way = match plan.direct.native {
-            Some(Native::AtOnce) => Way::Instant,
+            Some(Native::AtOnce) => Way::AtOnce,
             Some(Native::InPlace) => Way::InPlace,
             None => Way::Ghost,
         };
@@ -249,7 +249,7 @@ fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
 fn why(plan: &Plan, way: Way) -> String {
     let direct = &plan.direct;
     match way {
-        Way::Instant => {
+        Way::AtOnce => {
             "the server changes the table's metadata only (ALGORITHM=INSTANT), as tried on an \
                          empty copy"
                 .into()

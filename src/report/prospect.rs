@@ -65,7 +65,7 @@ fn unknown() -> String {
 
 fn way(way: Way) -> &'static str {
     match way {
-        Way::Instant => "altered directly, instantly",
+        Way::AtOnce => "altered directly, instantly",
         Way::InPlace => "altered directly, in place",
         Way::Ghost => "copied to a ghost table",
         Way::Nothing => "nothing to do",
@@ -114,7 +114,7 @@ fn disk(told: &Prospect) -> String {
             size_of(around.ghost_bytes()),
             size_of(around.copy_log_bytes())
         ),
-        Way::Instant | Way::InPlace | Way::Nothing => format!("none needed; {free}"),
+        Way::AtOnce | Way::InPlace | Way::Nothing => format!("none needed; {free}"),
         Way::Refused => format!("the table has {}; {free}", size_of(around.ghost_bytes())),
     }
 }
@@ -134,7 +134,7 @@ fn time(told: &Prospect) -> String {
         Ok(prediction) => copy_time(prediction),
         Err(why) => match told.way {
             Way::Ghost => format!("unknown: {why}"),
-            Way::Instant | Way::InPlace => "none to speak of, once nobody holds the table".into(),
+            Way::AtOnce | Way::InPlace => "none to speak of, once nobody holds the table".into(),
             Way::Nothing | Way::Refused => why.clone(),
         },
     }
@@ -206,7 +206,7 @@ pub fn json(told: &Prospect) -> String {
 fn needed(told: &Prospect) -> Option<u64> {
     match told.way {
         Way::Ghost => told.surroundings.needed_bytes(),
-        Way::Instant | Way::InPlace | Way::Nothing => Some(0),
+        Way::AtOnce | Way::InPlace | Way::Nothing => Some(0),
         Way::Refused => None,
     }
 }

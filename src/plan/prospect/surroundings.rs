@@ -152,14 +152,14 @@ impl Surroundings {
         let count = self.row_versions.filter(|count| *count > 0)?;
         let what = format!("instant changes have given the table {count} of {most} row versions");
         Some(match way {
-            Way::Instant if count >= most => Finding::warning(
+            Way::AtOnce if count >= most => Finding::warning(
                 "row-versions",
                 what,
                 "the server refuses another one on the table itself, though not on an empty copy; the run \
                  then copies",
                 "run it with --no-shortcuts to have the table copied, which takes it back to none",
             ),
-            Way::Instant => Finding::info("row-versions", what, "this change may add one", ""),
+            Way::AtOnce => Finding::info("row-versions", what, "this change may add one", ""),
             Way::Ghost => Finding::info("row-versions", what, "the new table begins with none", ""),
             Way::InPlace | Way::Nothing | Way::Refused => {
                 Finding::info("row-versions", what, "this change adds none", "")

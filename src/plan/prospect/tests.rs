@@ -156,11 +156,11 @@ fn a_table_without_room_for_versions_is_copied_after_all() {
         found.map(|finding| finding.severity)
     };
     let (info, warning) = (Some(Severity::Info), Some(Severity::Warning));
-    assert_eq!(severity(0, Way::Instant, (8, 0)), None);
-    assert_eq!(severity(63, Way::Instant, (8, 4)), info);
-    assert_eq!(severity(64, Way::Instant, (9, 0)), warning);
-    assert_eq!(severity(64, Way::Instant, (9, 1)), info);
-    assert_eq!(severity(255, Way::Instant, (9, 7)), warning);
+    assert_eq!(severity(0, Way::AtOnce, (8, 0)), None);
+    assert_eq!(severity(63, Way::AtOnce, (8, 4)), info);
+    assert_eq!(severity(64, Way::AtOnce, (9, 0)), warning);
+    assert_eq!(severity(64, Way::AtOnce, (9, 1)), info);
+    assert_eq!(severity(255, Way::AtOnce, (9, 7)), warning);
     assert_eq!(severity(255, Way::Ghost, (9, 7)), info);
 }
 
