@@ -171,6 +171,17 @@ pub struct Listing {
     pub format: Format,
 }
 
+/// What `tableshift plan` is asked for.
+#[derive(Clone)]
+pub struct Planning {
+    /// The run that is planned; it is never executed.
+    pub config: Config,
+    /// For how long a sample is copied; zero for none.
+    pub sample: Duration,
+    /// The form of what is told.
+    pub format: Format,
+}
+
 /// What `tableshift verify` is asked for; of the configuration it needs how to connect, and the first
 /// table.
 #[derive(Clone)]

@@ -30,8 +30,10 @@ pub mod exit {
     pub const NOT_TOLD: u8 = 10;
     /// The table has the wanted shape already.
     pub const NOTHING_TO_DO: u8 = 11;
+    /// `tableshift plan`: possible, but somebody should look at the warnings first.
+    pub const WARNINGS: u8 = 12;
     /// All of them, with the name by which the documentation calls them.
-    pub const ALL: [(u8, &str); 12] = [
+    pub const ALL: [(u8, &str); 13] = [
         (COMPLETED, "completed"),
         (INTERNAL, "internal error"),
         (USAGE, "usage"),
@@ -44,6 +46,7 @@ pub mod exit {
         (DIFFERENT, "different"),
         (NOT_TOLD, "not told"),
         (NOTHING_TO_DO, "nothing to do"),
+        (WARNINGS, "warnings"),
     ];
 }
 

@@ -296,7 +296,7 @@ pub fn hastened(config: Config) -> Config {
 }
 
 /// Points of connections that are there only when flags ask for them, by role.
-pub const WHEN_ASKED_FOR: [(&str, &[&str]); 10] = [
+pub const WHEN_ASKED_FOR: [(&str, &[&str]); 12] = [
     (
         "main",
         &[
@@ -354,6 +354,38 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 10] = [
     (
         "count",
         &["connect", "set the session up", "count the rows"],
+    ),
+    (
+        "surroundings",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "read the account",
+            "read the account's privileges",
+            "read the table's catalogue",
+            "read the table's definition",
+            "read the table's columns",
+            "read the table's indexes",
+            "read the table's size",
+            "read the row versions",
+            "list the binary logs",
+            "read how long logs are kept",
+            "look for views",
+            "look for programs",
+            "read where the files are",
+            "read the server's version",
+        ],
+    ),
+    (
+        "sampler",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "find chunk end",
+            "copy chunk",
+        ],
     ),
     // Only rows that differ bring it about.
     (

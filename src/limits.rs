@@ -299,6 +299,17 @@ pub const HISTORY_STATEMENT: Duration = Duration::from_secs(3);
 pub const HISTORY_LOCK_SECONDS: u32 = 2;
 /// Times that it is tried, each time on a new connection.
 pub const HISTORY_TRIES: u32 = 3;
+/// Seconds that `tableshift plan` copies a sample for unless told otherwise: some sixty chunks, whose spread
+/// tells how far the predicted time can be trusted.
+pub const SAMPLE_SECONDS: u64 = 3;
+/// Most that it may be told: everything copied is written to the binary log, and dropped again.
+pub const SAMPLE_SECONDS_MAX: u64 = 60;
+/// Most bytes of a sample's rows, by the average row: they are written to the binary log for nothing.
+pub const SAMPLE_BYTES_MAX: u64 = 256 << 20;
+/// Points of an integer key at which a sample takes a chunk in turn.
+pub const SAMPLE_POINTS: u64 = 64;
+/// Time that each look at what a table has around it may take: catalogues of servers with many schemas are slow.
+pub const SURROUNDINGS_STATEMENT: Duration = Duration::from_secs(30);
 /// Time a clean stop may take before the process ends anyway.
 pub const STOP_WAIT: Duration = Duration::from_secs(20);
 /// Keys that a message shows: enough to see what they have in common.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tableshift::cli::terminal::ask_password;
 use tableshift::cli::{Asked, problems_text, read};
-use tableshift::config::{Cleanup, Config, Listing, Pair};
+use tableshift::config::{Cleanup, Config, Listing, Pair, Planning};
 use tableshift::control::client;
 use tableshift::engine;
 use tableshift::error::exit;
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         Asked::List(wanted) => list(*wanted),
         Asked::Verify(pair) => verify(*pair),
         Asked::Differ(config) => differ(*config),
+        Asked::Plan(planning) => plan(*planning),
     }
 }
 
@@ -92,6 +93,17 @@ fn differ(mut config: Config) -> ExitCode {
     // As diff(1): 1 says that they differ, whatever else went wrong is 2.
     let code = engine::desired::run(&config, std::io::stdout(), std::io::stderr());
     ExitCode::from(code.unwrap_or(exit::USAGE))
+}
+
+fn plan(mut wanted: Planning) -> ExitCode {
+    match asked_for(&mut wanted.config) {
+        Ok(()) => ended(engine::prospect::run(
+            &wanted,
+            std::io::stdout(),
+            std::io::stderr(),
+        )),
+        Err(problem) => wrong(&problem),
+    }
 }
 
 /// The other end of a running migration's socket.

@@ -33,6 +33,7 @@ const OURS: [&str; 17] = [
 const USAGE: &str = "\
 Usage: tableshift --host=HOST --user=USER --database=SCHEMA --table=TABLE \\
                   --alter='ADD COLUMN …' [--execute] [FLAGS]
+       tableshift plan …        (tells what that would do)
        tableshift ctl …         (speaks to a running migration)
        tableshift verify …      (compares two tables)
        tableshift completions bash|zsh|fish

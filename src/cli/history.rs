@@ -88,7 +88,8 @@ mod tests {
             | Asked::Wrong(_)
             | Asked::CleanUp(_)
             | Asked::Verify(_)
-            | Asked::Differ(_) => {
+            | Asked::Differ(_)
+            | Asked::Plan(_) => {
                 panic!("{arguments:?}")
             }
         }

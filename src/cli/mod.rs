@@ -10,6 +10,7 @@ pub mod help;
 mod history;
 pub mod option_file;
 mod pair;
+mod plan;
 mod read;
 mod table;
 pub mod terminal;
@@ -19,7 +20,7 @@ pub(crate) use read::{parse_address, parse_thresholds};
 
 use clap::{Arg, ArgAction, Command};
 
-use crate::config::{Cleanup, Config, Listing, Pair};
+use crate::config::{Cleanup, Config, Listing, Pair, Planning};
 use flags::{Effect, Flag, GROUPS, Kind};
 
 /// What to do after the command line was read.
@@ -34,6 +35,8 @@ pub enum Asked {
     Verify(Box<Pair>),
     /// Compare a table with a file.
     Differ(Box<Config>),
+    /// Tell what a run would do.
+    Plan(Box<Planning>),
     /// Print this to stdout and end with 0.
     Print(String),
     /// Print this to stderr and end with the usage code.
@@ -61,6 +64,7 @@ pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
         Some("man") => return man(),
         Some("history") => return history::read(arguments.get(1..).unwrap_or_default()),
         Some("verify") => return pair::read(arguments.get(1..).unwrap_or_default()),
+        Some("plan") => return plan::read(arguments.get(1..).unwrap_or_default()),
         Some("diff") => return desired::read(arguments.get(1..).unwrap_or_default()),
         Some("cleanup") => return tidy::read(arguments.get(1..).unwrap_or_default()),
         _ => {}
@@ -234,7 +238,11 @@ mod tests {
         match asked(arguments) {
             Asked::Run(config) => *config,
             Asked::Print(text) | Asked::Wrong(text) => panic!("{text}"),
-            Asked::CleanUp(_) | Asked::List(_) | Asked::Verify(_) | Asked::Differ(_) => {
+            Asked::CleanUp(_)
+            | Asked::List(_)
+            | Asked::Verify(_)
+            | Asked::Differ(_)
+            | Asked::Plan(_) => {
                 panic!("not a run")
             }
         }
@@ -248,7 +256,8 @@ mod tests {
             | Asked::CleanUp(_)
             | Asked::List(_)
             | Asked::Verify(_)
-            | Asked::Differ(_) => {
+            | Asked::Differ(_)
+            | Asked::Plan(_) => {
                 panic!("accepted: {arguments:?}")
             }
         }

@@ -65,7 +65,8 @@ mod tests {
             | Asked::Wrong(_)
             | Asked::List(_)
             | Asked::Verify(_)
-            | Asked::Differ(_) => {
+            | Asked::Differ(_)
+            | Asked::Plan(_) => {
                 panic!("not understood")
             }
         }
@@ -80,7 +81,8 @@ mod tests {
                 | Asked::CleanUp(_)
                 | Asked::List(_)
                 | Asked::Verify(_)
-                | Asked::Differ(_) => {
+                | Asked::Differ(_)
+                | Asked::Plan(_) => {
                     panic!("{arguments:?}")
                 }
             }

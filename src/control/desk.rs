@@ -511,7 +511,8 @@ mod tests {
             crate::cli::Asked::CleanUp(_)
             | crate::cli::Asked::List(_)
             | crate::cli::Asked::Verify(_)
-            | crate::cli::Asked::Differ(_) => panic!("not a run"),
+            | crate::cli::Asked::Differ(_)
+            | crate::cli::Asked::Plan(_) => panic!("not a run"),
         };
         let facts = Facts {
             schema: "shop".into(),

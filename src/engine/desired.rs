@@ -109,20 +109,24 @@ fn told(early: &Early, names: &Names) -> Report {
 ///
 /// # Errors
 /// The end of the run: there is nothing to do, or it isn't possible.
-pub(super) async fn resolved(mut config: Config, reporter: &Reporter) -> Result<Config, Report> {
+pub(super) async fn resolved(config: Config, reporter: &Reporter) -> Result<Config, Report> {
+    let names = names(&config, None);
+    wanted(config, reporter)
+        .await
+        .map_err(|early| told(&early, &names))
+}
+
+/// The same, for those who tell the end in their own way.
+pub(super) async fn wanted(mut config: Config, reporter: &Reporter) -> Result<Config, Early> {
     let Some(wanted) = config.wanted.clone() else {
         return Ok(config);
     };
     let names = names(&config, None);
-    match alter_for(&config, &names, &wanted, reporter).await {
-        Ok((alter, live)) => {
-            reporter.info(format!("ALTER from the file: {alter}"));
-            config.alter = alter;
-            config.seen = Some(live.definition);
-            Ok(config)
-        }
-        Err(early) => Err(told(&early, &names)),
-    }
+    let (alter, live) = alter_for(&config, &names, &wanted, reporter).await?;
+    reporter.info(format!("ALTER from the file: {alter}"));
+    config.alter = alter;
+    config.seen = Some(live.definition);
+    Ok(config)
 }
 
 async fn alter_for(

@@ -23,10 +23,12 @@ pub mod listing;
 mod locker;
 mod places;
 mod prepare;
+pub mod prospect;
 mod rehearsal;
 mod renewal;
 mod resume;
 mod revert;
+mod sample;
 mod scribe;
 mod shortcut;
 mod throttle;
@@ -177,7 +179,7 @@ async fn whole(
         refusals => Err(Early::Refused(refusals)),
     };
     let ended = match begun {
-        Ok((prepared, _)) if !config.execute => dry_run(prepared, &reporter).await,
+        Ok((prepared, _)) if !config.execute => dry_run(prepared, &config, &reporter).await,
         Ok((prepared, sockets)) => {
             let run = Started {
                 config: Arc::clone(&config),
@@ -305,6 +307,7 @@ async fn begin(
         History::altered((config, *native), names, &written, clock, reporter).await;
     }
     let mut prepared = prepared?;
+    prepare::announce(&prepared.plan, reporter);
     hooks.told.facts.applier = told_of(&prepared.server);
     hooks.told.facts.inspector = match &prepared.route.followed {
         Some(followed) => told_of(&followed.server),
@@ -402,7 +405,7 @@ fn tell(reporter: &Reporter, report: &Report) -> u8 {
 }
 
 /// Everything was checked on a real, empty ghost, which is dropped again.
-async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> Report {
+async fn dry_run(mut prepared: Prepared, config: &Config, reporter: &Reporter) -> Report {
     reporter.out(format!(
         "-- the altered table\n{}",
         prepared.plan.ghost.definition
@@ -417,6 +420,8 @@ async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> Report {
         });
         return ended(&Outcome::Completed, &names, &unsaid, Left::Nothing);
     }
+    let told = prospect::of_trial(&prepared, config).await;
+    reporter.out(format!("-- what a run would do\n{told}"));
     if clean::drop_helpers(&mut prepared.session, &names, reporter).await {
         return ended(&Outcome::Stopped, &names, &unsaid, Left::Tables);
     }

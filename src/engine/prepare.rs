@@ -17,6 +17,7 @@ use crate::mysql::triggers::of_original;
 use crate::plan::alter::{self, Alter};
 use crate::plan::constraints::{Check, CheckNames, Taken, checks_of};
 use crate::plan::conversion::Misfits;
+use crate::plan::findings::{self, listed};
 use crate::plan::inspection::{Inspection, Needs, Server, Table};
 use crate::plan::names::Names;
 use crate::plan::saved::Saved;
@@ -25,7 +26,7 @@ use crate::plan::{self, Companions, Plan, Refusal, Wishes, unique_key};
 use crate::report::Reporter;
 use crate::sql::checkpoint::{create_checkpoint, describe_migration};
 use crate::sql::cutover::without_counter;
-use crate::sql::{Sql, Statement, helpers, quoted, verify};
+use crate::sql::{Sql, Statement, helpers, verify};
 
 /// A planned migration whose ghost and changelog exist and are empty.
 pub(super) struct Prepared {
@@ -117,8 +118,6 @@ pub(super) async fn prepare(
         None => anew(&mut session, config, (&facts, &route), told, reporter).await?,
     };
     let (plan, resumed) = ready;
-    announce(&plan, reporter);
-    indexes::announce(&plan, reporter);
     Ok(Prepared {
         plan: Arc::new(plan),
         server: facts.server,
@@ -229,7 +228,8 @@ async fn go_on(
     Ok((plan, Some(resumed)))
 }
 
-fn announce(plan: &Plan, reporter: &Reporter) {
+/// Tells what was planned.
+pub(super) fn announce(plan: &Plan, reporter: &Reporter) {
     let columns: Vec<&str> = plan
         .key
         .columns
@@ -243,39 +243,8 @@ fn announce(plan: &Plan, reporter: &Reporter) {
         plan.columns.shared.len(),
         plan.introduced_keys.len(),
     ));
-    let skipped: Vec<String> = plan.columns.skipped.iter().map(renamed).collect();
-    if !skipped.is_empty() {
-        reporter.warn(format!(
-            "--skip-renamed-columns: the data is left behind of {}; the new columns get their defaults",
-            skipped.join(", ")
-        ));
-    }
-    if !plan.columns.kept.is_empty() {
-        reporter.warn(format!(
-            "`{}` alone has {}: rows that were there at the swap keep their values, later ones get the \
-             default",
-            plan.names.ghost,
-            listed(&plan.columns.kept)
-        ));
-    }
-    if !plan.unverified.is_empty() {
-        reporter.warn(format!(
-            "--skip-strict-mode: values may be cut or adjusted, and are left out of the verification, \
-             in {}",
-            listed(&plan.unverified)
-        ));
-    }
-    if !plan.foreign_keys.is_empty() {
-        let keys: Vec<String> = plan
-            .foreign_keys
-            .iter()
-            .map(|key| format!("{} (to {})", quoted(&key.name), key.parent))
-            .collect();
-        reporter.warn(format!(
-            "--discard-foreign-keys: the new table won't have {}; the old table keeps them until it is \
-             dropped, and rows that it refers to can't be deleted so long",
-            keys.join(", ")
-        ));
+    for finding in findings::wished(plan) {
+        reporter.warn(finding.what);
     }
     if !plan.triggers.is_empty() {
         let names: Vec<String> = plan.triggers.iter().map(|one| one.name.clone()).collect();
@@ -284,27 +253,7 @@ fn announce(plan: &Plan, reporter: &Reporter) {
             listed(&names)
         ));
     }
-    if !plan.renamed_checks.is_empty() {
-        let renamed: Vec<String> = plan
-            .renamed_checks
-            .iter()
-            .map(|(before, after)| format!("`{before}` is called `{after}`"))
-            .collect();
-        reporter.warn(format!(
-            "check constraints have other names in the new table, because the old one keeps them: {}",
-            renamed.join(", ")
-        ));
-    }
-}
-
-fn renamed((old, new): &(String, String)) -> String {
-    format!("{} (renamed to {})", quoted(old), quoted(new))
-}
-
-/// Names in back-quotes, with commas.
-fn listed(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
-    names.join(", ")
+    indexes::announce(plan, reporter);
 }
 
 /// A row with NULL in the shared key, which no chunk and no key would ever reach.
@@ -418,8 +367,10 @@ async fn make_tables(
     }
     let taken = [&facts.check_names[..], &facts.old_check_names].concat();
     let (told, again) = ((alter, names, config, &taken[..]), original.clone());
-    let shortcuts = shortcut::allowed(config, facts, alter, chooser.reporter);
+    let unasked = shortcut::forbidden(config, facts, alter, chooser.reporter);
+    let shortcuts = unasked.is_none();
     let (mut plan, mut moment) = make_ghost(session, facts, original, told, shortcuts).await?;
+    plan.direct.unasked = unasked.unwrap_or_default();
     plan.original_triggers = triggers_of(session, names, wishes).await?;
     verifiable(&plan)?;
     unchanged(session, &plan).await?;
@@ -438,11 +389,7 @@ async fn make_tables(
         let told = (alter, names, config);
         (plan, moment) = made_anew(session, facts, (plan, again.clone()), told).await?;
     }
-    if let Some(refusal) = null_in_key(session, &plan).await? {
-        return Err(Early::Refused(vec![refusal]));
-    }
-    no_duplicates(session, &plan).await?;
-    no_zeros(session, &plan).await?;
+    rows_fit(session, &plan).await?;
     if !wishes.execute {
         return Ok((plan, moment));
     }
@@ -455,6 +402,25 @@ async fn make_tables(
         (plan, moment) = made_anew(session, facts, (plan, again), told).await?;
     }
     Ok((plan, moment))
+}
+
+/// No row speaks against the migration; all kinds that do are told at once.
+async fn rows_fit(session: &mut Session, plan: &Plan) -> Result<(), Early> {
+    let mut refusals: Vec<Refusal> = null_in_key(session, plan).await?.into_iter().collect();
+    for found in [
+        no_duplicates(session, plan).await,
+        no_zeros(session, plan).await,
+    ] {
+        match found {
+            Err(Early::Refused(more)) => refusals.extend(more),
+            other => other?,
+        }
+    }
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(Early::Refused(refusals))
+    }
 }
 
 /// The ghost dropped and made once more.
@@ -477,6 +443,7 @@ async fn made_anew(
     let (made, moment) = make_ghost(session, facts, original, told, false).await?;
     let plan = Plan {
         original_triggers: plan.original_triggers,
+        direct: plan.direct,
         ..made
     };
     Ok((plan, moment))

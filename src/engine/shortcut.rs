@@ -24,16 +24,14 @@ use crate::report::{Level, Reporter};
 use crate::sql::cutover::{blockers, without_counter};
 use crate::sql::helpers::{alter_ghost, alter_original, innodb_ids, try_on_ghost};
 
-/// Whether the table may be altered directly; tells why not.
-pub(super) fn allowed(
+/// Why the table mustn't be altered directly, or `None` if it may be; tells it.
+pub(super) fn forbidden(
     config: &Config,
     facts: &Inspection,
     alter: &Alter,
     reporter: &Reporter,
-) -> bool {
-    let Some(why) = speaks_against(config.course(), &config.wishes, facts, alter) else {
-        return true;
-    };
+) -> Option<String> {
+    let why = speaks_against(config.course(), &config.wishes, facts, alter)?;
     match config.shortcuts {
         Shortcuts::Off => {}
         Shortcuts::Usual => {
@@ -44,7 +42,7 @@ pub(super) fn allowed(
         }
         Shortcuts::Asked => reporter.warn(format!("--attempt-instant-ddl: not tried: {why}")),
     }
-    false
+    Some(why)
 }
 
 /// The ghost after the ALTER, and how the server can do the same to the original.
@@ -95,7 +93,11 @@ pub(super) async fn alter_the_ghost(
         native.filter(|native| *native == Native::AtOnce || metadata_only(alter, original, &ghost));
     Ok(Altered {
         ghost,
-        direct: Direct { native, why_not },
+        direct: Direct {
+            native,
+            why_not,
+            unasked: String::new(),
+        },
     })
 }
 

@@ -67,6 +67,8 @@ pub struct Direct {
     pub native: Option<Native>,
     /// What the server said when it can't instantly; empty if it wasn't asked.
     pub why_not: String,
+    /// Why it wasn't asked; empty if it was.
+    pub unasked: String,
 }
 
 /// What of a run has a say in whether its table may be altered directly.

@@ -8,6 +8,7 @@ pub mod hint;
 pub mod history;
 pub mod json;
 pub mod line;
+pub mod prospect;
 pub mod time;
 
 use std::io::{IsTerminal, Write};
