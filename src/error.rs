@@ -28,8 +28,14 @@ pub mod exit {
     pub const DIFFERENT: u8 = 9;
     /// `tableshift verify`: it can't be told.
     pub const NOT_TOLD: u8 = 10;
+    /// `tableshift batch`: some migrations failed.
+    pub const BATCH_FAILED: u8 = 12;
+    /// `tableshift batch`: not everything is done yet, and nothing failed.
+    pub const BATCH_OPEN: u8 = 13;
+    /// `tableshift batch`: another process of this machine is at it.
+    pub const BATCH_BUSY: u8 = 14;
     /// All of them, with the name by which the documentation calls them.
-    pub const ALL: [(u8, &str); 11] = [
+    pub const ALL: [(u8, &str); 14] = [
         (COMPLETED, "completed"),
         (INTERNAL, "internal error"),
         (USAGE, "usage"),
@@ -41,6 +47,9 @@ pub mod exit {
         (RESUMABLE, "resumable"),
         (DIFFERENT, "different"),
         (NOT_TOLD, "not told"),
+        (BATCH_FAILED, "some failed"),
+        (BATCH_OPEN, "not everything done"),
+        (BATCH_BUSY, "another batch is at it"),
     ];
 }
 

@@ -87,7 +87,8 @@ mod tests {
             | Asked::Print(_)
             | Asked::Wrong(_)
             | Asked::CleanUp(_)
-            | Asked::Verify(_) => {
+            | Asked::Verify(_)
+            | Asked::Batch(_) => {
                 panic!("{arguments:?}")
             }
         }

@@ -3,6 +3,7 @@
 //! [`flags`] has them all in one table; `read.rs` makes a checked [`Config`] of what was given, and
 //! tells all problems at once. Only words and checks of words; what a flag means is decided elsewhere.
 
+mod batch;
 pub mod conf;
 pub mod flags;
 pub mod help;
@@ -18,7 +19,7 @@ pub(crate) use read::{parse_address, parse_thresholds};
 
 use clap::{Arg, ArgAction, Command};
 
-use crate::config::{Cleanup, Config, Listing, Pair};
+use crate::config::{Batch, Cleanup, Config, Listing, Pair};
 use flags::{Effect, Flag, GROUPS, Kind};
 
 /// What to do after the command line was read.
@@ -31,6 +32,8 @@ pub enum Asked {
     List(Box<Listing>),
     /// Compare two tables.
     Verify(Box<Pair>),
+    /// Run many migrations.
+    Batch(Box<Batch>),
     /// Print this to stdout and end with 0.
     Print(String),
     /// Print this to stderr and end with the usage code.
@@ -56,6 +59,7 @@ pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
     match arguments.first().map(String::as_str) {
         Some("completions") => return completions(arguments.get(1..).unwrap_or_default()),
         Some("man") => return man(),
+        Some("batch") => return batch::read(arguments.get(1..).unwrap_or_default()),
         Some("history") => return history::read(arguments.get(1..).unwrap_or_default()),
         Some("verify") => return pair::read(arguments.get(1..).unwrap_or_default()),
         Some("cleanup") => return tidy::read(arguments.get(1..).unwrap_or_default()),
@@ -224,7 +228,9 @@ mod tests {
         match asked(arguments) {
             Asked::Run(config) => *config,
             Asked::Print(text) | Asked::Wrong(text) => panic!("{text}"),
-            Asked::CleanUp(_) | Asked::List(_) | Asked::Verify(_) => panic!("not a run"),
+            Asked::CleanUp(_) | Asked::List(_) | Asked::Verify(_) | Asked::Batch(_) => {
+                panic!("not a run")
+            }
         }
     }
 
@@ -235,7 +241,8 @@ mod tests {
             | Asked::Print(_)
             | Asked::CleanUp(_)
             | Asked::List(_)
-            | Asked::Verify(_) => {
+            | Asked::Verify(_)
+            | Asked::Batch(_) => {
                 panic!("accepted: {arguments:?}")
             }
         }

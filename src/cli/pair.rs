@@ -106,7 +106,11 @@ mod tests {
                 assert_eq!(pair.other, ("shop".to_owned(), "b".to_owned()));
             }
             Asked::Wrong(text) => panic!("{text}"),
-            Asked::Run(_) | Asked::Print(_) | Asked::CleanUp(_) | Asked::List(_) => {
+            Asked::Run(_)
+            | Asked::Print(_)
+            | Asked::CleanUp(_)
+            | Asked::List(_)
+            | Asked::Batch(_) => {
                 panic!("not understood")
             }
         }

@@ -64,7 +64,8 @@ mod tests {
             | Asked::Print(_)
             | Asked::Wrong(_)
             | Asked::List(_)
-            | Asked::Verify(_) => {
+            | Asked::Verify(_)
+            | Asked::Batch(_) => {
                 panic!("not understood")
             }
         }
@@ -78,7 +79,8 @@ mod tests {
                 | Asked::Print(_)
                 | Asked::CleanUp(_)
                 | Asked::List(_)
-                | Asked::Verify(_) => {
+                | Asked::Verify(_)
+                | Asked::Batch(_) => {
                     panic!("{arguments:?}")
                 }
             }

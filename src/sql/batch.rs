@@ -119,7 +119,13 @@ pub fn seed(schema: &str, batch: &str, jobs: &[New<'_>]) -> Statement {
         .chain([&gate])
         .map(|job| {
             let texts = [
-                batch, job.id, job.migration, job.server, job.schema, job.table, job.alter,
+                batch,
+                job.id,
+                job.migration,
+                job.server,
+                job.schema,
+                job.table,
+                job.alter,
             ];
             let state = if job.id == GATE { "gate" } else { "pending" };
             format!("({}, '{state}', '')", texts.map(text_literal).join(", "))
@@ -141,7 +147,10 @@ pub fn seed(schema: &str, batch: &str, jobs: &[New<'_>]) -> Statement {
 pub fn take_lock(lock: &str) -> Statement {
     Statement::new(
         "take the batch's lock",
-        format!("SELECT /* tableshift */ GET_LOCK({}, 0)", text_literal(lock)),
+        format!(
+            "SELECT /* tableshift */ GET_LOCK({}, 0)",
+            text_literal(lock)
+        ),
     )
 }
 
@@ -259,8 +268,14 @@ pub struct Ended<'a> {
 /// Records how a job ended, if it is still the claimant's. May be sent twice.
 #[must_use]
 pub fn finish(schema: &str, batch: &str, claim: &str, ended: &Ended<'_>) -> Statement {
-    let code = ended.exit_code.map_or("NULL".into(), |code| code.to_string());
-    let before = if ended.known { ", table_before=NULL" } else { "" };
+    let code = ended
+        .exit_code
+        .map_or("NULL".into(), |code| code.to_string());
+    let before = if ended.known {
+        ", table_before=NULL"
+    } else {
+        ""
+    };
     Statement::new(
         "record the end of a job",
         format!(
@@ -308,12 +323,20 @@ pub fn say(schema: &str, batch: &str, ids: &[&str], word: Word) -> Statement {
 }
 
 fn key(batch: &str, id: &str) -> String {
-    format!("batch={} AND job_id={}", text_literal(batch), text_literal(id))
+    format!(
+        "batch={} AND job_id={}",
+        text_literal(batch),
+        text_literal(id)
+    )
 }
 
 fn keys(batch: &str, ids: &[&str]) -> String {
     let ids: Vec<String> = ids.iter().map(|id| text_literal(id)).collect();
-    format!("batch={} AND job_id IN ({})", text_literal(batch), ids.join(", "))
+    format!(
+        "batch={} AND job_id IN ({})",
+        text_literal(batch),
+        ids.join(", ")
+    )
 }
 
 /// All ordinary tables of a server.

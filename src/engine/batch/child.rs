@@ -120,7 +120,9 @@ async fn wait(mut child: Child, mut stop: watch::Receiver<bool>) -> Option<ExitS
         status = child.wait() => return status.ok(),
         () = asked => {}
     }
-    let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    let pid = child
+        .id()
+        .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
     if let Some(pid) = pid {
         // It may have ended meanwhile.
         let _ = kill_process(pid, Signal::TERM);
@@ -149,8 +151,13 @@ fn said(path: &Path, from: u64) -> String {
     // Several reasons for a refusal stand below it.
     let lines = lines.split_off(at);
     let first = reason(lines.first().unwrap_or(&""));
-    let more = lines.iter().skip(1).take_while(|line| line.starts_with("  "));
-    let whats: Vec<&str> = more.filter_map(|line| line.strip_prefix("  what:  ")).collect();
+    let more = lines
+        .iter()
+        .skip(1)
+        .take_while(|line| line.starts_with("  "));
+    let whats: Vec<&str> = more
+        .filter_map(|line| line.strip_prefix("  what:  "))
+        .collect();
     if whats.is_empty() {
         return first;
     }
@@ -165,7 +172,9 @@ mod tests {
     fn the_reason_is_the_last_error_of_the_attempt() {
         let path = std::env::temp_dir().join(format!("tableshift-said-{}", std::process::id()));
         let earlier = "error: earlier\n";
-        let text = format!("{earlier}error: one\nerror: refused\n  data:  none\n  what:  a\n  what:  b\nend\n");
+        let text = format!(
+            "{earlier}error: one\nerror: refused\n  data:  none\n  what:  a\n  what:  b\nend\n"
+        );
         std::fs::write(&path, &text).expect("a log");
         let from = u64::try_from(earlier.len()).expect("small");
         assert_eq!(said(&path, from), "refused: a; b");

@@ -15,18 +15,39 @@ pub(super) struct Row {
     pub(super) id: String,
     pub(super) migration: String,
     pub(super) server: String,
+    pub(super) schema: String,
     pub(super) table: String,
     pub(super) state: State,
     pub(super) exit_code: Option<u64>,
     pub(super) reason: String,
     pub(super) attempts: u64,
     pub(super) worker: String,
-    pub(super) pid: u64,
     pub(super) claim: String,
     /// What the table was before a run whose end isn't known.
     pub(super) before: Option<String>,
     /// Seconds since its claimant was heard of.
     pub(super) silent_s: Option<u64>,
+}
+
+impl Row {
+    /// A row that isn't written yet.
+    pub(super) fn new(state: State) -> Self {
+        Self {
+            id: String::new(),
+            migration: String::new(),
+            server: String::new(),
+            schema: String::new(),
+            table: String::new(),
+            state,
+            exit_code: None,
+            reason: String::new(),
+            attempts: 0,
+            worker: String::new(),
+            claim: String::new(),
+            before: None,
+            silent_s: None,
+        }
+    }
 }
 
 /// The state, seen by one worker.
@@ -152,10 +173,7 @@ impl Store {
         claimed.and(end.map(drop))
     }
 
-    async fn claim_inside(
-        &mut self,
-        choose: impl Fn(&[Row]) -> Vec<String>,
-    ) -> Result<(), Fault> {
+    async fn claim_inside(&mut self, choose: impl Fn(&[Row]) -> Vec<String>) -> Result<(), Fault> {
         // A connection that was opened again in between has no transaction: `run` tells of the loss.
         self.run(&sql::gate(&self.schema, &self.batch)).await?;
         let chosen = choose(&self.rows().await?);
@@ -214,19 +232,22 @@ fn row(answer: &Answer, index: usize) -> Result<Row, Fault> {
     let number = |column| answer.number(index, column);
     let gone = number(sql::COLUMNS.len() + 1) == Some(1);
     let state = State::read(&text(5), gone).ok_or_else(|| {
-        Fault::unexpected("read the batch's state", "a state that this version doesn't know")
+        Fault::unexpected(
+            "read the batch's state",
+            "a state that this version doesn't know",
+        )
     })?;
     Ok(Row {
         id: text(0),
         migration: text(1),
         server: text(2),
-        table: format!("{}.{}", text(3), text(4)),
+        schema: text(3),
+        table: text(4),
         state,
         exit_code: number(6),
         reason: text(7),
         attempts: number(8).unwrap_or_default(),
         worker: text(9),
-        pid: number(10).unwrap_or_default(),
         claim: text(11),
         before: answer.text(index, 12),
         silent_s: number(sql::COLUMNS.len()),

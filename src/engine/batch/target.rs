@@ -94,6 +94,7 @@ async fn try_look(address: &Address, wanted: &Wanted) -> Result<Look, Fault> {
         return Ok(Look::Done);
     }
     Ok(Look::Unclear(
-        "how its last run ended isn't known, and the table's definition isn't what it was before".into(),
+        "how its last run ended isn't known, and the table's definition isn't what it was before"
+            .into(),
     ))
 }

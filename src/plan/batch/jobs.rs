@@ -21,6 +21,38 @@ pub struct Job {
     pub table: String,
 }
 
+fn id(server: &Server, migration: &Migration, (schema, table): (&str, &str)) -> String {
+    let text = [&server.name, schema, table, &migration.alter].join("\0");
+    format!("{:016x}", digest(&text))
+}
+
+/// The job of a row of the state, if it is one of the manifest as it is now.
+#[must_use]
+pub fn known(
+    manifest: &Manifest,
+    row_id: &str,
+    (migration, server): (&str, &str),
+    (schema, table): (&str, &str),
+) -> Option<Job> {
+    let migration = manifest
+        .migrations
+        .iter()
+        .position(|m| m.name == migration)?;
+    let server = manifest.servers.iter().position(|s| s.name == server)?;
+    let job = Job {
+        id: id(
+            manifest.servers.get(server)?,
+            manifest.migrations.get(migration)?,
+            (schema, table),
+        ),
+        migration,
+        server,
+        schema: schema.to_owned(),
+        table: table.to_owned(),
+    };
+    (job.id == row_id).then_some(job)
+}
+
 /// The tables of a server: schema and name. `None` if it can't be reached.
 pub type Tables = Option<BTreeSet<(String, String)>>;
 
@@ -48,10 +80,8 @@ pub fn expand(manifest: &Manifest, tables: &[Tables]) -> Expansion {
                 continue;
             };
             for (schema, table) in of_server {
-                let parts = [&server.1.name, &schema, &table, &migration.alter];
-                let text = parts.map(String::as_str).join("\0");
                 expansion.jobs.push(Job {
-                    id: format!("{:016x}", digest(&text)),
+                    id: id(server.1, migration, (&schema, &table)),
                     migration: index,
                     server: server.0,
                     schema,
@@ -248,7 +278,10 @@ mod tests {
             .iter()
             .map(|job| format!("{} {}.{}", job.server, job.schema, job.table))
             .collect();
-        assert_eq!(places, ["0 shop_1.t", "0 shop_2.t", "0 shop_2.u", "1 shop_1.t"]);
+        assert_eq!(
+            places,
+            ["0 shop_1.t", "0 shop_2.t", "0 shop_2.u", "1 shop_1.t"]
+        );
         let ids: BTreeSet<&String> = found.jobs.iter().map(|job| &job.id).collect();
         assert_eq!(ids.len(), 4);
         let down = expand(&manifest, &[None, tables(&["shop_1.t"])]);
@@ -267,10 +300,16 @@ mod tests {
             format!("{one}[[migrations]]\nname = 'n'\nschemas = 'd'\ntables = '*'\n{more}")
         };
         assert_eq!(found(one), Vec::<String>::new());
-        assert_eq!(found(&two("alter = 'ADD a INT'\nafter = 'm'")), Vec::<String>::new());
+        assert_eq!(
+            found(&two("alter = 'ADD a INT'\nafter = 'm'")),
+            Vec::<String>::new()
+        );
         for (migrations, words) in [
             (two("alter = 'ADD a INT'"), "both change d.t: one needs"),
-            (two("alter = 'FORCE'\nafter = 'm'"), "both do the same to d.t"),
+            (
+                two("alter = 'FORCE'\nafter = 'm'"),
+                "both do the same to d.t",
+            ),
             (one.replace("'t'", "'x'"), "there is no table d.x on a"),
             (one.replace("'t'", "'x*'"), "no table fits"),
         ] {

@@ -427,7 +427,10 @@ impl Reader<'_> {
         }
         let schemas = self.texts(entry, "schemas");
         let tables = self.texts(entry, "tables");
-        for (key, none) in [("schemas", schemas.is_empty()), ("tables", tables.is_empty())] {
+        for (key, none) in [
+            ("schemas", schemas.is_empty()),
+            ("tables", tables.is_empty()),
+        ] {
             if none {
                 self.problem(line, format!("{place}: {key} are missing"));
             }
@@ -470,7 +473,11 @@ impl Reader<'_> {
         for key in table.keys() {
             if !keys.contains(&key.get_ref().as_ref()) {
                 let line = self.line(key.span().start);
-                let what = format!("{place} has no {}; it has {}", key.get_ref(), keys.join(", "));
+                let what = format!(
+                    "{place} has no {}; it has {}",
+                    key.get_ref(),
+                    keys.join(", ")
+                );
                 self.problem(line, what);
             }
         }
@@ -544,9 +551,11 @@ impl Reader<'_> {
     fn number(&mut self, table: &DeTable<'_>, key: &str, most: usize) -> Option<usize> {
         let value = find(table, key)?;
         let number = match value.get_ref() {
-            DeValue::Integer(digits) if digits.radix() == 10 => {
-                digits.as_str().parse().ok().filter(|n| (1..=most).contains(n))
-            }
+            DeValue::Integer(digits) if digits.radix() == 10 => digits
+                .as_str()
+                .parse()
+                .ok()
+                .filter(|n| (1..=most).contains(n)),
             _ => None,
         };
         if number.is_none() {
@@ -607,7 +616,9 @@ impl Reader<'_> {
 }
 
 fn find<'t, 'i>(table: &'t DeTable<'i>, key: &str) -> Option<&'t Spanned<DeValue<'i>>> {
-    let entry = table.iter().find(|(name, _)| name.get_ref().as_ref() == key);
+    let entry = table
+        .iter()
+        .find(|(name, _)| name.get_ref().as_ref() == key);
     entry.map(|(_, value)| value)
 }
 

@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn a_table_is_its_definition_without_the_next_number() {
-        let one = "CREATE TABLE `t` (\n  `a` int AUTO_INCREMENT\n) ENGINE=InnoDB AUTO_INCREMENT=7 X";
+        let one =
+            "CREATE TABLE `t` (\n  `a` int AUTO_INCREMENT\n) ENGINE=InnoDB AUTO_INCREMENT=7 X";
         let next = one.replace("=7", "=812");
         let other = one.replace("`a`", "`b`");
         assert_eq!(identity(one), identity(&next));

@@ -108,7 +108,9 @@ impl Board<'_> {
                 .any(|(job, state)| job.migration == other && wanted(*state))
         };
         let go_on = self.manifest.on_failure == OnFailure::GoOn;
-        let failed = before.iter().find(|other| has(**other, &|s| s == State::Failed));
+        let failed = before
+            .iter()
+            .find(|other| has(**other, &|s| s == State::Failed));
         if let (Some(other), false) = (failed, go_on) {
             return Some(Hindrance::Skipped(*other));
         }
@@ -122,8 +124,8 @@ impl Board<'_> {
     /// The jobs that may begin now, in their order, as many as the limits allow.
     #[must_use]
     pub fn startable(&self, here: &Here) -> Vec<usize> {
-        let stopped = self.manifest.on_failure == OnFailure::Stop
-            && self.states.contains(&State::Failed);
+        let stopped =
+            self.manifest.on_failure == OnFailure::Stop && self.states.contains(&State::Failed);
         if stopped {
             return Vec::new();
         }
@@ -261,7 +263,10 @@ mod tests {
 
     impl Dice {
         fn roll(&mut self, sides: usize) -> usize {
-            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            self.0 = self
+                .0
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             usize::try_from(self.0 >> 33).expect("31 bits") % sides
         }
     }
@@ -284,7 +289,8 @@ mod tests {
             // A worker may take fewer than it could.
             startable.truncate(dice.roll(startable.len() + 1).max(1));
             for index in startable {
-                let before = super::super::manifest::before(&manifest.migrations, jobs[index].migration);
+                let before =
+                    super::super::manifest::before(&manifest.migrations, jobs[index].migration);
                 for (job, state) in jobs.iter().zip(&states) {
                     let early = before.contains(&job.migration)
                         && *state != State::Done
@@ -336,7 +342,11 @@ mod tests {
             assert!(states.iter().all(over), "{seed}");
             let (states, hindrances) = play(seed, "skip-dependents", true);
             let counts = counts(&states, &hindrances);
-            assert_eq!(counts.jobs, counts.done + counts.failed + counts.skipped, "{seed}");
+            assert_eq!(
+                counts.jobs,
+                counts.done + counts.failed + counts.skipped,
+                "{seed}"
+            );
             play(seed, "stop", true);
         }
     }
@@ -373,10 +383,7 @@ mod tests {
     #[test]
     fn servers_that_are_down_hold_up_what_comes_after_only() {
         let manifest = manifest("stop");
-        let jobs: Vec<Job> = jobs(1)
-            .into_iter()
-            .filter(|job| job.server != 0)
-            .collect();
+        let jobs: Vec<Job> = jobs(1).into_iter().filter(|job| job.server != 0).collect();
         let states: Vec<State> = jobs
             .iter()
             .map(|job| match job.migration {
