@@ -303,7 +303,9 @@ pub const BATCH_TICK: Duration = Duration::from_secs(1);
 /// How often a batch says that it is alive.
 pub const BATCH_BEAT: Duration = Duration::from_secs(5);
 /// Silence after which another machine may take over the jobs of one whose lock is gone.
-pub const BATCH_LEASE: Duration = Duration::from_secs(90);
+pub const BATCH_LEASE: Duration = Duration::from_secs(180);
+/// Time that a statement about the state may take: far more than it needs, far less than the lease.
+pub const BATCH_STATEMENT: Duration = Duration::from_secs(10);
 /// Time without its state after which a batch stops its migrations: before others may take them over.
 pub const BATCH_STATE_LOST: Duration = Duration::from_secs(30);
 /// Time a batch waits for a run on a table of its own that was left alone and is ending.

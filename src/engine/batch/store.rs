@@ -114,7 +114,11 @@ impl Store {
 
     /// Runs a statement; a connection that was lost is opened again before, with the lock.
     async fn run(&mut self, statement: &Statement) -> Result<Answer, Fault> {
-        match self.session.run(statement).await {
+        match self
+            .session
+            .run_for(statement, limits::BATCH_STATEMENT)
+            .await
+        {
             Err(fault) if matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut) => {
                 self.session.close();
                 self.again().await?;
