@@ -266,19 +266,31 @@ async fn two_at_once(servers: &[(&str, u16)], conns: [&mut Conn; 3]) {
     let folder = Folder::new("two");
     let [a, b, c] = conns;
     for conn in [&mut *a, &mut *b, &mut *c] {
-        tables(conn, "both", 3).await;
+        tables(conn, "twins", 3).await;
     }
     let text = manifest(
         "two",
         servers,
         "concurrency = 4",
-        &migration("m", "both", ALTER, ""),
+        &migration("m", "twins", ALTER, ""),
     );
     let path = folder.manifest(&text);
-    let others = ["left", "right"].map(|name| start(&path, &["--execute", "--worker", name]));
+    // The first stands still with one job claimed until the other has some.
+    let held = folder.0.join("held");
+    let mut left = batch(&path, &["--execute", "--worker", "left"]);
+    let fault = format!("commit@batch:hold-after={}", held.display());
+    let left = left.env("TABLESHIFT_FAULTS", fault).spawn();
+    wait_until(PATIENCE, "the first has claimed", async || held.exists()).await;
+    let right = start(&path, &["--execute", "--worker", "right"]);
+    wait_until(PATIENCE, "the other works", async || {
+        count(a, "done", "two").await > 0
+    })
+    .await;
+    std::fs::remove_file(&held).expect("the first goes on");
+    let others = [left.expect("the program"), right];
     for other in others {
         let output = other.wait_with_output().expect("its end");
-        // Who has nothing more to begin doesn't wait for the other.
+        // Who has nothing more to begin doesn't wait for the other's last.
         assert!(matches!(output.status.code(), Some(0 | 13)), "{output:?}");
     }
     ends(&run(&path, &["status"]), 0, &["9 done of 9"]);
@@ -288,7 +300,7 @@ async fn two_at_once(servers: &[(&str, u16)], conns: [&mut Conn; 3]) {
         .expect("workers");
     assert_eq!(workers, Some(2));
     for conn in [a, b, c] {
-        changed_once(conn, "both", 3).await;
+        changed_once(conn, "twins", 3).await;
     }
 }
 

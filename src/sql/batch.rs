@@ -162,7 +162,7 @@ pub fn read(schema: &str, batch: &str, me: &Claimant, lease_seconds: u64) -> Sta
         "read the batch's state",
         format!(
             "SELECT /* tableshift */ {}, TIMESTAMPDIFF(SECOND, heartbeat, UTC_TIMESTAMP(6)), \
-             state='running' AND claim<>{} AND (worker_lock={} OR IS_FREE_LOCK(IF(worker_lock='', \
+             state='running' AND claim<>{} AND (worker_lock<>'' AND worker_lock={} OR IS_FREE_LOCK(IF(worker_lock='', \
              'tableshift-batch', worker_lock))=1 AND heartbeat < UTC_TIMESTAMP(6) - INTERVAL \
              {lease_seconds} SECOND) FROM {} WHERE batch={} AND job_id<>'' ORDER BY server, table_schema, \
              table_name, migration",

@@ -244,21 +244,20 @@ fn states(scene: &Scene, rows: &[Row]) -> Vec<State> {
         .collect()
 }
 
-fn hindrances(wanted: &Batch, scene: &Scene, states: &[State]) -> Vec<Option<Hindrance>> {
-    let board = Board {
+fn board<'a>(wanted: &'a Batch, scene: &'a Scene, states: &'a [State]) -> Board<'a> {
+    Board {
         manifest: &wanted.manifest,
         jobs: &scene.expansion.jobs,
         states,
         incomplete: &scene.expansion.incomplete,
-    };
-    board.hindrances()
+    }
 }
 
 /// What the jobs of the manifest are at present.
 fn summary(wanted: &Batch, scene: &Scene, rows: &[Row], mut notes: Vec<String>) -> Summary {
     let manifest = &wanted.manifest;
     let states = states(scene, rows);
-    let hindrances = hindrances(wanted, scene, &states);
+    let hindrances = board(wanted, scene, &states).hindrances();
     let name_of = |index: usize| {
         manifest
             .migrations

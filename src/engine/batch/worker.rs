@@ -4,6 +4,7 @@
 //! whose answer was lost is found the same way as one whose answer came.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -21,7 +22,7 @@ use crate::limits;
 use crate::mysql::classify::Fault;
 use crate::plan::batch::jobs::{Job, command_line, log_name};
 use crate::plan::batch::manifest::WindowEnd;
-use crate::plan::batch::schedule::{Board, Here, State, after};
+use crate::plan::batch::schedule::{Here, State, after};
 use crate::plan::history::without_passwords;
 use crate::sql::batch::Ended;
 
@@ -40,6 +41,14 @@ pub(super) struct Work {
 enum News {
     Looked(String, Look),
     Ended(String, End),
+}
+
+/// When to look at the state again.
+enum Next {
+    Now,
+    Later,
+    /// Never: all is over.
+    Over,
 }
 
 /// An end that isn't recorded yet.
@@ -119,12 +128,15 @@ impl Worker<'_> {
         let mut rows = None;
         loop {
             self.look_at_the_time();
+            let mut pause = limits::BATCH_TICK;
             match self.turn().await {
-                Ok((found, over)) => {
+                Ok((found, next)) => {
                     self.heard = Instant::now();
                     rows = Some(found);
-                    if over {
-                        break;
+                    match next {
+                        Next::Over => break,
+                        Next::Now => pause = Duration::ZERO,
+                        Next::Later => {}
                     }
                 }
                 Err(fault) => self.deaf(&fault),
@@ -141,7 +153,7 @@ impl Worker<'_> {
                     }
                 }
                 name = any(&mut signals) => self.close(format!("stopped by {name}"), true),
-                () = tokio::time::sleep(limits::BATCH_TICK) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
         let lost = self.verdicts.len();
@@ -164,8 +176,8 @@ impl Worker<'_> {
         })
     }
 
-    /// One round with the state. Says whether all is over.
-    async fn turn(&mut self) -> Result<(Vec<Row>, bool), Fault> {
+    /// One round with the state, with at most one claim: machines that begin together share the jobs.
+    async fn turn(&mut self) -> Result<(Vec<Row>, Next), Fault> {
         self.record().await?;
         if self.beaten.elapsed() >= limits::BATCH_BEAT {
             self.store.beat().await?;
@@ -176,10 +188,16 @@ impl Worker<'_> {
         if self.closed.is_none() && !self.startable(&rows).is_empty() {
             self.claim().await?;
             rows = self.store.rows().await?;
+            self.adopt(&rows);
+            return Ok((rows, Next::Now));
         }
         self.adopt(&rows);
-        let over = self.mine.is_empty() && self.tasks.is_empty();
-        Ok((rows, over))
+        let busy = !self.mine.is_empty() || !self.tasks.is_empty();
+        let next = match busy || self.closed.is_none() && self.may_come(&rows) {
+            true => Next::Later,
+            false => Next::Over,
+        };
+        Ok((rows, next))
     }
 
     /// Nothing is begun any more; what runs is stopped, if so.
@@ -217,18 +235,22 @@ impl Worker<'_> {
         }
     }
 
-    fn states(&self, rows: &[Row]) -> Vec<State> {
-        super::states(self.scene, rows)
+    fn startable(&self, rows: &[Row]) -> Vec<String> {
+        startable(self.wanted, self.scene, rows, &self.here)
     }
 
-    fn startable(&self, rows: &[Row]) -> Vec<String> {
-        let states = self.states(rows);
-        startable(self.wanted, self.scene, &states, &self.here)
+    fn may_come(&self, rows: &[Row]) -> bool {
+        let states = super::states(self.scene, rows);
+        super::board(self.wanted, self.scene, &states).may_come(&self.here)
     }
 
     async fn claim(&mut self) -> Result<(), Fault> {
         let (wanted, scene, here) = (self.wanted, self.scene, &self.here);
-        let choose = |rows: &[Row]| startable(wanted, scene, &super::states(scene, rows), here);
+        let choose = |rows: &[Row]| {
+            let mut ids = startable(wanted, scene, rows, here);
+            ids.truncate(1);
+            ids
+        };
         self.store.claim(choose).await
     }
 
@@ -426,17 +448,12 @@ impl Worker<'_> {
     }
 }
 
-fn startable(wanted: &Batch, scene: &Scene, states: &[State], here: &Here) -> Vec<String> {
-    let board = Board {
-        manifest: &wanted.manifest,
-        jobs: &scene.expansion.jobs,
-        states,
-        incomplete: &scene.expansion.incomplete,
-    };
+fn startable(wanted: &Batch, scene: &Scene, rows: &[Row], here: &Here) -> Vec<String> {
+    let states = super::states(scene, rows);
     let jobs = &scene.expansion.jobs;
-    let found = board.startable(here).into_iter();
-    found
-        .filter_map(|index| Some(jobs.get(index)?.id.clone()))
+    let found = super::board(wanted, scene, &states).startable(here);
+    let ids = found.into_iter();
+    ids.filter_map(|index| Some(jobs.get(index)?.id.clone()))
         .collect()
 }
 

@@ -121,12 +121,32 @@ impl Board<'_> {
         open.map(|other| Hindrance::Waits(*other))
     }
 
+    /// Whether a job may begin here once others, which somebody is at, have ended.
+    #[must_use]
+    pub fn may_come(&self, here: &Here) -> bool {
+        if self.is_stopped() || !self.states.contains(&State::Running) {
+            return false;
+        }
+        let states = self.states.iter().zip(self.hindrances());
+        self.jobs
+            .iter()
+            .zip(states)
+            .any(|(job, (state, hindrance))| {
+                state.may_begin()
+                    && !matches!(hindrance, Some(Hindrance::Skipped(_)))
+                    && !here.unreachable.contains(&job.server)
+                    && !here.tried.contains(&job.id)
+            })
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.manifest.on_failure == OnFailure::Stop && self.states.contains(&State::Failed)
+    }
+
     /// The jobs that may begin now, in their order, as many as the limits allow.
     #[must_use]
     pub fn startable(&self, here: &Here) -> Vec<usize> {
-        let stopped =
-            self.manifest.on_failure == OnFailure::Stop && self.states.contains(&State::Failed);
-        if stopped {
+        if self.is_stopped() {
             return Vec::new();
         }
         let mut running = vec![0; self.manifest.servers.len()];
@@ -375,6 +395,23 @@ mod tests {
             let ids: Vec<String> = found.iter().map(|index| jobs[*index].id.clone()).collect();
             ids
         };
+        let manifest_now = manifest("skip-dependents");
+        let comes = |states: &[State]| {
+            let board = Board {
+                manifest: &manifest_now,
+                jobs: &jobs,
+                states,
+                incomplete: &none,
+            };
+            board.may_come(&Here::default())
+        };
+        assert!(!comes(&states), "nobody is at anything");
+        let mut busy = states.clone();
+        busy[9] = State::Running;
+        assert!(comes(&busy));
+        busy[10] = State::Running;
+        busy[11] = State::Running;
+        assert!(!comes(&busy), "the others are skipped");
         assert_eq!(startable("stop"), Vec::<String>::new());
         assert_eq!(startable("skip-dependents"), ["300", "310", "320"]);
         assert_eq!(startable("go-on"), ["100", "110", "120"]);
