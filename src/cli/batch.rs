@@ -296,6 +296,30 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_docs_is_a_manifest() {
+        let page = include_str!("../../docs/batch.md");
+        let (_, from) = page.split_once("```toml\n").expect("an example");
+        let (example, _) = from.split_once("```").expect("its end");
+        let manifest = parse(example).unwrap_or_else(|problems| panic!("{problems:?}"));
+        // The option file is of the reader's machine.
+        let manifest = Manifest {
+            servers: manifest
+                .servers
+                .into_iter()
+                .map(|server| Server {
+                    conf: None,
+                    ..server
+                })
+                .collect(),
+            ..manifest
+        };
+        let set = |_: &str| Some("x".to_owned());
+        let checked = check(manifest, set).unwrap_or_else(|problems| panic!("{problems:?}"));
+        assert_eq!(checked.manifest.migrations.len(), 2);
+        assert!(checked.window.is_some());
+    }
+
+    #[test]
     fn its_own_command_line_is_checked_first() {
         for (arguments, words) in [
             (&[][..], "followed by [status] and a manifest"),
