@@ -253,7 +253,7 @@ mod tests {
 
     fn checked(text: &str) -> Result<Checked, String> {
         let variable = |name: &str| (name == "SECRET").then(|| "hidden".to_owned());
-        let told = |problems| manifest_text("x.toml", problems);
+        let told = |problems: &[Problem]| manifest_text("x.toml", problems);
         let manifest = parse(text).map_err(|problems| told(&problems[..]))?;
         check(manifest, variable).map_err(|problems| told(&problems))
     }

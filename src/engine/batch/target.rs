@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::usual;
 use crate::mysql::address::Address;
-use crate::mysql::classify::Fault;
+use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::session::Session;
 use crate::plan::batch::identity;
 use crate::plan::names::Names;
@@ -56,14 +56,20 @@ pub(super) async fn reachable(address: &Address) -> Result<(), Fault> {
 
 /// Looks at a table.
 pub(super) async fn look(address: &Address, wanted: &Wanted) -> Look {
-    match try_look(address, wanted).await {
+    let opened = Session::open(address, usual("batch server", String::new())).await;
+    let mut session = match opened {
+        Ok(session) => session,
+        Err(fault) => return Look::Unreachable(fault.to_string()),
+    };
+    match try_look(&mut session, wanted).await {
         Ok(look) => look,
+        // Another try would say the same: the table is gone, or may not be read.
+        Err(fault) if fault.kind == FaultKind::Definite => Look::Unclear(fault.to_string()),
         Err(fault) => Look::Unreachable(fault.to_string()),
     }
 }
 
-async fn try_look(address: &Address, wanted: &Wanted) -> Result<Look, Fault> {
-    let mut session = Session::open(address, usual("batch server", String::new())).await?;
+async fn try_look(session: &mut Session, wanted: &Wanted) -> Result<Look, Fault> {
     let (schema, table) = (wanted.schema.as_str(), wanted.table.as_str());
     let lock = Names::new(schema, table, None, None).advisory_lock();
     let situation = session.run(&sql::situation(&lock)).await?;
@@ -88,9 +94,13 @@ async fn try_look(address: &Address, wanted: &Wanted) -> Result<Look, Fault> {
         return Ok(Look::Begin(now));
     }
     let statement = sql::last_run(&wanted.history, schema, table, &wanted.alter);
-    let last = session.run(&statement).await?;
-    let completed = last.text(0, 0).as_deref() == Some("completed");
-    if completed && last.number(0, 1) == Some(1) {
+    let completed = match session.run(&statement).await {
+        Ok(last) => last.text(0, 0).as_deref() == Some("completed") && last.number(0, 1) == Some(1),
+        // There is no history, or none that may be read.
+        Err(fault) if fault.kind == FaultKind::Definite => false,
+        Err(fault) => return Err(fault),
+    };
+    if completed {
         return Ok(Look::Done);
     }
     Ok(Look::Unclear(
