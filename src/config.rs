@@ -7,6 +7,7 @@ use crate::control::window::Window;
 use crate::core::verify::extent::Wanted;
 use crate::plan::Wishes;
 use crate::plan::alter::create::Create;
+use crate::plan::batch::manifest::Manifest;
 use crate::plan::blockers::KillPolicy;
 use crate::plan::indexes::Deferral;
 use crate::plan::names::digest;
@@ -16,6 +17,9 @@ use crate::report::{Format, Level};
 
 /// The environment variable with the password.
 pub const PASSWORD_VARIABLE: &str = "TABLESHIFT_PASSWORD";
+
+/// The environment variable by which a migration knows the batch that started it.
+pub const PARENT_VARIABLE: &str = "TABLESHIFT_BATCH_PROCESS";
 
 /// A checked command line.
 #[derive(Clone)]
@@ -180,6 +184,44 @@ pub struct Planning {
     pub sample: Duration,
     /// The form of what is told.
     pub format: Format,
+}
+
+/// What `tableshift batch` is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchWish {
+    /// Say what would be done.
+    Look,
+    /// Do it.
+    Execute,
+    /// Say what was done.
+    Status,
+}
+
+/// What `tableshift batch` is asked for.
+#[derive(Clone)]
+pub struct Batch {
+    /// The checked manifest.
+    pub manifest: Manifest,
+    /// When migrations may begin.
+    pub window: Option<Window>,
+    /// How to connect to each server of the manifest.
+    pub servers: Vec<Config>,
+    /// Each server's password, if the manifest says where it is.
+    pub passwords: Vec<Option<String>>,
+    /// The folder of the manifest; other paths begin there.
+    pub folder: PathBuf,
+    /// What to do.
+    pub wish: BatchWish,
+    /// Failed jobs are tried again.
+    pub retry_failed: bool,
+    /// Jobs that are tried again, whatever became of their tables.
+    pub retry: Vec<String>,
+    /// Jobs whose tables are as they should be.
+    pub mark_done: Vec<String>,
+    /// The form of the summary.
+    pub format: Format,
+    /// What this machine is called.
+    pub worker: Option<String>,
 }
 
 /// What `tableshift verify` is asked for; of the configuration it needs how to connect, and the first

@@ -30,10 +30,16 @@ pub mod exit {
     pub const NOT_TOLD: u8 = 10;
     /// The table has the wanted shape already.
     pub const NOTHING_TO_DO: u8 = 11;
+    /// `tableshift batch`: some migrations failed.
+    pub const BATCH_FAILED: u8 = 12;
+    /// `tableshift batch`: not everything is done yet, and nothing failed.
+    pub const BATCH_OPEN: u8 = 13;
+    /// `tableshift batch`: another process of this machine is at it.
+    pub const BATCH_BUSY: u8 = 14;
     /// `tableshift plan`: possible, but somebody should look at the warnings first.
-    pub const WARNINGS: u8 = 12;
+    pub const WARNINGS: u8 = 15;
     /// All of them, with the name by which the documentation calls them.
-    pub const ALL: [(u8, &str); 13] = [
+    pub const ALL: [(u8, &str); 16] = [
         (COMPLETED, "completed"),
         (INTERNAL, "internal error"),
         (USAGE, "usage"),
@@ -46,6 +52,9 @@ pub mod exit {
         (DIFFERENT, "different"),
         (NOT_TOLD, "not told"),
         (NOTHING_TO_DO, "nothing to do"),
+        (BATCH_FAILED, "some failed"),
+        (BATCH_OPEN, "not everything done"),
+        (BATCH_BUSY, "another batch is at it"),
         (WARNINGS, "warnings"),
     ];
 }

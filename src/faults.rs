@@ -296,7 +296,7 @@ pub fn hastened(config: Config) -> Config {
 }
 
 /// Points of connections that are there only when flags ask for them, by role.
-pub const WHEN_ASKED_FOR: [(&str, &[&str]); 12] = [
+pub const WHEN_ASKED_FOR: [(&str, &[&str]); 14] = [
     (
         "main",
         &[
@@ -385,6 +385,40 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 12] = [
             "ask which server this is",
             "find chunk end",
             "copy chunk",
+        ],
+    ),
+    // Of `tableshift batch` (tests/batch.rs).
+    (
+        "batch",
+        &[
+            "connect",
+            "set the session up",
+            "look for the batch's state",
+            "create the batch's state",
+            "take the batch's lock",
+            "write the batch's jobs",
+            "write what was said of the batch's jobs",
+            "read the batch's state",
+            "begin",
+            "wait for other claims",
+            "lock the batch's jobs",
+            "claim the batch's jobs",
+            "commit",
+            "roll back",
+            "say that the batch is alive",
+            "note the table's definition",
+            "record the end of a job",
+        ],
+    ),
+    (
+        "batch server",
+        &[
+            "connect",
+            "set the session up",
+            "list the server's tables",
+            "look for a run on the table",
+            "read the table's definition",
+            "read the history",
         ],
     ),
     // Only rows that differ bring it about.

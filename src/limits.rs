@@ -319,6 +319,25 @@ pub const COLUMNS_SHOWN_MAX: usize = 20;
 /// Characters of one key value that a message shows; a key has at most 3 072 bytes, and its beginning
 /// finds the row as well.
 pub const KEY_VALUE_CHARS_MAX: usize = 200;
+/// How often a batch looks at its state when nothing happens: others' jobs end meanwhile.
+pub const BATCH_TICK: Duration = Duration::from_secs(1);
+/// How often a batch says that it is alive.
+pub const BATCH_BEAT: Duration = Duration::from_secs(5);
+/// Silence after which another machine may take over the jobs of one whose lock is gone.
+pub const BATCH_LEASE: Duration = Duration::from_secs(180);
+/// Time that a statement about the state may take: far more than it needs, far less than the lease.
+pub const BATCH_STATEMENT: Duration = Duration::from_secs(10);
+/// Time without its state after which a batch stops its migrations: before others may take them over.
+pub const BATCH_STATE_LOST: Duration = Duration::from_secs(30);
+/// Time a batch waits for a run on a table of its own that was left alone and is ending.
+pub const BATCH_BUSY_WAIT: Duration = Duration::from_secs(60);
+/// Time that a stopped migration may take: a cut-over that is locked is finished or given up, then a clean
+/// stop.
+pub const BATCH_STOP_WAIT: Duration = Duration::from_secs(50);
+/// Bytes of the end of a log in which the reason is looked for.
+pub const BATCH_LOG_TAIL: u64 = 64 << 10;
+/// Time the command at the end of a batch may take.
+pub const BATCH_HOOK: Duration = Duration::from_secs(60);
 
 const _: () = assert!(CHUNK_ROWS_MIN < CHUNK_ROWS_START && CHUNK_ROWS_START < CHUNK_ROWS_MAX);
 const _: () = assert!(1 << (HALVINGS - 4) > CHUNK_ROWS_MAX);
@@ -337,3 +356,6 @@ const _: () = assert!(CUT_OVER_DIRTY_MAX * (3_072 + 2 * DIRTY_KEY_BYTES) < DIRTY
 const _: () = assert!(REPLICA_LOOK_MAX.as_millis() < SIGNAL_SILENCE.as_millis());
 const _: () = assert!(SIGNAL_STATEMENT.as_secs() < STOP_WAIT.as_secs());
 const _: () = assert!(VERIFY_DIFFERENCES_MAX < SUSPECT_KEYS_MAX);
+const _: () = assert!(STOP_WAIT.as_secs() < BATCH_STOP_WAIT.as_secs());
+const _: () =
+    assert!(BATCH_STATE_LOST.as_secs() + BATCH_STOP_WAIT.as_secs() < BATCH_LEASE.as_secs());

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use tableshift::cli::terminal::ask_password;
 use tableshift::cli::{Asked, problems_text, read};
 use tableshift::config::{Cleanup, Config, Listing, Pair, Planning};
-use tableshift::control::client;
+use tableshift::control::{client, parent};
 use tableshift::engine;
 use tableshift::error::exit;
 
@@ -13,6 +13,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|word| word == "ctl") {
         return ctl(arguments);
+    }
+    if let Err(problem) = parent::follow() {
+        write(std::io::stderr(), &format!("error: {problem}\n"));
+        return ExitCode::from(exit::STOPPED);
     }
     match read(arguments) {
         Asked::Print(text) => {
@@ -33,6 +37,11 @@ fn main() -> ExitCode {
         Asked::Verify(pair) => verify(*pair),
         Asked::Differ(config) => differ(*config),
         Asked::Plan(planning) => plan(*planning),
+        Asked::Batch(wanted) => ended(engine::batch::run(
+            &wanted,
+            std::io::stdout(),
+            std::io::stderr(),
+        )),
     }
 }
 

@@ -17,7 +17,7 @@ const GO: i32 = 0;
 const REFUSED: i32 = 3;
 const STOPPED: i32 = 4;
 const NOTHING_TO_DO: i32 = 11;
-const WARNINGS: i32 = 12;
+const WARNINGS: i32 = 15;
 
 fn shared() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();

@@ -89,6 +89,7 @@ mod tests {
             | Asked::CleanUp(_)
             | Asked::Verify(_)
             | Asked::Differ(_)
+            | Asked::Batch(_)
             | Asked::Plan(_) => {
                 panic!("{arguments:?}")
             }

@@ -3,6 +3,7 @@
 //! [`flags`] has them all in one table; `read.rs` makes a checked [`Config`] of what was given, and
 //! tells all problems at once. Only words and checks of words; what a flag means is decided elsewhere.
 
+mod batch;
 pub mod conf;
 mod desired;
 pub mod flags;
@@ -20,7 +21,7 @@ pub(crate) use read::{parse_address, parse_thresholds};
 
 use clap::{Arg, ArgAction, Command};
 
-use crate::config::{Cleanup, Config, Listing, Pair, Planning};
+use crate::config::{Batch, Cleanup, Config, Listing, Pair, Planning};
 use flags::{Effect, Flag, GROUPS, Kind};
 
 /// What to do after the command line was read.
@@ -37,6 +38,8 @@ pub enum Asked {
     Differ(Box<Config>),
     /// Tell what a run would do.
     Plan(Box<Planning>),
+    /// Run many migrations.
+    Batch(Box<Batch>),
     /// Print this to stdout and end with 0.
     Print(String),
     /// Print this to stderr and end with the usage code.
@@ -62,6 +65,7 @@ pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
     match arguments.first().map(String::as_str) {
         Some("completions") => return completions(arguments.get(1..).unwrap_or_default()),
         Some("man") => return man(),
+        Some("batch") => return batch::read(arguments.get(1..).unwrap_or_default()),
         Some("history") => return history::read(arguments.get(1..).unwrap_or_default()),
         Some("verify") => return pair::read(arguments.get(1..).unwrap_or_default()),
         Some("plan") => return plan::read(arguments.get(1..).unwrap_or_default()),
@@ -242,6 +246,7 @@ mod tests {
             | Asked::List(_)
             | Asked::Verify(_)
             | Asked::Differ(_)
+            | Asked::Batch(_)
             | Asked::Plan(_) => {
                 panic!("not a run")
             }
@@ -257,6 +262,7 @@ mod tests {
             | Asked::List(_)
             | Asked::Verify(_)
             | Asked::Differ(_)
+            | Asked::Batch(_)
             | Asked::Plan(_) => {
                 panic!("accepted: {arguments:?}")
             }

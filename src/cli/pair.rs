@@ -111,6 +111,7 @@ mod tests {
             | Asked::CleanUp(_)
             | Asked::List(_)
             | Asked::Differ(_)
+            | Asked::Batch(_)
             | Asked::Plan(_) => {
                 panic!("not understood")
             }

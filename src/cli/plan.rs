@@ -21,7 +21,7 @@ Usage: tableshift plan [--sample-seconds N] [--format FORM] FLAGS OF THE RUN
 Everything is checked as before a run, on a real and empty ghost table. The sample is copied into that,
 with the statements of a copy, one chunk at a time; it is written to the binary log as well. What was made
 is dropped in every ending. Hooks aren't run, and throttles not asked.
-Ends with 0: go; 12: go, but look at the warnings; 3: a run would be refused; 11: nothing to do; 4: stopped;
+Ends with 0: go; 15: go, but look at the warnings; 3: a run would be refused; 11: nothing to do; 4: stopped;
 5: the server could not be asked; 7: something is left over (tableshift cleanup).
 ";
 

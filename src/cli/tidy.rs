@@ -66,6 +66,7 @@ mod tests {
             | Asked::List(_)
             | Asked::Verify(_)
             | Asked::Differ(_)
+            | Asked::Batch(_)
             | Asked::Plan(_) => {
                 panic!("not understood")
             }
@@ -82,6 +83,7 @@ mod tests {
                 | Asked::List(_)
                 | Asked::Verify(_)
                 | Asked::Differ(_)
+                | Asked::Batch(_)
                 | Asked::Plan(_) => {
                     panic!("{arguments:?}")
                 }

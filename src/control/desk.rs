@@ -512,6 +512,7 @@ mod tests {
             | crate::cli::Asked::List(_)
             | crate::cli::Asked::Verify(_)
             | crate::cli::Asked::Differ(_)
+            | crate::cli::Asked::Batch(_)
             | crate::cli::Asked::Plan(_) => panic!("not a run"),
         };
         let facts = Facts {

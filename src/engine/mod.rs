@@ -2,6 +2,7 @@
 //! operator to [`crate::core::Core`], and cleans up. Holds no migration state of its own.
 
 pub mod barrier;
+pub mod batch;
 mod behind;
 mod blockers;
 mod clean;

@@ -5,6 +5,7 @@
 //! [`Plan`] can't be made any other way and never changes afterwards.
 
 pub mod alter;
+pub mod batch;
 pub mod blockers;
 mod checks;
 pub mod columns;

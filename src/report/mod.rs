@@ -4,6 +4,7 @@
 //! terminal, gh-ost's status line is printed otherwise; both show the same [`Snapshot`].
 
 pub mod bar;
+pub mod batch;
 pub mod hint;
 pub mod history;
 pub mod json;

@@ -5,6 +5,7 @@
 //! same statements run under LOCK TABLES, where an alias would need a lock of its own.
 
 pub mod alone;
+pub mod batch;
 pub mod checkpoint;
 pub mod copy;
 pub mod cutover;
