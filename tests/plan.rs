@@ -429,6 +429,24 @@ async fn a_later_run_finds_nothing_in_its_way() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_way_back_is_planned_as_well_and_nothing_of_it_is_touched() {
+    let mut conn = schema(shared(), "back", 50).await;
+    let alter = "ADD COLUMN note INT";
+    let mut run = with_shortcuts(shared(), "back", "t", alter);
+    let output = run.args(["--execute", "--no-shortcuts"]).output();
+    told(&output.expect("the program"), GO);
+    let before = whole(&mut conn).await;
+    assert_eq!(before.2, ["_t_del", "_t_ghk", "t"]);
+    let flags = ["--revert", "--old-table=_t_del"];
+    let text = planned("back", alter, &flags, GO);
+    assert_says(
+        &text,
+        &["reverted to the old table", "a revert copies nothing"],
+    );
+    assert_eq!(whole(&mut conn).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_without_execute_tells_the_same_but_copies_nothing() {
     let mut conn = furnished("trial").await;
     let output = with_shortcuts(shared(), "trial", "t", MUCH).output();

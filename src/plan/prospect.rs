@@ -22,6 +22,8 @@ pub enum Way {
     InPlace,
     /// By a copy.
     Ghost,
+    /// By the old table, on the way back of a migration.
+    Back,
     /// Not at all: the table has this shape.
     Nothing,
     /// Not at all: it is refused.
@@ -36,6 +38,7 @@ impl Way {
             Self::AtOnce => "instant",
             Self::InPlace => "inplace",
             Self::Ghost => "ghost",
+            Self::Back => "revert",
             Self::Nothing => "nothing",
             Self::Refused => "refused",
         }
@@ -129,6 +132,7 @@ impl Prospect {
         let way = match plan.direct.native {
             Some(Native::AtOnce) => Way::AtOnce,
             Some(Native::InPlace) => Way::InPlace,
+            None if plan.names.reverts => Way::Back,
             None => Way::Ghost,
         };
         let mut findings = of_plan(plan);
@@ -262,7 +266,13 @@ fn why(plan: &Plan, way: Way) -> String {
         Way::Ghost if !direct.unasked.is_empty() => {
             format!("the table isn't altered directly: {}", direct.unasked)
         }
+        Way::Ghost if direct.why_not.is_empty() => {
+            "an earlier run of this migration is continued".into()
+        }
         Way::Ghost => format!("not possible instantly: {}", direct.why_not),
+        Way::Back => {
+            "what was changed since the migration is taken over, and the tables are swapped".into()
+        }
         Way::Nothing | Way::Refused => String::new(),
     }
 }

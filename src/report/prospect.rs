@@ -68,6 +68,7 @@ fn way(way: Way) -> &'static str {
         Way::AtOnce => "altered directly, instantly",
         Way::InPlace => "altered directly, in place",
         Way::Ghost => "copied to a ghost table",
+        Way::Back => "reverted to the old table",
         Way::Nothing => "nothing to do",
         Way::Refused => "refused",
     }
@@ -114,7 +115,7 @@ fn disk(told: &Prospect) -> String {
             size_of(around.ghost_bytes()),
             size_of(around.copy_log_bytes())
         ),
-        Way::AtOnce | Way::InPlace | Way::Nothing => format!("none needed; {free}"),
+        Way::AtOnce | Way::InPlace | Way::Back | Way::Nothing => format!("none needed; {free}"),
         Way::Refused => format!("the table has {}; {free}", size_of(around.ghost_bytes())),
     }
 }
@@ -133,7 +134,7 @@ fn time(told: &Prospect) -> String {
     match &told.copy {
         Ok(prediction) => copy_time(prediction),
         Err(why) => match told.way {
-            Way::Ghost => format!("unknown: {why}"),
+            Way::Ghost | Way::Back => format!("unknown: {why}"),
             Way::AtOnce | Way::InPlace => "none to speak of, once nobody holds the table".into(),
             Way::Nothing | Way::Refused => why.clone(),
         },
@@ -206,7 +207,7 @@ pub fn json(told: &Prospect) -> String {
 fn needed(told: &Prospect) -> Option<u64> {
     match told.way {
         Way::Ghost => told.surroundings.needed_bytes(),
-        Way::AtOnce | Way::InPlace | Way::Nothing => Some(0),
+        Way::AtOnce | Way::InPlace | Way::Back | Way::Nothing => Some(0),
         Way::Refused => None,
     }
 }

@@ -161,7 +161,7 @@ impl Surroundings {
             ),
             Way::AtOnce => Finding::info("row-versions", what, "this change may add one", ""),
             Way::Ghost => Finding::info("row-versions", what, "the new table begins with none", ""),
-            Way::InPlace | Way::Nothing | Way::Refused => {
+            Way::InPlace | Way::Back | Way::Nothing | Way::Refused => {
                 Finding::info("row-versions", what, "this change adds none", "")
             }
         })

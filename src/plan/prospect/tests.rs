@@ -2,6 +2,7 @@ use super::prediction::Spread;
 use super::surroundings::{Kind, Mention, names};
 use super::*;
 use crate::plan::findings::tests::{column, plan};
+use crate::plan::shortcut::Direct;
 
 fn names_of() -> Names {
     Names::new("s", "t", None, None)
@@ -83,6 +84,11 @@ fn the_way_has_its_reason() {
     );
     plan.direct.native = Some(Native::InPlace);
     assert!(why(&plan).contains("LOCK=NONE"));
+    plan.direct = Direct::default();
+    assert!(why(&plan).contains("is continued"));
+    plan.names.reverts = true;
+    let back = told(&plan, Surroundings::default(), unsampled());
+    assert_eq!(back.way, Way::Back);
 }
 
 #[test]
