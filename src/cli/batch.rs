@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, Command};
 
-use super::{Asked, command, read::Given, two_dashes, wrong};
+use super::{Asked, command, read::Given, understood, wrong};
 use crate::config::{Batch, BatchWish, Config};
 use crate::control::window::Window;
 use crate::plan::batch::jobs::{command_line, connection};
@@ -48,15 +48,10 @@ fn own_command() -> Command {
 
 /// Reads it, without the program's name and the word `batch`.
 pub(super) fn read(arguments: &[String]) -> Asked {
-    let arguments = std::iter::once("tableshift batch".to_owned())
-        .chain(arguments.iter().map(|argument| two_dashes(argument)));
-    let matches = match own_command().try_get_matches_from(arguments) {
+    let matches = match understood(own_command(), "batch", HELP, arguments) {
         Ok(matches) => matches,
-        Err(error) => return Asked::Wrong(error.render().to_string()),
+        Err(asked) => return *asked,
     };
-    if matches.get_flag("h") || matches.get_flag("help") {
-        return Asked::Print(HELP.into());
-    }
     let all = |name: &str| -> Vec<String> {
         let values = matches.get_many::<String>(name);
         values

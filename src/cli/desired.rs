@@ -1,6 +1,6 @@
 //! The command line of `tableshift diff`: the flags to connect with, the table, and the file.
 
-use super::{Asked, command, read::Given, two_dashes, wrong};
+use super::{Asked, command, read::Given, understood, wrong};
 
 const HELP: &str = "\
 Prints the ALTER that makes a table what a CREATE TABLE in a file says
@@ -22,15 +22,10 @@ Ends as diff(1) does: with 0 when they are alike, 1 when they differ, 2 when it 
 
 /// Reads it, without the program's name and the word `diff`.
 pub(super) fn read(arguments: &[String]) -> Asked {
-    let arguments = std::iter::once("tableshift diff".to_owned())
-        .chain(arguments.iter().map(|argument| two_dashes(argument)));
-    let matches = match command().try_get_matches_from(arguments) {
+    let matches = match understood(command(), "diff", HELP, arguments) {
         Ok(matches) => matches,
-        Err(error) => return Asked::Wrong(error.render().to_string()),
+        Err(asked) => return *asked,
     };
-    if matches.get_flag("h") || matches.get_flag("help") {
-        return Asked::Print(HELP.into());
-    }
     match Given::new(&matches).comparison() {
         Ok(config) => Asked::Differ(Box::new(config)),
         Err(problems) => wrong(&problems),

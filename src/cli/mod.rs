@@ -19,7 +19,7 @@ mod tidy;
 
 pub(crate) use read::{parse_address, parse_thresholds};
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::{Batch, Cleanup, Config, Listing, Pair, Planning};
 use flags::{Effect, Flag, GROUPS, Kind};
@@ -101,6 +101,25 @@ pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
         Ok(config) => Asked::Run(Box::new(config)),
         Err(problems) => wrong(&problems),
     }
+}
+
+/// Reads the flags of a command that stands in front of them, such as `history`; the other way leads to what is
+/// printed instead.
+fn understood(
+    command: Command,
+    word: &str,
+    help: &str,
+    arguments: &[String],
+) -> Result<ArgMatches, Box<Asked>> {
+    let arguments = std::iter::once(format!("tableshift {word}"))
+        .chain(arguments.iter().map(|argument| two_dashes(argument)));
+    let matches = command
+        .try_get_matches_from(arguments)
+        .map_err(|error| Asked::Wrong(error.render().to_string()))?;
+    if matches.get_flag("h") || matches.get_flag("help") {
+        return Err(Box::new(Asked::Print(help.into())));
+    }
+    Ok(matches)
 }
 
 fn completions(arguments: &[String]) -> Asked {

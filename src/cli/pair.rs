@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction};
 
-use super::{Asked, command, read::Given, two_dashes, wrong};
+use super::{Asked, command, read::Given, understood, wrong};
 use crate::config::Pair;
 use crate::limits;
 
@@ -38,15 +38,10 @@ pub(super) fn read(arguments: &[String]) -> Asked {
             .allow_hyphen_values(true)
     };
     let command = command().args([text("with"), text("with-database"), text("keys-max")]);
-    let arguments = std::iter::once("tableshift verify".to_owned())
-        .chain(arguments.iter().map(|argument| two_dashes(argument)));
-    let matches = match command.try_get_matches_from(arguments) {
+    let matches = match understood(command, "verify", HELP, arguments) {
         Ok(matches) => matches,
-        Err(error) => return Asked::Wrong(error.render().to_string()),
+        Err(asked) => return *asked,
     };
-    if matches.get_flag("h") || matches.get_flag("help") {
-        return Asked::Print(HELP.into());
-    }
     let given = |name: &str| matches.get_one::<String>(name).cloned();
     let mut problems = Vec::new();
     let config = match Given::new(&matches).connection(&[]) {

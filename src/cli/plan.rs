@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction};
 
-use super::{Asked, command, read::Given, two_dashes, wrong};
+use super::{Asked, command, read::Given, understood, wrong};
 use crate::config::Planning;
 use crate::limits;
 use crate::report::Format;
@@ -29,15 +29,10 @@ Ends with 0: go; 15: go, but look at the warnings; 3: a run would be refused; 11
 pub(super) fn read(arguments: &[String]) -> Asked {
     let own = |name: &'static str| Arg::new(name).long(name).action(ArgAction::Set);
     let command = command().args([own("sample-seconds"), own("format")]);
-    let arguments = std::iter::once("tableshift plan".to_owned())
-        .chain(arguments.iter().map(|argument| two_dashes(argument)));
-    let matches = match command.try_get_matches_from(arguments) {
+    let matches = match understood(command, "plan", HELP, arguments) {
         Ok(matches) => matches,
-        Err(error) => return Asked::Wrong(error.render().to_string()),
+        Err(asked) => return *asked,
     };
-    if matches.get_flag("h") || matches.get_flag("help") {
-        return Asked::Print(HELP.into());
-    }
     let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
     let mut problems = Vec::new();
     let seconds = text("sample-seconds").map_or(Some(limits::SAMPLE_SECONDS), |text| {
