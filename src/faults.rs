@@ -302,6 +302,7 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 14] = [
         &[
             "switch the metadata lock instrument on",
             "look for zeros",
+            "look for rows in the ghost",
             "read the checkpoint",
             "compare the GTIDs",
             "tidy the ghost table up",

@@ -13,6 +13,7 @@ use support::running::{ALTER, assert_code, assert_done, content, execute, schema
 use support::server::Server;
 use support::with_shortcuts;
 
+const REFUSED: i32 = 3;
 const NOTHING_TO_DO: i32 = 11;
 
 fn shared() -> &'static Server {
@@ -253,6 +254,30 @@ async fn a_run_killed_behind_the_change_is_harmless_when_it_is_repeated() {
     assert!(definition(&mut conn).await.contains("`note`"));
     assert!(tables(&mut conn).await.len() > 1);
     assert_code(&run("killed", ALTER, &[]), NOTHING_TO_DO, &[]);
+    assert_eq!(tables(&mut conn).await, ["t"]);
+}
+
+/// The checkpoint is dropped before the ghost, so whoever is killed in between leaves a ghost without one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_killed_in_the_midst_of_tidying_up_is_harmless_when_it_is_repeated() {
+    let mut conn = schema(shared(), "tidying", 20).await;
+    let output = with_shortcuts(shared(), "tidying", "t", ALTER)
+        .arg("--execute")
+        .env("TABLESHIFT_FAULTS", "drop a helper table@main:kill-after:1")
+        .output()
+        .expect("the program");
+    assert_ne!(output.status.code(), Some(0));
+    assert_eq!(tables(&mut conn).await, ["_t_ghc", "_t_gho", "t"]);
+    // Whose rows these are nobody knows.
+    conn.query_drop("INSERT INTO tidying._t_gho SELECT * FROM tidying.t LIMIT 1")
+        .await
+        .expect("a row");
+    let output = run("tidying", ALTER, &[]);
+    assert_code(&output, REFUSED, &["`tidying`.`_t_gho` already exists"]);
+    conn.query_drop("DELETE FROM tidying._t_gho")
+        .await
+        .expect("no row");
+    assert_code(&run("tidying", ALTER, &[]), NOTHING_TO_DO, &[]);
     assert_eq!(tables(&mut conn).await, ["t"]);
 }
 

@@ -11,6 +11,7 @@ use crate::plan::inspection::{
     Channel, Column, ForeignKey, Index, IndexPart, Inspection, Leftover, Log, Needs, Privileges,
     Server, Setting, Site, Table, TableNames, Version,
 };
+use crate::plan::leftovers::CHANGELOG_COMMENT;
 use crate::plan::names::Names;
 use crate::plan::pair::Moment;
 use crate::plan::privileges::{Duties, Grants, SchemaNames, missing};
@@ -45,6 +46,7 @@ pub async fn inspect(
         foreign_keys: foreign_keys(session, names).await?,
         relatives: relatives(session, names).await?,
         reached_from: reached_from(session, names).await?,
+        ghost_empty: ghost_empty(session, names, &leftovers).await?,
         saved: saved(session, names, &leftovers).await?,
         leftovers,
         check_names,
@@ -652,6 +654,28 @@ async fn leftovers(session: &mut Session, names: &Names) -> Result<Vec<Leftover>
         first_column: text(&answer, row, 2),
     };
     Ok((0..answer.rows.len()).map(leftover).collect())
+}
+
+/// A run that is killed while it tidies up drops its checkpoint first, and may leave a ghost of which only
+/// the changelog beside it tells whose it is. It is dropped without asking only if no rows go with it.
+async fn ghost_empty(
+    session: &mut Session,
+    names: &Names,
+    leftovers: &[Leftover],
+) -> Result<bool, Fault> {
+    let found = |name: &str| leftovers.iter().find(|table| table.name == name);
+    let ours = found(&names.changelog).is_some_and(|table| table.comment == CHANGELOG_COMMENT);
+    if !ours || found(&names.ghost).is_none() || found(&names.checkpoint).is_some() {
+        return Ok(false);
+    }
+    let ghost = qualified(&names.schema, &names.ghost);
+    let answer = session
+        .say(
+            "look for rows in the ghost",
+            &format!("SELECT /* tableshift */ 1 FROM {ghost} LIMIT 1"),
+        )
+        .await?;
+    Ok(answer.rows.is_empty())
 }
 
 /// What the account lacks for these duties.

@@ -417,7 +417,8 @@ fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> V
     let changelog = found(&names.changelog);
     let beside_ours = changelog.is_some_and(|table| table.comment == CHANGELOG_COMMENT);
     let ghost_is_ours = facts.saved.is_some() && beside_ours;
-    let worthless = beside_ours && facts.saved.as_ref().is_some_and(Saved::worthless);
+    let worthless =
+        beside_ours && (facts.ghost_empty || facts.saved.as_ref().is_some_and(Saved::worthless));
     for (name, allowed, flag) in [
         (
             &names.ghost,

@@ -341,6 +341,8 @@ pub struct Inspection {
     pub leftovers: Vec<Leftover>,
     /// What an earlier run has left to go on from.
     pub saved: Option<Saved>,
+    /// A ghost is there that holds no rows; looked at only beside a changelog of ours without a checkpoint.
+    pub ghost_empty: bool,
     /// Names of the schema's CHECK constraints, without those of the ghost and the old table.
     pub check_names: Vec<String>,
     /// Those of an earlier run's old table, free once it is dropped.

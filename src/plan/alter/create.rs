@@ -22,6 +22,8 @@ pub struct Create {
 /// # Errors
 /// What is wrong with the file.
 pub fn find(text: &str, table: Option<&str>) -> Result<Create, String> {
+    // Editors of some systems put a byte order mark in front.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let tokens = Tokenizer::new(text)
         .run()
         .map_err(|error| error.to_string())?;
@@ -74,7 +76,8 @@ fn read(mut cursor: Cursor<'_>) -> Result<Option<Create>, String> {
         Some(length) if in_comment => end + length + "*/".len(),
         _ => end,
     };
-    for word in ["SELECT", "LIKE", "AS"] {
+    // Rows of another statement may come in, and what is created must be there when the statement ends.
+    for word in ["SELECT", "LIKE", "AS", "TABLE", "VALUES", "START"] {
         let says = |token: &&Token| {
             token.kind == Kind::Word
                 && slice(cursor.text, token.start, token.end).eq_ignore_ascii_case(word)
@@ -82,8 +85,8 @@ fn read(mut cursor: Cursor<'_>) -> Result<Option<Create>, String> {
         };
         if cursor.tokens.iter().any(|token| says(&token)) {
             return Err(format!(
-                "its CREATE TABLE of `{table}` has {word}: only definitions that list everything can be \
-                 compared"
+                "its CREATE TABLE of `{table}` has {word}: only definitions that list everything, and \
+                 nothing else, can be compared"
             ));
         }
     }
@@ -142,7 +145,7 @@ mod tests {
         let dump = "-- a dump\n/*!40101 SET character_set_client = utf8 */;\nDROP TABLE IF EXISTS `a`;\n\
                     CREATE TABLE `a` (x INT);\ncreate table if not exists shop.`B` (\n x INT, CONSTRAINT \
                     c CHECK (x > ';'), CONSTRAINT `u` UNIQUE (x))\n/*!50100 PARTITION BY KEY (x) */;";
-        let create = find(dump, Some("b")).expect("it is there");
+        let create = find(&format!("\u{feff}{dump}"), Some("b")).expect("it is there");
         assert_eq!(
             (create.schema.as_deref(), create.table.as_str()),
             (Some("shop"), "B")
@@ -173,6 +176,13 @@ mod tests {
             ("CREATE TABLE a LIKE b", None, "doesn't list"),
             ("CREATE TABLE a (x INT) SELECT 1", None, "has SELECT"),
             ("CREATE TABLE a (x INT) AS TABLE b", None, "has AS"),
+            ("CREATE TABLE a (x INT) TABLE b", None, "has TABLE"),
+            ("CREATE TABLE a (x INT) VALUES ROW(1)", None, "has VALUES"),
+            (
+                "CREATE TABLE a (x INT) ENGINE=InnoDB START TRANSACTION",
+                None,
+                "has START",
+            ),
             ("CREATE TABLE a (x INT", None, "no matching )"),
         ] {
             let problem = find(text, table).expect_err(text);
