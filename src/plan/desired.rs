@@ -80,6 +80,24 @@ fn name_and_rest(text: &str) -> Option<(String, &str)> {
 
 /// The text with what stands in executable comments written plainly.
 fn plainly(text: &str) -> String {
+    unquoted_cut(text, |rest, out| {
+        if let Some(behind) = rest.strip_prefix("/*!") {
+            let digits = |c: char| c.is_ascii_digit();
+            return Some(behind.trim_start_matches(digits).trim_start());
+        }
+        let behind = rest.strip_prefix("*/")?;
+        let kept = out.trim_end_matches(' ').len();
+        out.truncate(kept);
+        Some(behind)
+    })
+}
+
+/// The text without what `cut` takes away outside of quotes: it is given what follows and what is kept so far,
+/// and returns what follows the piece that goes.
+fn unquoted_cut<'a>(
+    text: &'a str,
+    cut: impl Fn(&'a str, &mut String) -> Option<&'a str>,
+) -> String {
     let mut out = String::new();
     let mut quote = None;
     let mut rest = text;
@@ -92,18 +110,12 @@ fn plainly(text: &str) -> String {
             Some(open) if character == open => quote = None,
             Some(_) => {}
             None if matches!(character, '\'' | '`') => quote = Some(character),
-            None if rest.starts_with("/*!") => {
-                let digits = rest.bytes().skip(3).take_while(u8::is_ascii_digit).count();
-                rest = rest.get(3 + digits..).unwrap_or_default().trim_start();
-                continue;
+            None => {
+                if let Some(behind) = cut(rest, &mut out) {
+                    rest = behind;
+                    continue;
+                }
             }
-            None if rest.starts_with("*/") => {
-                rest = rest.get(2..).unwrap_or_default();
-                let kept = out.trim_end_matches(' ').len();
-                out.truncate(kept);
-                continue;
-            }
-            None => {}
         }
         out.push_str(rest.get(..length).unwrap_or_default());
         rest = rest.get(length..).unwrap_or_default();
@@ -373,31 +385,11 @@ fn columns((live, from): (&Table, &Shape), (wanted, to): (&Table, &Shape), chang
 /// A column's line without its character set: what that is the catalogue tells, and the words for it
 /// depend on the table's default and on how they were written once.
 fn bare(text: &str) -> String {
-    let mut out = String::new();
-    let mut quote = None;
-    let mut rest = text;
-    while let Some(character) = rest.chars().next() {
-        let mut length = character.len_utf8();
-        match quote {
-            Some('\'') if character == '\\' => {
-                length += rest.chars().nth(1).map_or(0, char::len_utf8);
-            }
-            Some(open) if character == open => quote = None,
-            Some(_) => {}
-            None if matches!(character, '\'' | '`') => quote = Some(character),
-            None => {
-                let words = [" CHARACTER SET ", " COLLATE "];
-                if let Some(behind) = words.iter().find_map(|word| rest.strip_prefix(word)) {
-                    rest =
-                        behind.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_');
-                    continue;
-                }
-            }
-        }
-        out.push_str(rest.get(..length).unwrap_or_default());
-        rest = rest.get(length..).unwrap_or_default();
-    }
-    out
+    unquoted_cut(text, |rest, _| {
+        let words = [" CHARACTER SET ", " COLLATE "];
+        let behind = words.iter().find_map(|word| rest.strip_prefix(word))?;
+        Some(behind.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_'))
+    })
 }
 
 /// Whether a column is computed whenever it is read: no MODIFY makes it so, or takes it away.
