@@ -371,6 +371,64 @@ async fn one_process_of_a_machine_works_and_a_stop_is_resumed() {
     closed_window(&servers, &mut conn).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn another_machine_takes_over_after_the_lease_and_not_before() {
+    let (one, mut conn) = server().await;
+    execute(&mut conn, &["CREATE DATABASE ops"]).await;
+    let servers = [("a", one.port)];
+    let folder = Folder::new("takeover");
+    tables(&mut conn, "takeover", 1).await;
+    let hold = folder.0.join("hold");
+    let top = format!(
+        "[defaults]\npostpone-cut-over-flag-file = '{}'",
+        hold.display()
+    );
+    let migrations = migration("m", "takeover", ALTER, "");
+    let path = folder.manifest(&manifest("takeover", &servers, &top, &migrations));
+    let mut first = start(&path, &["--execute", "--worker=first"]);
+    wait_until(PATIENCE, "a migration is under way", async || hold.exists()).await;
+    signal(&first, "-KILL");
+    first.wait().expect("its end");
+    let path = folder.manifest(&manifest("takeover", &servers, "", &migrations));
+    let second = ["--execute", "--worker=second"];
+    ends(&run(&path, &second), 13, &["on first", "1 running of 1"]);
+    let silence = "UPDATE ops._tableshift_batch SET heartbeat = UTC_TIMESTAMP(6) - INTERVAL 181 SECOND \
+                   WHERE state='running'";
+    execute(&mut conn, &[silence]).await;
+    ends(&run(&path, &second), 0, &["1 done of 1"]);
+    changed_once(&mut conn, "takeover", 1).await;
+}
+
+/// Or another machine could take over what this one is still at.
+#[tokio::test(flavor = "multi_thread")]
+async fn migrations_are_stopped_when_the_state_is_out_of_reach() {
+    let (state, mut ops) = server().await;
+    let (one, mut conn) = server().await;
+    execute(&mut ops, &["CREATE DATABASE ops"]).await;
+    tables(&mut conn, "lost", 1).await;
+    let servers = [("a", state.port), ("b", one.port)];
+    let folder = Folder::new("lost");
+    let hold = folder.0.join("hold");
+    let top = format!(
+        "[defaults]\npostpone-cut-over-flag-file = '{}'",
+        hold.display()
+    );
+    let migrations = migration("m", "lost", ALTER, "servers = ['b']");
+    let path = folder.manifest(&manifest("lost", &servers, &top, &migrations));
+    let first = start(&path, &["--execute"]);
+    wait_until(PATIENCE, "a migration is under way", async || hold.exists()).await;
+    state.freeze();
+    let output = first.wait_with_output().expect("its end");
+    state.thaw();
+    ends(&output, 13, &["state is out of reach", "1 running of 1"]);
+    let lock = "SELECT IS_FREE_LOCK('gh-ost::lost.t0')";
+    let free: Option<u32> = conn.query_first(lock).await.expect("a lock");
+    assert_eq!(free, Some(1), "the migration is over");
+    let path = folder.manifest(&manifest("lost", &servers, "", &migrations));
+    ends(&run(&path, &["--execute"]), 0, &["1 done of 1"]);
+    changed_once(&mut conn, "lost", 1).await;
+}
+
 /// A failed one stays failed until it is told otherwise, and hinders what comes after.
 async fn failures(servers: &[(&str, u16)], conn: &mut Conn) {
     let folder = Folder::new("failures");
