@@ -399,6 +399,38 @@ async fn another_machine_takes_over_after_the_lease_and_not_before() {
     changed_once(&mut conn, "takeover", 1).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_is_stopped_where_the_window_says_so() {
+    let (one, mut conn) = server().await;
+    execute(&mut conn, &["CREATE DATABASE ops"]).await;
+    let servers = [("a", one.port)];
+    let folder = Folder::new("ending");
+    tables(&mut conn, "ending", 1).await;
+    let hold = folder.0.join("hold");
+    // It ends at a full minute, half a minute from now at the earliest.
+    let window: Option<String> = conn
+        .query_first(
+            "SELECT CONCAT(DATE_FORMAT(now - INTERVAL 1 MINUTE, '%H:%i'), '-', DATE_FORMAT(now + INTERVAL \
+             IF(SECOND(now) > 30, 2, 1) MINUTE, '%H:%i'), ' UTC') FROM (SELECT UTC_TIMESTAMP() AS now) AS n",
+        )
+        .await
+        .expect("a window");
+    let top = |window: &str| format!("when-window-ends = 'stop'\n{window}");
+    let held = format!(
+        "window = '{}'\n[defaults]\npostpone-cut-over-flag-file = '{}'",
+        window.expect("a window"),
+        hold.display()
+    );
+    let migrations = migration("m", "ending", ALTER, "");
+    let path = folder.manifest(&manifest("ending", &servers, &top(&held), &migrations));
+    let output = run(&path, &["--execute"]);
+    assert!(hold.exists(), "it was under way");
+    ends(&output, 13, &["outside the window", "1 interrupted of 1"]);
+    let path = folder.manifest(&manifest("ending", &servers, &top(""), &migrations));
+    ends(&run(&path, &["--execute"]), 0, &["1 done of 1"]);
+    changed_once(&mut conn, "ending", 1).await;
+}
+
 /// Or another machine could take over what this one is still at.
 #[tokio::test(flavor = "multi_thread")]
 async fn migrations_are_stopped_when_the_state_is_out_of_reach() {
