@@ -133,6 +133,25 @@ pub fn not_started(failure: &Failure) -> Report {
     }
 }
 
+/// The server was to alter the original itself, and nobody knows whether it did.
+#[must_use]
+pub fn unsettled(failure: &Failure, names: &Names) -> Report {
+    let original = format!("`{}`.`{}`", names.schema, names.original);
+    Report {
+        code: exit::UNKNOWN,
+        text: three_parts(
+            &failure.what,
+            &format!(
+                "either the server has given {original} its new shape or it is as it was; never half of \
+                 it, and all its rows are there. `{}`, `{}` and `{}` are left over",
+                names.ghost, names.changelog, names.checkpoint
+            ),
+            "look at SHOW CREATE TABLE before anything else: if it has its new shape, tableshift cleanup \
+             drops what is left over; otherwise run the same command again (docs/recovery.md)",
+        ),
+    }
+}
+
 /// What an ending has to say of the verification.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verified {

@@ -14,6 +14,7 @@ use support::server::Server;
 use support::with_shortcuts;
 
 const REFUSED: i32 = 3;
+const UNKNOWN: i32 = 6;
 const NOTHING_TO_DO: i32 = 11;
 
 fn shared() -> &'static Server {
@@ -198,6 +199,30 @@ async fn a_lost_answer_to_a_change_in_place_is_settled_by_the_definition() {
         assert_eq!(!definition(&mut conn).await.contains("by_v"), code == 0);
         assert_eq!(tables(&mut conn).await, ["t"]);
     }
+}
+
+/// Whatever is told then, it isn't that the table is as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_answer_that_nobody_can_settle_is_an_unknown_outcome() {
+    let mut conn = schema(shared(), "unsettled", 20).await;
+    let point = "alter the table instantly@main";
+    let output = with_shortcuts(shared(), "unsettled", "t", ALTER)
+        .arg("--execute")
+        .env(
+            "TABLESHIFT_FAULTS",
+            format!("{point}:lost-after:1;connect@main:lost-before:3+"),
+        )
+        .output()
+        .expect("the program");
+    assert_code(
+        &output,
+        UNKNOWN,
+        &["either the server has given", "SHOW CREATE TABLE", "_t_gho"],
+    );
+    assert!(!log(&output).contains("is as it was\n"), "{}", log(&output));
+    assert!(definition(&mut conn).await.contains("`note`"));
+    assert_code(&run("unsettled", ALTER, &[]), NOTHING_TO_DO, &[]);
+    assert_eq!(tables(&mut conn).await, ["t"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

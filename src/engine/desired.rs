@@ -12,7 +12,7 @@ use super::clock::unlike_others;
 use super::prepare::{PLAIN_MODE, advisory_lock, ddl_mode, refused_alter, set_mode};
 use super::{Early, clean, names, topology, usual};
 use crate::config::{Config, Desired};
-use crate::error::{Report, not_started, nothing_to_do, refused};
+use crate::error::{Report, not_started, nothing_to_do, refused, unsettled};
 use crate::limits;
 use crate::mysql::address::{Account, Address};
 use crate::mysql::inspect;
@@ -101,6 +101,7 @@ fn told(early: &Early, names: &Names) -> Report {
     match early {
         Early::Refused(refusals) => refused(refusals),
         Early::Failed(failure) => not_started(failure),
+        Early::Unsettled(failure) => unsettled(failure, names),
         Early::Altered { .. } | Early::NothingToDo => nothing_to_do(names),
     }
 }

@@ -54,7 +54,9 @@ use crate::control::hooks::{self, Runner, Told};
 use crate::control::signals::{Reactions, Signals};
 use crate::control::socket::{self, Sockets};
 use crate::core::event::{Failure, Outcome};
-use crate::error::{Left, Report, Verified, ended, exit, not_started, nothing_to_do, refused};
+use crate::error::{
+    Left, Report, Verified, ended, exit, not_started, nothing_to_do, refused, unsettled,
+};
 use crate::limits;
 use crate::metrics::{self, families::Labels};
 use crate::mysql::session::{Account, Address, Session, Setup, mark_of_table};
@@ -82,6 +84,8 @@ enum Early {
     NothingToDo,
     Refused(Vec<Refusal>),
     Failed(Failure),
+    /// Whether the server altered the original isn't known, and the helper tables are left as evidence.
+    Unsettled(Failure),
 }
 
 impl From<crate::mysql::classify::Fault> for Early {
@@ -393,6 +397,7 @@ fn early_report(early: &Early, names: &Names, reporter: &Reporter) -> Report {
         Early::NothingToDo => nothing_to_do(names),
         Early::Refused(refusals) => refused(refusals),
         Early::Failed(failure) => not_started(failure),
+        Early::Unsettled(failure) => unsettled(failure, names),
     }
 }
 

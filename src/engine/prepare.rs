@@ -173,6 +173,8 @@ async fn anew(
     };
     match begin(session, config, facts, (original, alter, names), &chooser).await {
         Ok(plan) => Ok((plan, None)),
+        // A person decides; what is there is evidence.
+        Err(early @ Early::Unsettled(_)) => Err(early),
         Err(early) => {
             let left = clean::drop_helpers(session, names, reporter).await;
             Err(match early {

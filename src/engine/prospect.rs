@@ -14,7 +14,7 @@ use crate::config::{Config, Planning};
 use crate::control::Wish;
 use crate::control::signals::{Reactions, Signals};
 use crate::core::event::Outcome;
-use crate::error::{Left, Report, Verified, ended, exit, not_started};
+use crate::error::{Left, Report, Verified, ended, exit, not_started, unsettled};
 use crate::mysql::inspect;
 use crate::mysql::session::{Account, Address, Session};
 use crate::mysql::surroundings::{home, surroundings};
@@ -181,6 +181,7 @@ pub(super) async fn of_trial(prepared: &Prepared, config: &Config) -> String {
 async fn told_early(early: Early, (config, names): (&Config, &Names)) -> Planned {
     let refusals = match early {
         Early::Failed(failure) => return Planned::Ended(not_started(&failure)),
+        Early::Unsettled(failure) => return Planned::Ended(unsettled(&failure, names)),
         Early::Refused(refusals) => refusals,
         // Never without --execute.
         Early::Altered { .. } | Early::NothingToDo => Vec::new(),

@@ -8,6 +8,7 @@ use super::Early;
 use super::blockers::blocker;
 use super::prepare::{PLAIN_MODE, ddl_mode, set_mode};
 use crate::config::Config;
+use crate::core::event::Failure;
 use crate::limits;
 use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::inspect;
@@ -206,7 +207,7 @@ pub(super) async fn attempt(
     (plan, native): (&Plan, Native),
     (config, alter, server): (&Config, &Alter, &Server),
     reporter: &Reporter,
-) -> Result<bool, Fault> {
+) -> Result<bool, Early> {
     reporter.info(format!(
         "the server can make this change by itself ({}): the table is altered directly, and there will be no \
          old table to go back to",
@@ -231,7 +232,7 @@ async fn tries(
     plan: &Plan,
     (alter, native): (&Alter, Native),
     reporter: &Reporter,
-) -> Result<bool, Fault> {
+) -> Result<bool, Early> {
     let statement = alter_original(&plan.names, native, &alter.clauses);
     for number in 0..limits::SHORTCUT_TRIES {
         if number > 0 {
@@ -277,19 +278,31 @@ async fn in_the_way(
 }
 
 /// The answer was lost: the definition tells, once the connection is gone for certain.
-async fn settled(session: &mut Session, plan: &Plan, fault: Fault) -> Result<bool, Fault> {
-    let names = &plan.names;
-    session.reopen().await?;
-    let now = inspect::table(session, &names.schema, &names.original).await?;
+async fn settled(session: &mut Session, plan: &Plan, fault: Fault) -> Result<bool, Early> {
+    let now = look_again(session, &plan.names)
+        .await
+        .map_err(|unseen| Early::Unsettled(lost(&fault, &unseen.to_string())))?;
     // The advisory lock went with the connection; whoever cleans up has to take it again.
     session.close();
     match now.map(|now| became(&now, plan)) {
         Some(Became::Changed) => Ok(true),
-        Some(Became::Unchanged) => Err(fault),
-        Some(Became::Another) | None => Err(Fault::unexpected(
-            "alter the table directly",
-            "the answer was lost, and the table has neither its old shape nor the new one: somebody else \
-             altered it; look at SHOW CREATE TABLE",
-        )),
+        Some(Became::Unchanged) => Err(fault.into()),
+        Some(Became::Another) => Err(Early::Unsettled(lost(
+            &fault,
+            "the table has neither its old shape nor the new one, so somebody else altered it as well",
+        ))),
+        None => Err(Early::Unsettled(lost(&fault, "the table isn't there"))),
     }
+}
+
+async fn look_again(session: &mut Session, names: &Names) -> Result<Option<Table>, Fault> {
+    session.reopen().await?;
+    inspect::table(session, &names.schema, &names.original).await
+}
+
+fn lost(fault: &Fault, then: &str) -> Failure {
+    Failure::new(
+        format!("the answer to the ALTER of the table was lost ({fault}), and then: {then}"),
+        "look at SHOW CREATE TABLE",
+    )
 }
