@@ -7,6 +7,7 @@ use crate::control::window::Window;
 use crate::core::verify::extent::Wanted;
 use crate::plan::Wishes;
 use crate::plan::alter::create::Create;
+use crate::plan::batch::Noted;
 use crate::plan::batch::manifest::Manifest;
 use crate::plan::blockers::KillPolicy;
 use crate::plan::indexes::Deferral;
@@ -20,6 +21,9 @@ pub const PASSWORD_VARIABLE: &str = "TABLESHIFT_PASSWORD";
 
 /// The environment variable by which a migration knows the batch that started it.
 pub const PARENT_VARIABLE: &str = "TABLESHIFT_BATCH_PROCESS";
+
+/// The environment variable by which it knows what the table was when the batch looked at it.
+pub const NOTED_VARIABLE: &str = "TABLESHIFT_BATCH_TABLE";
 
 /// A checked command line.
 #[derive(Clone)]
@@ -54,6 +58,8 @@ pub struct Config {
     pub wanted: Option<Desired>,
     /// The table's definition for which the ALTER was made of a file.
     pub seen: Option<String>,
+    /// What the table was when a batch looked at it.
+    pub noted: Option<Noted>,
     /// The old table of the finished migration that is to be reverted.
     pub revert: Option<String>,
     /// For how long after the cut-over the old table goes on following.

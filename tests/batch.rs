@@ -295,7 +295,7 @@ async fn two_at_once(servers: &[(&str, u16)], conns: [&mut Conn; 3]) {
     }
     ends(&run(&path, &["status"]), 0, &["9 done of 9"]);
     let workers: Option<u32> = a
-        .query_first("SELECT COUNT(DISTINCT worker) FROM ops._tableshift_batch WHERE batch='two' AND job_id<>''")
+        .query_first("SELECT COUNT(DISTINCT worker) FROM ops._tableshift_batch WHERE batch='two' AND state='done'")
         .await
         .expect("workers");
     assert_eq!(workers, Some(2));
@@ -431,6 +431,186 @@ async fn what_runs_is_stopped_where_the_window_says_so() {
     changed_once(&mut conn, "ending", 1).await;
 }
 
+/// After which the definition is as before, and doing it twice costs what was written in between.
+const EMPTIES: &str = "DROP COLUMN note, ADD COLUMN note TEXT";
+
+async fn notes(conn: &mut Conn, schema: &str) {
+    execute(
+        conn,
+        &[
+            &format!("CREATE DATABASE {schema}"),
+            &format!("CREATE TABLE {schema}.t0 (id INT PRIMARY KEY, note TEXT)"),
+            &format!("INSERT INTO {schema}.t0 VALUES (1, 'old')"),
+        ],
+    )
+    .await;
+}
+
+async fn note(conn: &mut Conn, schema: &str) -> Option<String> {
+    let query = format!("SELECT COALESCE(note, '') FROM {schema}.t0");
+    conn.query_first(query).await.expect("a note")
+}
+
+/// Whether an ALTER was made isn't told by the definition alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_done_is_not_done_again_though_the_definition_is_the_same() {
+    let (one, mut conn) = server().await;
+    execute(&mut conn, &["CREATE DATABASE ops"]).await;
+    let servers = [("a", one.port)];
+    for (schema, fault, code, words) in [
+        (
+            "recorded",
+            "record the end of a job@batch:kill-before",
+            0,
+            "an earlier run did it",
+        ),
+        (
+            "unrecorded",
+            "alter the table instantly@main:kill-after",
+            12,
+            "altered or made anew since it began",
+        ),
+    ] {
+        notes(&mut conn, schema).await;
+        let folder = Folder::new(schema);
+        let migrations = migration("m", schema, EMPTIES, "");
+        let path = folder.manifest(&manifest(schema, &servers, "", &migrations));
+        let mut faulty = batch(&path, &["--execute"]);
+        faulty.env("TABLESHIFT_FAULTS", fault);
+        let output = faulty.output().expect("the program");
+        assert_ne!(output.status.code(), Some(0), "{output:?}");
+        assert_eq!(note(&mut conn, schema).await.as_deref(), Some(""));
+        let write = format!("UPDATE {schema}.t0 SET note = 'new'");
+        execute(&mut conn, &[&write]).await;
+        let again = run(&path, &["--execute", "--retry-failed"]);
+        ends(&again, code, &[words]);
+        assert_eq!(note(&mut conn, schema).await.as_deref(), Some("new"));
+    }
+}
+
+/// Somebody may have taken back what an older run of the same ALTER did.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_run_of_the_same_alter_is_not_believed() {
+    let (one, mut conn) = server().await;
+    execute(&mut conn, &["CREATE DATABASE ops"]).await;
+    let servers = [("a", one.port)];
+    let folder = Folder::new("older");
+    tables(&mut conn, "older", 1).await;
+    let path = folder.manifest(&manifest(
+        "before",
+        &servers,
+        "[defaults]\nok-to-drop-table = true",
+        &migration("m", "older", ALTER, ""),
+    ));
+    ends(&run(&path, &["--execute"]), 0, &["1 done of 1"]);
+    execute(&mut conn, &["ALTER TABLE older.t0 DROP INDEX v"]).await;
+    let path = folder.manifest(&manifest(
+        "older",
+        &servers,
+        "",
+        &migration("m", "older", ALTER, ""),
+    ));
+    let mut faulty = batch(&path, &["--execute"]);
+    faulty.env(
+        "TABLESHIFT_FAULTS",
+        "create the changelog table@main:kill-before",
+    );
+    ends(&faulty.output().expect("the program"), 12, &[]);
+    execute(&mut conn, &["ALTER TABLE older.t0 ADD COLUMN other INT"]).await;
+    ends(
+        &run(&path, &["--execute", "--retry-failed"]),
+        12,
+        &["altered or made anew since it began"],
+    );
+}
+
+/// A machine that stood still starts its migration when another one has long made it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_begins_only_with_the_table_that_its_batch_has_seen() {
+    let (one, mut conn) = server().await;
+    execute(&mut conn, &["CREATE DATABASE ops"]).await;
+    let servers = [("a", one.port)];
+    let folder = Folder::new("fence");
+    tables(&mut conn, "fence", 1).await;
+    let migrations = migration("m", "fence", ALTER, "");
+    let path = folder.manifest(&manifest("fence", &servers, "", &migrations));
+    let held = folder.0.join("held");
+    let late = batch(&path, &["--execute"])
+        .env(
+            "TABLESHIFT_FAULTS",
+            format!("take the advisory lock@main:hold={}", held.display()),
+        )
+        .spawn()
+        .expect("the program");
+    wait_until(PATIENCE, "a migration is about to begin", async || {
+        held.exists()
+    })
+    .await;
+    execute(&mut conn, &["ALTER TABLE fence.t0 ADD INDEX (v)"]).await;
+    std::fs::remove_file(&held).expect("the hold");
+    ends(
+        &late.wait_with_output().expect("its end"),
+        12,
+        &["altered or made anew since the batch looked at it"],
+    );
+    let indexes: Option<u32> = conn
+        .query_first(
+            "SELECT COUNT(DISTINCT INDEX_NAME) FROM information_schema.STATISTICS WHERE \
+             TABLE_SCHEMA='fence' AND TABLE_NAME='t0'",
+        )
+        .await
+        .expect("indexes");
+    assert_eq!(indexes, Some(2));
+}
+
+/// What the state alone says is no better than what a run says.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_is_that_of_the_last_run() {
+    let (one, mut conn) = server().await;
+    execute(&mut conn, &["CREATE DATABASE ops"]).await;
+    tables(&mut conn, "status", 1).await;
+    let folder = Folder::new("status");
+    let away = [("a", one.port), ("away", 1)];
+    let drop = "[defaults]\nok-to-drop-table = true";
+    let good = migration("m", "status", ALTER, "");
+    let path = folder.manifest(&manifest("status", &away, drop, &good));
+    ends(
+        &run(&path, &["--execute"]),
+        13,
+        &["server away was left out"],
+    );
+    ends(
+        &run(&path, &["status"]),
+        13,
+        &["1 done of 1", "server away wasn't asked yet"],
+    );
+    let servers = [("a", one.port)];
+    let path = folder.manifest(&manifest("status", &servers, drop, &good));
+    ends(&run(&path, &["status"]), 0, &["1 done of 1"]);
+    let bad = |name: &str| {
+        let more = migration(name, "status", "DROP COLUMN nothing", "after = 'm'");
+        manifest("status", &servers, drop, &format!("{good}{more}"))
+    };
+    let path = folder.manifest(&bad("bad"));
+    ends(&run(&path, &["status"]), 13, &["wasn't asked yet"]);
+    ends(&run(&path, &["--execute"]), 12, &["DROP"]);
+    let path = folder.manifest(&bad("renamed"));
+    ends(&run(&path, &["--execute"]), 12, &["1 failed"]);
+    ends(&run(&path, &["status"]), 12, &["1 failed"]);
+    ends(
+        &run(&path, &["--execute", "--retry", "0123456789abcdef"]),
+        5,
+        &["no job 0123456789abcdef"],
+    );
+    let twice = [("a", one.port), ("alias", one.port)];
+    let path = folder.manifest(&manifest("twice", &twice, "", &good));
+    ends(
+        &run(&path, &["--execute"]),
+        3,
+        &["a and alias are the same server"],
+    );
+}
+
 /// Or another machine could take over what this one is still at.
 #[tokio::test(flavor = "multi_thread")]
 async fn migrations_are_stopped_when_the_state_is_out_of_reach() {
@@ -478,7 +658,8 @@ async fn failures(servers: &[(&str, u16)], conn: &mut Conn) {
         "exit code",
     ];
     let attempts = async |conn: &mut Conn| -> Option<u32> {
-        let query = "SELECT attempts FROM ops._tableshift_batch WHERE migration='bad'";
+        let query =
+            "SELECT attempts FROM ops._tableshift_batch WHERE migration='bad' AND state='failed'";
         conn.query_first(query).await.expect("attempts")
     };
     ends(&run(&path, &["--execute"]), 12, &words);

@@ -14,8 +14,8 @@ use clap::parser::ValueSource;
 use super::flags::{self, Effect, Flag, Kind};
 use super::option_file::OptionFile;
 use crate::config::{
-    Conf, Config, Control, CutOver, Hooks, OnReplica, PASSWORD_VARIABLE, RowCount, Threshold,
-    Throttle, Tls, TlsMode, Topology, default_socket,
+    Conf, Config, Control, CutOver, Hooks, NOTED_VARIABLE, OnReplica, PASSWORD_VARIABLE, RowCount,
+    Threshold, Throttle, Tls, TlsMode, Topology, default_socket,
 };
 use crate::control::http::Target;
 use crate::control::window::Window;
@@ -24,6 +24,7 @@ use crate::limits;
 use crate::mysql::address::PASSWORD_BYTES_MAX;
 use crate::mysql::tls;
 use crate::plan::alter::create::Create;
+use crate::plan::batch::Noted;
 use crate::plan::blockers::KillPolicy;
 use crate::plan::conversion::Misfits;
 use crate::plan::indexes::Deferral;
@@ -376,6 +377,9 @@ impl<'a> Given<'a> {
             alter: self.alter(),
             wanted: self.wanted_table(),
             seen: None,
+            noted: std::env::var(NOTED_VARIABLE)
+                .ok()
+                .and_then(|text| Noted::read(&text)),
             revert: self.optional("old-table").filter(|_| self.is_on("revert")),
             revert_window: self.revert_window(),
             execute: self.is_on("execute"),

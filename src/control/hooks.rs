@@ -168,6 +168,7 @@ impl Runner {
             // They have no business with the server's password.
             .env_remove(crate::config::PASSWORD_VARIABLE)
             .env_remove(crate::config::PARENT_VARIABLE)
+            .env_remove(crate::config::NOTED_VARIABLE)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

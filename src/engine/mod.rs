@@ -17,6 +17,7 @@ mod differences;
 mod drive;
 mod duplicates;
 mod earlier;
+mod fence;
 mod history;
 mod indexes;
 mod keeper;

@@ -6,7 +6,8 @@ use super::indexes::{Chooser, PutOff};
 use super::resume::Resumed;
 use super::topology::Route;
 use super::{
-    Early, clean, desired, duplicates, earlier, indexes, resume, revert, shortcut, triggers, usual,
+    Early, clean, desired, duplicates, earlier, fence, indexes, resume, revert, shortcut, triggers,
+    usual,
 };
 use crate::config::Config;
 use crate::limits;
@@ -148,6 +149,7 @@ async fn checked(
         None => Vec::new(),
     };
     let mut unfit = unfit;
+    unfit.extend(fence::other_table(session, (config, names), facts).await?);
     let original = facts.original.as_ref();
     unfit.extend(original.and_then(|original| desired::altered_since(config, original)));
     match plan::check(facts, alter, names, &config.wishes) {

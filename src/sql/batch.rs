@@ -90,8 +90,8 @@ pub fn create(schema: &str) -> Statement {
              worker_pid INT UNSIGNED NOT NULL DEFAULT 0, \
              claim VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT '', \
              worker_lock VARCHAR(64) NOT NULL DEFAULT '', \
-             table_before VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NULL \
-             COMMENT 'definition before a run whose end is not known', \
+             table_before VARCHAR(128) CHARACTER SET ascii COLLATE ascii_bin NULL \
+             COMMENT 'what the table was before a run whose end is not known', \
              claimed DATETIME(6) NULL COMMENT 'UTC', \
              heartbeat DATETIME(6) NULL COMMENT 'UTC', \
              ended DATETIME(6) NULL COMMENT 'UTC', \
@@ -142,6 +142,41 @@ pub fn seed(schema: &str, batch: &str, jobs: &[New<'_>]) -> Statement {
     )
 }
 
+/// Writes that these pairs of a migration and a server were looked at: of each, the id, the migration's name
+/// and the server's.
+#[must_use]
+pub fn write_looks(schema: &str, batch: &str, looks: &[[&str; 3]]) -> Statement {
+    let rows: Vec<String> = looks
+        .iter()
+        .map(|[id, migration, server]| {
+            let texts = [batch, id, migration, server].map(text_literal);
+            format!("({}, '', '', '', 'looked', '')", texts.join(", "))
+        })
+        .collect();
+    Statement::new(
+        "write what was looked at",
+        format!(
+            "INSERT /* tableshift */ INTO {} (batch, job_id, migration, server, table_schema, \
+             table_name, alter_text, state, reason) VALUES {} ON DUPLICATE KEY UPDATE job_id=job_id",
+            qualified(schema, TABLE),
+            rows.join(", "),
+        ),
+    )
+}
+
+/// Ids of pairs that were looked at.
+#[must_use]
+pub fn looks(schema: &str, batch: &str) -> Statement {
+    Statement::new(
+        "read what was looked at",
+        format!(
+            "SELECT /* tableshift */ job_id FROM {} WHERE batch={} AND state='looked'",
+            qualified(schema, TABLE),
+            text_literal(batch),
+        ),
+    )
+}
+
 /// Takes the lock that says that a worker lives; returns 1 if nobody else of its name does.
 #[must_use]
 pub fn take_lock(lock: &str) -> Statement {
@@ -164,8 +199,8 @@ pub fn read(schema: &str, batch: &str, me: &Claimant, lease_seconds: u64) -> Sta
             "SELECT /* tableshift */ {}, TIMESTAMPDIFF(SECOND, heartbeat, UTC_TIMESTAMP(6)), \
              state='running' AND claim<>{} AND (worker_lock<>'' AND worker_lock={} OR IS_FREE_LOCK(IF(worker_lock='', \
              'tableshift-batch', worker_lock))=1 AND heartbeat < UTC_TIMESTAMP(6) - INTERVAL \
-             {lease_seconds} SECOND) FROM {} WHERE batch={} AND job_id<>'' ORDER BY server, table_schema, \
-             table_name, migration",
+             {lease_seconds} SECOND) FROM {} WHERE batch={} AND state NOT IN ('gate', 'looked') ORDER BY server, \
+             table_schema, table_name, migration",
             COLUMNS.join(", "),
             text_literal(&me.claim),
             text_literal(&me.lock),
@@ -359,7 +394,7 @@ pub fn situation(advisory_lock: &str) -> Statement {
         "look for a run on the table",
         format!(
             "SELECT /* tableshift */ IS_FREE_LOCK({}), @@global.read_only OR EXISTS(SELECT 1 FROM \
-             performance_schema.replication_connection_configuration)",
+             performance_schema.replication_connection_configuration), @@server_uuid",
             text_literal(advisory_lock)
         ),
     )
@@ -374,13 +409,38 @@ pub fn definition(schema: &str, table: &str) -> Statement {
     )
 }
 
-/// How the last run on a table ended that the history knows, if it did this ALTER.
+/// When the table was made, or altered last.
+#[must_use]
+pub fn made(schema: &str, table: &str) -> Statement {
+    Statement::new(
+        "read when the table was made",
+        format!(
+            "SELECT /* tableshift */ UNIX_TIMESTAMP(CREATE_TIME) FROM information_schema.TABLES WHERE \
+             TABLE_SCHEMA={} AND TABLE_NAME={}",
+            text_literal(schema),
+            text_literal(table)
+        ),
+    )
+}
+
+/// Which server it is, and which ones it follows.
+#[must_use]
+pub fn who() -> Statement {
+    Statement::new(
+        "ask which server it follows",
+        "SELECT /* tableshift */ @@server_uuid, (SELECT GROUP_CONCAT(SOURCE_UUID) FROM \
+         performance_schema.replication_connection_status)"
+            .into(),
+    )
+}
+
+/// The last run on a table that the history knows: how it ended, whether it did this ALTER, and its id.
 #[must_use]
 pub fn last_run(history_schema: &str, schema: &str, table: &str, alter: &str) -> Statement {
     Statement::new(
         "read the history",
         format!(
-            "SELECT /* tableshift */ result, alter_text={} FROM {} WHERE table_schema={} AND \
+            "SELECT /* tableshift */ result, alter_text={}, run_id FROM {} WHERE table_schema={} AND \
              table_name={} ORDER BY started DESC LIMIT 1",
             text_literal(alter),
             qualified(history_schema, history::TABLE),

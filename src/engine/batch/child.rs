@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use super::target;
-use crate::config::{PARENT_VARIABLE, PASSWORD_VARIABLE};
+use crate::config::{NOTED_VARIABLE, PARENT_VARIABLE, PASSWORD_VARIABLE};
 use crate::error::exit;
 use crate::limits;
 use crate::mysql::address::Address;
@@ -27,6 +27,8 @@ pub(super) struct Spec {
     /// Variables with passwords, which are no business of it.
     pub(super) secret_variables: Vec<String>,
     pub(super) address: Address,
+    /// What the table is, as noted.
+    pub(super) noted: String,
 }
 
 /// How it ended.
@@ -94,6 +96,7 @@ fn start(spec: &Spec, log: &File) -> std::io::Result<Child> {
     command
         .args(&spec.arguments)
         .env(PARENT_VARIABLE, std::process::id().to_string())
+        .env(NOTED_VARIABLE, &spec.noted)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log.try_clone()?)
@@ -144,13 +147,14 @@ fn said(path: &Path, from: u64) -> String {
     };
     let tail = tail().unwrap_or_default();
     let mut lines: Vec<&str> = tail.lines().collect();
-    let at = lines.iter().rposition(|line| line.starts_with("error: "));
+    let at = lines.iter().rposition(|line| error_in(line).is_some());
     let Some(at) = at else {
         return String::new();
     };
     // Several reasons for a refusal stand below it.
     let lines = lines.split_off(at);
-    let first = reason(lines.first().unwrap_or(&""));
+    let first = lines.first().and_then(|line| error_in(line));
+    let first = reason(&first.unwrap_or_default());
     let more = lines
         .iter()
         .skip(1)
@@ -164,9 +168,37 @@ fn said(path: &Path, from: u64) -> String {
     reason(&format!("error: {first}: {}", whats.join("; ")))
 }
 
+/// The error that a line of a log begins with, whichever form the log has.
+fn error_in(line: &str) -> Option<String> {
+    const BEGIN: &str = "error: ";
+    if line.starts_with(BEGIN) {
+        return Some(line.to_owned());
+    }
+    if let Some((_, told)) = line.split_once(" ERROR error: ") {
+        return Some(format!("{BEGIN}{told}"));
+    }
+    // A JSON string ends its first line with an escape, and has quotes and backslashes in escapes.
+    let (_, told) = line.split_once("\"message\":\"error: ")?;
+    let told = told.split("\\n").next().unwrap_or_default();
+    let told = told.trim_end_matches("\"}").replace("\\\"", "\"");
+    Some(format!("{BEGIN}{}", told.replace("\\\\", "\\")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_is_found_in_every_form_of_a_log() {
+        for line in [
+            "error: no \"t\"",
+            "2026-11-24 20:00:00 ERROR error: no \"t\"",
+            r#"{"time":"x","level":"error","message":"error: no \"t\"\n  data:  none"}"#,
+        ] {
+            assert_eq!(error_in(line).as_deref(), Some("error: no \"t\""), "{line}");
+        }
+        assert_eq!(error_in("2026-11-24 20:00:00 INFO  an error: x"), None);
+    }
 
     #[test]
     fn the_reason_is_the_last_error_of_the_attempt() {

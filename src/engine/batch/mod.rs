@@ -16,7 +16,7 @@ use crate::config::{Batch, BatchWish, Config, PASSWORD_VARIABLE};
 use crate::error::exit;
 use crate::limits;
 use crate::mysql::address::{Account, Address};
-use crate::plan::batch::jobs::{Expansion, Tables, expand, known, log_name};
+use crate::plan::batch::jobs::{Expansion, Tables, expand, known, log_name, looks};
 use crate::plan::batch::schedule::{Board, Counts, Hindrance, State, counts};
 use crate::plan::batch::worker_lock;
 use crate::plan::history::without_passwords;
@@ -24,6 +24,7 @@ use crate::report::Format;
 use crate::report::batch::{Line, Summary, json, text};
 use crate::sql::batch::{Claimant, New, Word};
 use store::{Found, Row, Store};
+use worker::{any, signals};
 
 /// What ends a batch before its work: the exit code and what is told.
 struct Stop(u8, String);
@@ -85,11 +86,14 @@ async fn carry_out(wanted: &Batch) -> Result<Summary, Stop> {
     }
     let there = matches!(found, Found::Ours);
     if wanted.wish == BatchWish::Status {
-        let rows = match there {
-            true => store.rows().await.map_err(|fault| no_state(&fault))?,
-            false => Vec::new(),
+        let (rows, looked) = match there {
+            true => (
+                store.rows().await.map_err(|fault| no_state(&fault))?,
+                store.looks().await.map_err(|fault| no_state(&fault))?,
+            ),
+            false => (Vec::new(), BTreeSet::new()),
         };
-        return Ok(status(wanted, &rows));
+        return Ok(status(wanted, &rows, &looked));
     }
     if wanted.wish == BatchWish::Execute {
         begin(wanted, &mut store).await?;
@@ -105,6 +109,8 @@ async fn carry_out(wanted: &Batch) -> Result<Summary, Stop> {
     write_jobs(wanted, &scene, &mut store)
         .await
         .map_err(|fault| no_state(&fault))?;
+    let rows = store.rows().await.map_err(|fault| no_state(&fault))?;
+    say(wanted, (&scene, &rows), &mut store).await?;
     let work = worker::work(wanted, &scene, &mut store).await?;
     let summary = summary(wanted, &scene, &work.rows, work.notes);
     if work.begun > 0 || work.settled > 0 || !scene.unreachable.is_empty() {
@@ -218,19 +224,55 @@ async fn write_jobs(
         });
     }
     store.seed(&new).await?;
-    let own: BTreeSet<&str> = new.iter().map(|job| job.id).collect();
-    let ids: Vec<&str> = own.iter().copied().collect();
-    if wanted.retry_failed {
-        store.say(&ids, Word::RetryFailed).await?;
+    let looks = looks(manifest);
+    let found = looks
+        .iter()
+        .filter(|(_, server, _)| !scene.unreachable.contains_key(server));
+    let found: Vec<[&str; 3]> = found
+        .filter_map(|(migration, server, id)| {
+            let migration = manifest.migrations.get(*migration)?;
+            let server = manifest.servers.get(*server)?;
+            Some([id.as_str(), migration.name.as_str(), server.name.as_str()])
+        })
+        .collect();
+    store.looked(&found).await
+}
+
+/// Writes what the operator says of jobs.
+async fn say(
+    wanted: &Batch,
+    (scene, rows): (&Scene, &[Row]),
+    store: &mut Store,
+) -> Result<(), Stop> {
+    let mut unknown = wanted.retry.iter().chain(&wanted.mark_done);
+    if let Some(id) = unknown.find(|id| !rows.iter().any(|row| row.id == **id)) {
+        return Err(failed(
+            &format!("the batch has no job {id}"),
+            "take ids from the list of tableshift batch status",
+        ));
     }
-    for (said, word) in [
+    let own: BTreeSet<&str> = scene
+        .expansion
+        .jobs
+        .iter()
+        .map(|job| job.id.as_str())
+        .collect();
+    let own: Vec<&str> = own.into_iter().collect();
+    let words = [
         (&wanted.retry, Word::Retry),
         (&wanted.mark_done, Word::Done),
-    ] {
-        let said: Vec<&str> = said.iter().map(String::as_str).collect();
-        store.say(&said, word).await?;
-    }
-    Ok(())
+    ];
+    let write = async {
+        if wanted.retry_failed {
+            store.say(&own, Word::RetryFailed).await?;
+        }
+        for (said, word) in words {
+            let said: Vec<&str> = said.iter().map(String::as_str).collect();
+            store.say(&said, word).await?;
+        }
+        Ok::<(), crate::mysql::classify::Fault>(())
+    };
+    write.await.map_err(|fault| no_state(&fault))
 }
 
 /// The states of the scene's jobs.
@@ -310,7 +352,11 @@ fn summary(wanted: &Batch, scene: &Scene, rows: &[Row], mut notes: Vec<String>) 
 }
 
 /// What the state alone says, which knows nothing of tables that nobody has looked for yet.
-fn status(wanted: &Batch, rows: &[Row]) -> Summary {
+fn status(wanted: &Batch, rows: &[Row], looked: &BTreeSet<String>) -> Summary {
+    let unseen: Vec<(usize, usize, String)> = looks(&wanted.manifest)
+        .into_iter()
+        .filter(|(_, _, id)| !looked.contains(id))
+        .collect();
     let expansion = Expansion {
         jobs: rows
             .iter()
@@ -318,16 +364,27 @@ fn status(wanted: &Batch, rows: &[Row]) -> Summary {
                 known(
                     &wanted.manifest,
                     &row.id,
-                    (&row.migration, &row.server),
+                    &row.server,
                     (&row.schema, &row.table),
                 )
             })
             .collect(),
+        incomplete: unseen.iter().map(|(migration, _, _)| *migration).collect(),
         ..Expansion::default()
     };
     let notes = match expansion.jobs[..] {
         [] => vec!["nothing was begun".to_owned()],
-        _ => Vec::new(),
+        _ => unseen
+            .iter()
+            .filter_map(|(migration, server, _)| {
+                let migration = wanted.manifest.migrations.get(*migration)?;
+                let server = wanted.manifest.servers.get(*server)?;
+                Some(format!(
+                    "server {} wasn't asked yet for the tables of migration {}",
+                    server.name, migration.name
+                ))
+            })
+            .collect(),
     };
     let scene = Scene {
         expansion,
@@ -423,6 +480,12 @@ async fn told(wanted: &Batch, mut summary: Summary) -> Summary {
         shell.env_remove(variable);
     }
     let text = text(&summary);
+    let Ok(mut signals) = signals() else {
+        summary
+            .notes
+            .push("on-end: the system refuses signals".to_owned());
+        return summary;
+    };
     let run = async {
         let mut child = shell.spawn()?;
         if let Some(mut input) = child.stdin.take() {
@@ -431,7 +494,14 @@ async fn told(wanted: &Batch, mut summary: Summary) -> Summary {
         }
         child.wait().await
     };
-    let note = match tokio::time::timeout(limits::BATCH_HOOK, run).await {
+    let ended = tokio::select! {
+        ended = tokio::time::timeout(limits::BATCH_HOOK, run) => ended,
+        name = any(&mut signals) => {
+            summary.notes.push(format!("on-end was stopped by {name}"));
+            return summary;
+        }
+    };
+    let note = match ended {
         Ok(Ok(status)) if status.success() => return summary,
         Ok(Ok(status)) => format!("on-end: {status}"),
         Ok(Err(error)) => format!("on-end can't be run: {error}"),

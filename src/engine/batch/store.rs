@@ -1,5 +1,7 @@
 //! The state of a batch on its server: read, claimed and written through one session.
 
+use std::collections::BTreeSet;
+
 use crate::limits;
 use crate::mysql::address::Address;
 use crate::mysql::classify::{Fault, FaultKind};
@@ -151,6 +153,22 @@ impl Store {
             self.session.run(&statement).await?;
         }
         Ok(())
+    }
+
+    /// Writes that these pairs of a migration and a server were looked at.
+    pub(super) async fn looked(&mut self, looks: &[[&str; 3]]) -> Result<(), Fault> {
+        for some in looks.chunks(sql::JOBS_AT_ONCE) {
+            let statement = sql::write_looks(&self.schema, &self.batch, some);
+            self.session.run(&statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Ids of the pairs that were looked at.
+    pub(super) async fn looks(&mut self) -> Result<BTreeSet<String>, Fault> {
+        let answer = self.run(&sql::looks(&self.schema, &self.batch)).await?;
+        let ids = (0..answer.rows.len()).filter_map(|index| answer.text(index, 0));
+        Ok(ids.collect())
     }
 
     pub(super) async fn rows(&mut self) -> Result<Vec<Row>, Fault> {

@@ -1,12 +1,12 @@
 //! A server that a batch works on: which tables it has, and what a table is before its migration begins.
 
-use std::collections::BTreeSet;
-
+use super::super::fence::table_now;
 use super::super::usual;
 use crate::mysql::address::Address;
 use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::session::Session;
-use crate::plan::batch::identity;
+use crate::plan::batch::Noted;
+use crate::plan::batch::jobs::Found;
 use crate::plan::names::Names;
 use crate::sql::batch as sql;
 
@@ -14,7 +14,7 @@ use crate::sql::batch as sql;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Look {
     /// Its migration may begin; what the table is now.
-    Begin(String),
+    Begin(Noted),
     /// Somebody is at it.
     Busy,
     /// A run whose end wasn't recorded has done it.
@@ -38,13 +38,24 @@ pub(super) struct Wanted {
     pub(super) history: String,
 }
 
-/// All tables of a server.
-pub(super) async fn tables(address: &Address) -> Result<BTreeSet<(String, String)>, Fault> {
+/// All tables of a server, and which one it is.
+pub(super) async fn tables(address: &Address) -> Result<Found, Fault> {
     let mut session = Session::open(address, usual("batch server", String::new())).await?;
     let answer = session.run(&sql::tables()).await?;
-    Ok((0..answer.rows.len())
+    let tables = (0..answer.rows.len())
         .filter_map(|row| Some((answer.text(row, 0)?, answer.text(row, 1)?)))
-        .collect())
+        .collect();
+    let who = session.run(&sql::who()).await?;
+    let follows = who.text(0, 1).unwrap_or_default();
+    Ok(Found {
+        tables,
+        uuid: who.text(0, 0).unwrap_or_default(),
+        follows: follows
+            .split(',')
+            .filter(|uuid| !uuid.is_empty())
+            .map(str::to_owned)
+            .collect(),
+    })
 }
 
 /// Whether the server answers.
@@ -77,8 +88,13 @@ async fn try_look(session: &mut Session, wanted: &Wanted) -> Result<Look, Fault>
     if situation.number(0, 0) != Some(1) {
         return Ok(Look::Busy);
     }
-    let answer = session.run(&sql::definition(schema, table)).await?;
-    let now = identity(&answer.text(0, 1).unwrap_or_default());
+    let server = situation.text(0, 2).unwrap_or_default();
+    let last = last_run(session, wanted).await?;
+    let now = Noted {
+        table: table_now(session, (schema, table)).await?,
+        server,
+        run: last.run,
+    };
     let Some(before) = &wanted.before else {
         return Ok(Look::Begin(now));
     };
@@ -89,22 +105,38 @@ async fn try_look(session: &mut Session, wanted: &Wanted) -> Result<Look, Fault>
                 .into(),
         ));
     }
-    // The definition is the same: nothing was swapped, or doing it again changes nothing.
-    if *before == now {
-        return Ok(Look::Begin(now));
-    }
-    let statement = sql::last_run(&wanted.history, schema, table, &wanted.alter);
-    let completed = match session.run(&statement).await {
-        Ok(last) => last.text(0, 0).as_deref() == Some("completed") && last.number(0, 1) == Some(1),
-        // There is no history, or none that may be read.
-        Err(fault) if fault.kind == FaultKind::Definite => false,
-        Err(fault) => return Err(fault),
-    };
-    if completed {
+    let before = Noted::read(before);
+    // An older run of the same ALTER says nothing: somebody may have taken back since what it did.
+    let newer = before.as_ref().is_some_and(|before| before.run != now.run);
+    if last.did_it && newer {
         return Ok(Look::Done);
     }
+    if before.is_some_and(|before| before.same_table(&now)) {
+        return Ok(Look::Begin(now));
+    }
     Ok(Look::Unclear(
-        "how its last run ended isn't known, and the table's definition isn't what it was before"
+        "how its last run ended isn't known, and the table was altered or made anew since it began"
             .into(),
     ))
+}
+
+/// The table's last run that the history knows.
+#[derive(Default)]
+struct Last {
+    run: String,
+    did_it: bool,
+}
+
+async fn last_run(session: &mut Session, wanted: &Wanted) -> Result<Last, Fault> {
+    let (schema, table) = (wanted.schema.as_str(), wanted.table.as_str());
+    let statement = sql::last_run(&wanted.history, schema, table, &wanted.alter);
+    match session.run(&statement).await {
+        Ok(last) => Ok(Last {
+            run: last.text(0, 2).unwrap_or_default(),
+            did_it: last.text(0, 0).as_deref() == Some("completed") && last.number(0, 1) == Some(1),
+        }),
+        // There is no history, or none that may be read.
+        Err(fault) if fault.kind == FaultKind::Definite => Ok(Last::default()),
+        Err(fault) => Err(fault),
+    }
 }

@@ -90,15 +90,7 @@ pub(super) async fn work(wanted: &Batch, scene: &Scene, store: &mut Store) -> Re
             "make it, or name another with logs",
         )
     })?;
-    let mut signals = Vec::new();
-    for kind in [
-        SignalKind::terminate(),
-        SignalKind::interrupt(),
-        SignalKind::hangup(),
-    ] {
-        let taken = signal(kind).map_err(|error| failed(&error.to_string(), "report this"))?;
-        signals.push(taken);
-    }
+    let signals = signals().map_err(|error| failed(&error.to_string(), "report this"))?;
     let (stop, _) = watch::channel(false);
     let worker = Worker {
         here: Here {
@@ -317,8 +309,8 @@ impl Worker<'_> {
     fn looked(&mut self, id: String, look: Look) {
         let stopping = *self.stop.borrow();
         let (state, reason, known) = match look {
-            Look::Begin(identity) if !stopping => {
-                self.ready.insert(id, identity);
+            Look::Begin(noted) if !stopping => {
+                self.ready.insert(id, noted.text());
                 return;
             }
             Look::Begin(_) => (State::Interrupted, "stopped before it began".into(), false),
@@ -396,9 +388,9 @@ impl Worker<'_> {
 
     /// Begins what is ready, once it is written down what the table was.
     async fn start(&mut self) -> Result<(), Fault> {
-        while let Some((id, identity)) = self.ready.first_key_value() {
-            let (id, identity) = (id.clone(), identity.clone());
-            let ours = self.store.note(&id, &identity).await?;
+        while let Some((id, noted)) = self.ready.first_key_value() {
+            let (id, noted) = (id.clone(), noted.clone());
+            let ours = self.store.note(&id, &noted).await?;
             self.ready.remove(&id);
             if *self.stop.borrow() || self.closed.is_some() {
                 self.verdict(Verdict {
@@ -410,7 +402,7 @@ impl Worker<'_> {
                 });
                 continue;
             }
-            let spec = self.spec(&id).filter(|_| ours);
+            let spec = self.spec(&id, noted).filter(|_| ours);
             let Some(spec) = spec else {
                 // Somebody else took it over: it is theirs.
                 self.mine.remove(&id);
@@ -425,7 +417,7 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn spec(&self, id: &str) -> Option<Spec> {
+    fn spec(&self, id: &str, noted: String) -> Option<Spec> {
         let (manifest, job) = (&self.wanted.manifest, self.job(id)?);
         let server = manifest.servers.get(job.server)?;
         let migration = manifest.migrations.get(job.migration)?;
@@ -444,6 +436,7 @@ impl Worker<'_> {
             password: self.wanted.passwords.get(job.server)?.clone(),
             secret_variables: others.filter_map(|s| s.password_env.clone()).collect(),
             address: address(config, &format!("{:016x}", unlike_others())),
+            noted,
         })
     }
 }
@@ -457,8 +450,18 @@ fn startable(wanted: &Batch, scene: &Scene, rows: &[Row], here: &Here) -> Vec<St
         .collect()
 }
 
+/// What asks a batch to end.
+pub(super) fn signals() -> std::io::Result<Vec<Signal>> {
+    let kinds = [
+        SignalKind::terminate(),
+        SignalKind::interrupt(),
+        SignalKind::hangup(),
+    ];
+    kinds.into_iter().map(signal).collect()
+}
+
 /// The next signal.
-async fn any(signals: &mut [Signal]) -> &'static str {
+pub(super) async fn any(signals: &mut [Signal]) -> &'static str {
     let [terminate, interrupt, hang_up] = signals else {
         return std::future::pending().await;
     };

@@ -26,35 +26,40 @@ fn id(server: &Server, migration: &Migration, (schema, table): (&str, &str)) -> 
     format!("{:016x}", digest(&text))
 }
 
-/// The job of a row of the state, if it is one of the manifest as it is now.
+/// The job of a row of the state, if it is one of the manifest as it is now, whatever its migration was called
+/// when it was written.
 #[must_use]
 pub fn known(
     manifest: &Manifest,
     row_id: &str,
-    (migration, server): (&str, &str),
+    server: &str,
     (schema, table): (&str, &str),
 ) -> Option<Job> {
-    let migration = manifest
-        .migrations
-        .iter()
-        .position(|m| m.name == migration)?;
     let server = manifest.servers.iter().position(|s| s.name == server)?;
-    let job = Job {
-        id: id(
-            manifest.servers.get(server)?,
-            manifest.migrations.get(migration)?,
-            (schema, table),
-        ),
-        migration,
+    let of = manifest.servers.get(server)?;
+    let same = |migration: &Migration| id(of, migration, (schema, table)) == row_id;
+    Some(Job {
+        id: row_id.to_owned(),
+        migration: manifest.migrations.iter().position(same)?,
         server,
         schema: schema.to_owned(),
         table: table.to_owned(),
-    };
-    (job.id == row_id).then_some(job)
+    })
 }
 
-/// The tables of a server: schema and name. `None` if it can't be reached.
-pub type Tables = Option<BTreeSet<(String, String)>>;
+/// What is found on a server.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Found {
+    /// Its tables: schema and name.
+    pub tables: BTreeSet<(String, String)>,
+    /// Which server it is.
+    pub uuid: String,
+    /// Servers that it follows.
+    pub follows: Vec<String>,
+}
+
+/// What is found on a server; `None` if it can't be reached.
+pub type Tables = Option<Found>;
 
 /// What a manifest means at present.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -74,7 +79,12 @@ pub fn expand(manifest: &Manifest, tables: &[Tables]) -> Expansion {
     for (index, migration) in manifest.migrations.iter().enumerate() {
         let before = expansion.jobs.len();
         for (server, found) in manifest.servers.iter().enumerate().zip(tables) {
-            let of_server = of_server(migration, server.1, found.as_ref(), &mut expansion.problems);
+            let of_server = of_server(
+                migration,
+                server.1,
+                found.as_ref().map(|found| &found.tables),
+                &mut expansion.problems,
+            );
             let Some(of_server) = of_server else {
                 expansion.incomplete.insert(index);
                 continue;
@@ -98,7 +108,78 @@ pub fn expand(manifest: &Manifest, tables: &[Tables]) -> Expansion {
         }
     }
     conflicts(manifest, &mut expansion);
+    twice(manifest, tables, &mut expansion);
     expansion
+}
+
+/// Pairs of a migration and a server that it concerns, each with an id: the state knows which pairs were
+/// looked at.
+#[must_use]
+pub fn looks(manifest: &Manifest) -> Vec<(usize, usize, String)> {
+    let mut looks = Vec::new();
+    for (index, migration) in manifest.migrations.iter().enumerate() {
+        for (number, server) in manifest.servers.iter().enumerate() {
+            if migration.servers.iter().any(|p| fits(p, &server.name)) {
+                let patterns = [&migration.schemas[..], &migration.tables[..]].concat();
+                let text = format!(
+                    "{}\0{}\0{}",
+                    server.name,
+                    patterns.join("\0"),
+                    migration.alter
+                );
+                looks.push((index, number, format!("{:016x}", digest(&text))));
+            }
+        }
+    }
+    looks
+}
+
+/// What is done on this replica stays there.
+fn alone(manifest: &Manifest, server: usize) -> bool {
+    let Some(server) = manifest.servers.get(server) else {
+        return false;
+    };
+    let mut of_all = manifest
+        .migrations
+        .iter()
+        .map(|m| flags(manifest, server, m));
+    of_all.all(|flags| flags.contains_key("migrate-on-replica"))
+}
+
+/// One server by two names, or one that follows another: what is done to a table there is done to both.
+fn twice(manifest: &Manifest, tables: &[Tables], expansion: &mut Expansion) {
+    let mut by_table: BTreeMap<(&str, &str), BTreeSet<usize>> = BTreeMap::new();
+    for job in &expansion.jobs {
+        let place = (job.schema.as_str(), job.table.as_str());
+        by_table.entry(place).or_default().insert(job.server);
+    }
+    let found = |server: usize| tables.get(server)?.as_ref();
+    let mut problems = BTreeSet::new();
+    for ((schema, table), servers) in by_table {
+        let servers: Vec<usize> = servers.into_iter().collect();
+        for (at, one) in servers.iter().enumerate() {
+            for other in servers.iter().skip(at + 1) {
+                let (Some(a), Some(b)) = (found(*one), found(*other)) else {
+                    continue;
+                };
+                let name = |index: usize| manifest.servers.get(index).map_or("", |s| &s.name);
+                let (first, second) = (name(*one), name(*other));
+                let how = if a.uuid == b.uuid {
+                    format!("{first} and {second} are the same server")
+                } else if a.follows.contains(&b.uuid) && !alone(manifest, *one) {
+                    format!("{first} follows {second}")
+                } else if b.follows.contains(&a.uuid) && !alone(manifest, *other) {
+                    format!("{second} follows {first}")
+                } else {
+                    continue;
+                };
+                problems.insert(format!(
+                    "{how}, so {schema}.{table} would be changed twice: leave one of them out"
+                ));
+            }
+        }
+    }
+    expansion.problems.extend(problems);
 }
 
 /// The tables of a migration on a server; `None` while the server can't be asked which fit.
@@ -262,7 +343,11 @@ mod tests {
             let (schema, table) = name.split_once('.').expect("schema.table");
             (schema.to_owned(), table.to_owned())
         };
-        Some(names.iter().map(place).collect())
+        Some(Found {
+            tables: names.iter().map(place).collect(),
+            uuid: names.concat(),
+            follows: Vec::new(),
+        })
     }
 
     #[test]
@@ -293,7 +378,11 @@ mod tests {
     fn what_can_t_be_meant_is_a_problem() {
         let found = |migrations: &str| {
             let all = tables(&["d.t", "d.u"]);
-            expand(&manifest(migrations), &[all.clone(), all]).problems
+            let other = all.clone().map(|all| Found {
+                uuid: "other".into(),
+                ..all
+            });
+            expand(&manifest(migrations), &[all, other]).problems
         };
         let one = "[[migrations]]\nname = 'm'\nschemas = 'd'\ntables = 't'\nalter = 'FORCE'\n";
         let two = |more: &str| {
@@ -315,6 +404,40 @@ mod tests {
         ] {
             let problems = found(&migrations).join("\n");
             assert!(problems.contains(words), "{words} in {problems}");
+        }
+    }
+
+    #[test]
+    fn one_server_by_two_names_is_a_problem() {
+        let manifest =
+            manifest("[[migrations]]\nname = 'm'\nschemas = 'd'\ntables = 't'\nalter = 'FORCE'");
+        let server = |uuid: &str, follows: &[&str]| {
+            tables(&["d.t"]).map(|found| Found {
+                uuid: uuid.into(),
+                follows: follows.iter().map(|uuid| (*uuid).to_owned()).collect(),
+                ..found
+            })
+        };
+        for (one, other, words) in [
+            (server("1", &[]), server("2", &["3"]), None),
+            (server("1", &[]), None, None),
+            (
+                server("1", &[]),
+                server("1", &[]),
+                Some("a and b are the same server, so d.t would"),
+            ),
+            (server("1", &[]), server("2", &["1"]), Some("b follows a")),
+            (
+                server("1", &["3", "2"]),
+                server("2", &[]),
+                Some("a follows b"),
+            ),
+        ] {
+            let problems = expand(&manifest, &[one, other]).problems.join("\n");
+            match words {
+                Some(words) => assert!(problems.contains(words), "{words} in {problems}"),
+                None => assert_eq!(problems, ""),
+            }
         }
     }
 

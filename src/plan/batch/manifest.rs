@@ -9,13 +9,14 @@ use toml::de::{DeTable, DeValue};
 pub type Flags = BTreeMap<String, Vec<String>>;
 
 /// Flags that a batch sets itself, or that many migrations can't share.
-const OWN_FLAGS: [&str; 24] = [
+const OWN_FLAGS: [&str; 25] = [
     "alter",
     "ask-pass",
     "check-flag",
     "conf",
     "database",
     "execute",
+    "force-table-names",
     "h",
     "help",
     "host",
@@ -595,6 +596,11 @@ impl Reader<'_> {
                     "{key}: {name} would be seen by everybody; use password-env or conf of the server"
                 );
                 self.problem(line, what);
+                continue;
+            }
+            let of_a_flag = |c: char| c.is_ascii_alphanumeric() || c == '-';
+            if !name.chars().all(of_a_flag) {
+                self.problem(line, format!("{key}: {name:?} is no flag's name"));
                 continue;
             }
             if OWN_FLAGS.contains(&name.as_str()) {
