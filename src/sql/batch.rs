@@ -409,14 +409,14 @@ pub fn definition(schema: &str, table: &str) -> Statement {
     )
 }
 
-/// When the table was made, or altered last.
+/// When the table was made or altered last, and how many seconds ago.
 #[must_use]
 pub fn made(schema: &str, table: &str) -> Statement {
     Statement::new(
         "read when the table was made",
         format!(
-            "SELECT /* tableshift */ UNIX_TIMESTAMP(CREATE_TIME) FROM information_schema.TABLES WHERE \
-             TABLE_SCHEMA={} AND TABLE_NAME={}",
+            "SELECT /* tableshift */ UNIX_TIMESTAMP(CREATE_TIME), UNIX_TIMESTAMP() - \
+             UNIX_TIMESTAMP(CREATE_TIME) FROM information_schema.TABLES WHERE TABLE_SCHEMA={} AND TABLE_NAME={}",
             text_literal(schema),
             text_literal(table)
         ),

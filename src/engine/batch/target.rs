@@ -17,6 +17,8 @@ pub(super) enum Look {
     Begin(Noted),
     /// Somebody is at it.
     Busy,
+    /// It was made or altered in this very second.
+    Young,
     /// A run whose end wasn't recorded has done it.
     Done,
     /// A run whose end wasn't recorded may have done it.
@@ -90,8 +92,12 @@ async fn try_look(session: &mut Session, wanted: &Wanted) -> Result<Look, Fault>
     }
     let server = situation.text(0, 2).unwrap_or_default();
     let last = last_run(session, wanted).await?;
+    let present = table_now(session, (schema, table)).await?;
+    if present.young {
+        return Ok(Look::Young);
+    }
     let now = Noted {
-        table: table_now(session, (schema, table)).await?,
+        table: present.table,
         server,
         run: last.run,
     };

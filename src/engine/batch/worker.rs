@@ -290,7 +290,7 @@ impl Worker<'_> {
                 loop {
                     let found = target::look(&address, &look).await;
                     let patient = began.elapsed() < limits::BATCH_BUSY_WAIT && !*stop.borrow();
-                    if found != Look::Busy || !patient {
+                    if !matches!(found, Look::Busy | Look::Young) || !patient {
                         return News::Looked(id, found);
                     }
                     tokio::time::sleep(limits::BATCH_TICK).await;
@@ -317,6 +317,11 @@ impl Worker<'_> {
             Look::Busy => (
                 State::Interrupted,
                 "another run holds the table's lock".into(),
+                false,
+            ),
+            Look::Young => (
+                State::Interrupted,
+                "the table was made or altered in this very second, by the server's clock".into(),
                 false,
             ),
             Look::Done => (State::Done, "an earlier run did it".into(), true),
