@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::control::window::Window;
 use crate::core::verify::extent::Wanted;
 use crate::plan::Wishes;
+use crate::plan::backfill::Backfill;
 use crate::plan::blockers::KillPolicy;
 use crate::plan::indexes::Deferral;
 use crate::plan::names::digest;
@@ -86,6 +87,8 @@ pub struct Config {
     pub triggers: Option<Suffix>,
     /// Which secondary indexes are built after the copy.
     pub defer_indexes: Deferral,
+    /// Columns that are filled from expressions.
+    pub backfills: Vec<Backfill>,
     /// Try the ALTER on the original first, as an instant one.
     pub attempt_instant: bool,
     /// A time stamp in the old table's name.

@@ -298,6 +298,7 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 10] = [
         &[
             "switch the metadata lock instrument on",
             "look for zeros",
+            "try a backfill",
             "read the checkpoint",
             "compare the GTIDs",
             "tidy the ghost table up",

@@ -1,6 +1,7 @@
 //! From the words of the command line to a checked [`Config`], or to all that is wrong with them.
 
 mod back;
+mod filled;
 mod measured;
 
 use std::cell::RefCell;
@@ -381,6 +382,7 @@ impl<'a> Given<'a> {
                 text: self.text("trigger-suffix"),
                 comes_off: self.is_on("remove-trigger-suffix-if-exists"),
             }),
+            backfills: self.backfills(),
             attempt_instant: self.forth("attempt-instant-ddl"),
             defer_indexes: self.defer_indexes(),
             checkpoint: self.checkpoint(),

@@ -18,6 +18,11 @@ use crate::report::Reporter;
 use crate::sql::cutover::{blockers, without_counter};
 use crate::sql::helpers::alter_instantly;
 
+/// What is asked for can't be had from an ALTER of the original, however it is done.
+pub(super) fn wants_ghost(config: &Config) -> bool {
+    !config.backfills.is_empty()
+}
+
 /// Tries it. Returns whether the table has its new shape.
 ///
 /// # Errors
@@ -32,6 +37,10 @@ pub(super) async fn attempt(
     // A rehearsal alters nothing.
     let rehearsal = matches!(config.topology.on_replica, OnReplica::Test { .. });
     if !config.attempt_instant || !config.execute || rehearsal {
+        return Ok(false);
+    }
+    if wants_ghost(config) {
+        reporter.info("--attempt-instant-ddl: not tried, because --backfill needs a copy");
         return Ok(false);
     }
     if server.version < INSTANT_TRUSTED {

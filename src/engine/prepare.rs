@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::indexes::{Chooser, PutOff};
 use super::resume::Resumed;
 use super::topology::Route;
-use super::{Early, clean, duplicates, earlier, indexes, instant, resume, revert, triggers, usual};
+use super::{
+    Early, backfill, clean, duplicates, earlier, indexes, instant, resume, revert, triggers, usual,
+};
 use crate::config::Config;
 use crate::limits;
 use crate::mysql::classify::Fault;
@@ -13,6 +15,7 @@ use crate::mysql::inspect;
 use crate::mysql::session::{Session, mark_of_table};
 use crate::mysql::triggers::of_original;
 use crate::plan::alter::{self, Alter};
+use crate::plan::backfill::BackfilledColumn;
 use crate::plan::constraints::{Check, CheckNames, Taken, checks_of};
 use crate::plan::conversion::Misfits;
 use crate::plan::inspection::{Inspection, Needs, Server, Table};
@@ -82,11 +85,17 @@ pub(super) async fn prepare(
         triggers: config.triggers.is_some(),
         checkpoints: config.execute && config.checkpoint.is_some(),
     };
-    let facts = inspect::inspect(&mut session, names, (route.setting, needs)).await?;
+    let mut facts = inspect::inspect(&mut session, names, (route.setting, needs)).await?;
     session.pin(&facts.server.uuid);
+    let backfills = match &facts.original {
+        Some(original) => backfill::typed(&mut session, config, names, original).await?,
+        None => Default::default(),
+    };
+    facts.backfills = backfills.0;
     let saved = resume::wanted(&facts, config);
     let given = (config, names, &route);
-    let original = checked(&mut session, given, (&facts, &alter, saved)).await?;
+    let told = (&facts, &alter, saved);
+    let original = checked(&mut session, given, told, backfills.1).await?;
     if !marks_shown {
         return Err(unmarked());
     }
@@ -139,13 +148,15 @@ async fn checked(
     session: &mut Session,
     given: (&Config, &Names, &Route),
     (facts, alter, saved): (&Inspection, &Alter, Option<&Saved>),
+    unfit_backfills: Vec<Refusal>,
 ) -> Result<Table, Early> {
     let (config, names, _) = given;
-    let unfit = match saved {
+    let mut unfit = match saved {
         Some(saved) => resume::unfit(session, given, (saved, facts)).await?,
         None if names.reverts => revert::speaks_against(session, given, facts).await?,
         None => Vec::new(),
     };
+    unfit.extend(unfit_backfills);
     match plan::check(facts, alter, names, &config.wishes) {
         Ok(original) if unfit.is_empty() => Ok(original),
         Ok(_) => Err(Early::Refused(unfit)),
@@ -192,6 +203,9 @@ async fn begin(
     let told = (names, &config.wishes, checkpoints);
     let again = original.clone();
     let (mut plan, mut moment) = make_tables(session, facts, original, alter, told).await?;
+    if config.revert_window.is_some() {
+        no_way_back(&plan)?;
+    }
     match chooser.put_off(session, &plan).await? {
         PutOff::Done(deferred) => plan.deferred = Some(deferred),
         PutOff::Kept => {}
@@ -206,6 +220,22 @@ async fn begin(
         session.run(&describe_migration(names, &origin)).await?;
     }
     Ok(plan)
+}
+
+/// What a column held before it was backfilled can't be computed for rows that change afterwards.
+fn no_way_back(plan: &Plan) -> Result<(), Early> {
+    let replaced = plan.columns.backfilled.iter().filter(|one| one.replaces);
+    let names: Vec<String> = replaced.map(filled).collect();
+    if names.is_empty() {
+        return Ok(());
+    }
+    Err(Early::Refused(vec![Refusal::new(
+        format!(
+            "--backfill gives other values to {}, which a revert couldn't take back",
+            listed(&names)
+        ),
+        "leave --revert-window out",
+    )]))
 }
 
 /// Takes the tables of an earlier run as they are.
@@ -239,6 +269,10 @@ fn announce(plan: &Plan, reporter: &Reporter) {
         plan.columns.shared.len(),
         plan.introduced_keys.len(),
     ));
+    let filled: Vec<String> = plan.columns.backfilled.iter().map(filled).collect();
+    if !filled.is_empty() {
+        reporter.info(format!("backfilled columns: {}", listed(&filled)));
+    }
     let skipped: Vec<String> = plan.columns.skipped.iter().map(renamed).collect();
     if !skipped.is_empty() {
         reporter.warn(format!(
@@ -291,6 +325,10 @@ fn announce(plan: &Plan, reporter: &Reporter) {
             renamed.join(", ")
         ));
     }
+}
+
+fn filled(column: &BackfilledColumn) -> String {
+    column.types.to.name.clone()
 }
 
 fn renamed((old, new): &(String, String)) -> String {
@@ -415,6 +453,7 @@ async fn make_tables(
     let (mut plan, mut moment) = make_ghost(session, facts, original, told).await?;
     plan.original_triggers = triggers_of(session, names, wishes).await?;
     verifiable(&plan)?;
+    backfill::fits(session, &plan).await?;
     unchanged(session, &plan).await?;
     if let Some(refusal) = null_in_key(session, &plan).await? {
         return Err(Early::Refused(vec![refusal]));

@@ -5,6 +5,7 @@
 //! [`Plan`] can't be made any other way and never changes afterwards.
 
 pub mod alter;
+pub mod backfill;
 pub mod blockers;
 mod checks;
 pub mod columns;
@@ -176,6 +177,9 @@ pub struct Plan {
     pub guards_snapshots: bool,
     /// Indexes that the ghost gets after the copy; its definition here has them.
     pub deferred: Option<Deferred>,
+    /// Settings that backfilled values depend on, as every session that computes them keeps them: assignments of
+    /// SET SESSION. Empty without a backfill.
+    pub pinned: String,
 }
 
 impl Plan {
@@ -244,10 +248,11 @@ fn conversion_for(
     let mode = &facts.server.sql_mode;
     let division = wishes.misfits == Misfits::Refused
         && mode.contains("ERROR_FOR_DIVISION_BY_ZERO")
-        && conversion::computes_anew(original, ghost);
+        && conversion::computes_anew(original, ghost)
+        || !columns.backfilled.is_empty();
     Conversion {
         truncates_fractions: mode.contains("TIME_TRUNCATE_FRACTIONAL"),
-        ..Conversion::new(wishes, &columns.shared, division)
+        ..Conversion::new(wishes, columns, division)
     }
 }
 
@@ -273,12 +278,17 @@ pub fn make(
     let mut columns = if names.reverts {
         columns::map_back(&original, &ghost, alter, wishes.renames)?
     } else {
-        columns::map_columns(&original, &ghost, alter, (wishes.renames, now))?
+        let fillings = columns::Fillings {
+            now,
+            backfills: &facts.backfills,
+        };
+        columns::map_columns(&original, &ghost, alter, (wishes.renames, fillings))?
     };
     let mut refusals: Vec<Refusal> = other_engine(&ghost).into_iter().collect();
     let key = match unique_key::choose(&original, &ghost, &columns, wishes.null_in_key) {
         Ok(key) => key,
         Err(reasons) => {
+            refusals.extend(backfill::key_columns(&original, &columns));
             refusals.push(Refusal::new(
                 format!("no unique key can pair the rows: {}", reasons.join("; ")),
                 "keep a NOT NULL unique key through the ALTER, or change the key in a step of its \
@@ -312,6 +322,11 @@ pub fn make(
     if !refusals.is_empty() {
         return Err(refusals);
     }
+    let pinned = if columns.backfilled.is_empty() {
+        String::new()
+    } else {
+        facts.server.pinned_settings.clone()
+    };
     let mut introduced_keys = unique_key::introduced(&original, &ghost, &columns);
     add_adjusted_keys(&mut introduced_keys, &ghost, &unverified);
     let unique = ghost.indexes.iter().filter(|index| index.unique).count();
@@ -326,6 +341,7 @@ pub fn make(
         reached_from_elsewhere: !facts.reached_from.is_empty(),
         guards_snapshots: facts.server.version >= INSTANT_TRUSTED,
         deferred: None,
+        pinned,
         original_triggers: vec![],
         triggers: vec![],
         foreign_keys: facts.foreign_keys.clone(),

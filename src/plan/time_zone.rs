@@ -100,10 +100,13 @@ fn kept(shared: &SharedColumn) -> bool {
     shared.from.data_type == "timestamp" && !converted(shared) && shared.to.data_type == "timestamp"
 }
 
+/// Names that go by the zone.
+pub(super) const BY_ZONE: [&str; 4] =
+    ["unix_timestamp", "from_unixtime", "convert_tz", "time_zone"];
+
 /// Whether an expression may give another value in another zone: it mentions a TIMESTAMP, or a function
 /// that goes by the zone.
 fn depends(expression: &str, tables: [&Table; 2]) -> bool {
-    const BY_ZONE: [&str; 4] = ["unix_timestamp", "from_unixtime", "convert_tz", "time_zone"];
     let text = expression.to_lowercase();
     let mut stamps = tables
         .into_iter()
@@ -150,6 +153,16 @@ fn obstacle(original: &Table, ghost: &Table, map: &ColumnMap) -> Option<String> 
             shared.from.name, shared.from.column_type, shared.to.column_type
         ));
     }
+    if let Some(filled) = map
+        .backfilled
+        .iter()
+        .find(|column| column.by_zone(original))
+    {
+        return Some(format!(
+            "the backfill of column `{}` may use it",
+            filled.types.to.name
+        ));
+    }
     let added = |column: &&Column| map.original_of(&column.name).is_none();
     let mut added = ghost.columns.iter().filter(added);
     added
@@ -182,10 +195,15 @@ fn converted(shared: &SharedColumn) -> bool {
 mod tests {
     use super::*;
     use crate::plan::alter::parse;
-    use crate::plan::columns::map_columns;
+    use crate::plan::columns::{Fillings, map_columns};
     use crate::plan::inspection::{Index, IndexPart};
     use crate::plan::unique_key::choose;
     use crate::plan::{NullInKey, Renames};
+
+    const AT: Fillings<'_> = Fillings {
+        now: "2026-01-01 00:00:00",
+        backfills: &[],
+    };
 
     fn column(name: &str, column_type: &str) -> Column {
         Column {
@@ -221,13 +239,7 @@ mod tests {
         let mut facts = Inspection::default();
         facts.server.time_zone_is_utc = utc;
         let alter = parse(alter).expect("a good ALTER");
-        let map = map_columns(
-            original,
-            ghost,
-            &alter,
-            (Renames::Followed, "2026-01-01 00:00:00"),
-        )
-        .expect("a map");
+        let map = map_columns(original, ghost, &alter, (Renames::Followed, AT)).expect("a map");
         let key = choose(original, ghost, &map, NullInKey::Refused).expect("a key");
         zone(&facts, original, ghost, &map, &key)
     }
@@ -315,7 +327,7 @@ mod tests {
         facts.server.time_zone = zone_name.into();
         let original = beside_the_key();
         let alter = parse(alter).expect("a good ALTER");
-        let now = (Renames::Followed, "2026-01-01 00:00:00");
+        let now = (Renames::Followed, AT);
         let map = map_columns(&original, ghost, &alter, now).expect("a map");
         let key = choose(&original, ghost, &map, NullInKey::Refused).expect("a key");
         zone(&facts, &original, ghost, &map, &key)

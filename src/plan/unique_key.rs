@@ -160,7 +160,7 @@ fn same_computation(column: &Column, ghost: &Table, map: &ColumnMap) -> Option<S
             .to_ascii_uppercase()
             .contains("STORED GENERATED")
     };
-    let same = column.generation == to.generation && map.shared.iter().all(compared_alike);
+    let same = column.generation == to.generation && computed_alike(map);
     (stored(column) && stored(to) && same).then(|| SharedColumn {
         from: column.clone(),
         to: to.clone(),
@@ -413,7 +413,7 @@ fn prefixes(definition: &str, index: &str) -> Vec<Option<u64>> {
 fn enforced_before(index: &Index, original: &Table, ghost: &Table, map: &ColumnMap) -> bool {
     if index.parts.iter().any(|part| part.column.is_none()) {
         let same = |own: &Index| own.unique && own.parts == index.parts;
-        return map.shared.iter().all(compared_alike) && original.indexes.iter().any(same);
+        return computed_alike(map) && original.indexes.iter().any(same);
     }
     let computed = |name: &str| same_computation(original.column(name)?, ghost, map);
     let sources: Vec<SharedColumn> = index
@@ -434,6 +434,12 @@ fn enforced_before(index: &Index, original: &Table, ghost: &Table, map: &ColumnM
                 })
         })
     })
+}
+
+/// What is computed of the original's columns is the same in the ghost, and of the same kind.
+fn computed_alike(map: &ColumnMap) -> bool {
+    let replaced = map.backfilled.iter().any(|column| column.replaces);
+    !replaced && map.shared.iter().all(compared_alike)
 }
 
 /// Different values stay different: the type is the same or holds the old one entirely.

@@ -5,6 +5,7 @@
 //! same statements run under LOCK TABLES, where an alias would need a lock of its own.
 
 pub mod alone;
+pub mod backfill;
 pub mod checkpoint;
 pub mod copy;
 pub mod cutover;
@@ -128,7 +129,11 @@ pub struct Sql {
     sources: String,
     /// A column outside the walked index, so that a locking read takes the clustered record too.
     outside: Option<String>,
+    /// Those of backfilled columns, each with a comma in front: [`Sql::copied_columns`] begins without them.
+    computed: String,
     shared: Vec<SharedColumn>,
+    /// Columns that expressions fill, each with its expression over the original.
+    backfilled: Vec<(SharedColumn, String)>,
     /// Columns of the ghost that aren't compared.
     unverified: Vec<String>,
     introduces_keys: bool,
@@ -163,6 +168,13 @@ impl Sql {
             targets.push(quoted(&constant.name));
             sources.push(constant.literal.clone());
         }
+        let backfilled = backfill::filled(plan, &original.table);
+        let mut computed = String::new();
+        for (column, expression) in &backfilled {
+            targets.push(quoted(&column.to.name));
+            computed.push_str(", ");
+            computed.push_str(&source(column, expression.clone()));
+        }
         let outside = plan
             .original
             .columns
@@ -194,6 +206,8 @@ impl Sql {
             itself: targets.first().cloned().unwrap_or_default(),
             targets: targets.join(", "),
             sources: sources.join(", "),
+            computed,
+            backfilled,
             outside: if plan.key.original_index == "PRIMARY" {
                 None
             } else {
