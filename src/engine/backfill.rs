@@ -28,10 +28,6 @@ pub(super) async fn typed(
     if config.backfills.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }
-    let refusals = backfill::unfit(&config.backfills, original);
-    if !refusals.is_empty() {
-        return Ok((Vec::new(), refusals));
-    }
     let trial = Trial::new(names, original);
     session.run(&trial.drop_columns()).await?;
     if let Err(fault) = session.run(&trial.make_columns()).await {
@@ -40,8 +36,14 @@ pub(super) async fn typed(
             None => Err(fault),
         };
     }
-    let (mut typed, mut refusals) = (Vec::new(), Vec::new());
+    let (mut typed, mut refusals) = (Vec::new(), backfill::filled_twice(&config.backfills));
     for backfill in &config.backfills {
+        let unfit = backfill.unfit(original);
+        if !unfit.is_empty() {
+            // The server isn't sent what might do something.
+            refusals.extend(unfit);
+            continue;
+        }
         match one(session, &trial, backfill, original).await {
             Ok(found) => typed.push(found),
             Err(fault) if fault.kind == FaultKind::Definite && fault.code.is_some() => {

@@ -323,13 +323,10 @@ fn time_only(text: &str) -> bool {
     has("HhIiklprSsTf") && !has("aBbcDdejMmUuVvWwXxYy")
 }
 
-/// What speaks against all of them together, before the server is asked.
+/// Columns that are given two expressions.
 #[must_use]
-pub fn unfit(backfills: &[Backfill], original: &Table) -> Vec<Refusal> {
-    let mut refusals: Vec<Refusal> = backfills
-        .iter()
-        .flat_map(|backfill| backfill.unfit(original))
-        .collect();
+pub fn filled_twice(backfills: &[Backfill]) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
     for (at, backfill) in backfills.iter().enumerate() {
         let mut earlier = backfills.iter().take(at);
         if earlier.any(|earlier| same_name(&earlier.column, &backfill.column)) {
