@@ -354,7 +354,7 @@ async fn a_value_that_fails_ends_the_run_and_is_never_cut() {
         ("DECIMAL(10,4)", "a / (a - 2)", "1365"),
         ("BIGINT", "CAST(b AS SIGNED)", "1292"),
         ("TINYINT", "a * 100", "1264"),
-        ("VARCHAR(3)", "b", "1406"),
+        ("VARCHAR(3)", "b", "1265"),
         ("DATE", "STR_TO_DATE(b, '%Y-%m-%d')", "1411"),
         // Strict mode lets this one pass, as NULL.
         ("LONGTEXT", "REPEAT(b, 100000000)", "1301"),
@@ -413,7 +413,7 @@ async fn a_spoilt_value_is_found() {
             let wrong = "SELECT COUNT(*) FROM t WHERE x <> a * 10 + u";
             assert_eq!(number(&mut conn, wrong).await, 0);
         } else {
-            let text = run.ends(6).await;
+            let text = run.ends(5).await;
             assert!(text.contains("id=2 (differs in `x`)"), "{text}");
         }
     }
@@ -432,9 +432,12 @@ async fn a_run_goes_on_with_the_same_backfills_only() {
     .await;
     let alter = "ADD COLUMN x BIGINT NOT NULL";
     let mut run = Run::start(&server, "again", alter, &["--backfill=x = a * 10"], "");
-    let saved = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema='again' AND table_name='_t_ghk'";
-    run.says("postponed").await;
-    assert_eq!(number(&mut conn, saved).await, 1);
+    run.says("copy complete").await;
+    // What the migration is, and how far it is.
+    wait_until(PATIENCE, "it has made a checkpoint", async || {
+        number(&mut conn, "SELECT COUNT(*) FROM _t_ghk").await == 2
+    })
+    .await;
     run.child.kill().expect("killing it");
     run.child.wait().expect("its end");
     for other in [&["--backfill=x = a * 11"][..], &[]] {
