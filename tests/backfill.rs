@@ -458,10 +458,61 @@ async fn a_run_goes_on_with_the_same_backfills_only() {
         "",
     );
     run.says("going on from checkpoint").await;
+    run.says("postponed").await;
     run.cut_over();
     run.ends(0).await;
     assert_eq!(
         number(&mut conn, "SELECT COUNT(*) FROM t WHERE x = a * 10").await,
         3
     );
+}
+
+// --- beside other things -------------------------------------------------------------------------
+
+#[tokio::test(flavor = "multi_thread")]
+async fn indexes_built_later_checks_triggers_and_a_new_unique_key_hold_for_filled_columns() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "beside", INPUTS).await;
+    execute(
+        &mut conn,
+        &[
+            "INSERT INTO t (a, b, u) VALUES (1, 'x', 11), (2, 'y', 12), (3, 'z', 13)",
+            "CREATE TRIGGER tr BEFORE UPDATE ON t FOR EACH ROW SET NEW.b = 'triggered'",
+        ],
+    )
+    .await;
+    let output = migrate(
+        &server,
+        "beside",
+        "ADD COLUMN x BIGINT NOT NULL, ADD COLUMN w VARCHAR(9) NOT NULL, ADD KEY w (w), ADD UNIQUE KEY x (x), ADD \
+         CONSTRAINT positive CHECK (x > 0), ADD COLUMN y BIGINT AS (x * 2) STORED",
+        &[
+            "--backfill=x = a * 100 + u",
+            "--backfill=w = UPPER(b)",
+            "--include-triggers",
+            "--trigger-suffix=_2",
+            "--defer-secondary-indexes=on",
+        ],
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let right = "SELECT COUNT(*) FROM t WHERE x = a * 100 + u AND w = UPPER(b) AND y = x * 2";
+    assert_eq!(number(&mut conn, right).await, 3);
+    execute(&mut conn, &["UPDATE t SET x = 7 WHERE id = 1"]).await;
+    let after =
+        "SELECT COUNT(*) FROM t FORCE INDEX (w) WHERE w = 'X' AND x = 7 AND b = 'triggered'";
+    assert_eq!(number(&mut conn, after).await, 1);
+    let output = migrate(
+        &server,
+        "beside",
+        "ADD COLUMN z BIGINT NOT NULL, ADD CHECK (z < 3)",
+        &[
+            "--backfill=z = a",
+            "--include-triggers",
+            "--trigger-suffix=_3",
+            "--initially-drop-old-table",
+        ],
+    );
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(5), "{text}");
+    assert!(text.contains("(3819)"), "{text}");
 }

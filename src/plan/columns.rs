@@ -486,7 +486,13 @@ mod tests {
             original,
             &table(ghost),
             &alter,
-            (Renames::Skipped, "2026-11-21 10:11:12.123456"),
+            (
+                Renames::Skipped,
+                Fillings {
+                    now: "2026-11-21 10:11:12.123456",
+                    backfills: &[],
+                },
+            ),
         )
     }
 

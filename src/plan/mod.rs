@@ -256,6 +256,29 @@ fn conversion_for(
     }
 }
 
+/// How the columns of both tables belong together, on the way that is asked for.
+fn pair_columns(
+    facts: &Inspection,
+    (original, ghost): (&Table, &Table),
+    alter: &Alter,
+    (names, wishes, now): (&Names, &Wishes, &str),
+) -> Result<ColumnMap, Vec<Refusal>> {
+    if names.reverts {
+        return columns::map_back(original, ghost, alter, wishes.renames);
+    }
+    let backfills = &facts.backfills;
+    let fillings = columns::Fillings { now, backfills };
+    columns::map_columns(original, ghost, alter, (wishes.renames, fillings))
+}
+
+/// The settings that sessions keep, if anything depends on them.
+fn pinned(facts: &Inspection, columns: &ColumnMap) -> String {
+    if columns.backfilled.is_empty() {
+        return String::new();
+    }
+    facts.server.pinned_settings.clone()
+}
+
 /// Makes the plan from both tables' catalogues. `now` is the moment that stands for the
 /// migration's time in defaults, in UTC.
 ///
@@ -275,15 +298,8 @@ pub fn make(
         now,
         now_utc,
     } = given;
-    let mut columns = if names.reverts {
-        columns::map_back(&original, &ghost, alter, wishes.renames)?
-    } else {
-        let fillings = columns::Fillings {
-            now,
-            backfills: &facts.backfills,
-        };
-        columns::map_columns(&original, &ghost, alter, (wishes.renames, fillings))?
-    };
+    let tables = (&original, &ghost);
+    let mut columns = pair_columns(facts, tables, alter, (&names, wishes, now))?;
     let mut refusals: Vec<Refusal> = other_engine(&ghost).into_iter().collect();
     let key = match unique_key::choose(&original, &ghost, &columns, wishes.null_in_key) {
         Ok(key) => key,
@@ -322,11 +338,6 @@ pub fn make(
     if !refusals.is_empty() {
         return Err(refusals);
     }
-    let pinned = if columns.backfilled.is_empty() {
-        String::new()
-    } else {
-        facts.server.pinned_settings.clone()
-    };
     let mut introduced_keys = unique_key::introduced(&original, &ghost, &columns);
     add_adjusted_keys(&mut introduced_keys, &ghost, &unverified);
     let unique = ghost.indexes.iter().filter(|index| index.unique).count();
@@ -341,7 +352,7 @@ pub fn make(
         reached_from_elsewhere: !facts.reached_from.is_empty(),
         guards_snapshots: facts.server.version >= INSTANT_TRUSTED,
         deferred: None,
-        pinned,
+        pinned: pinned(facts, &columns),
         original_triggers: vec![],
         triggers: vec![],
         foreign_keys: facts.foreign_keys.clone(),

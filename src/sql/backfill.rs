@@ -4,7 +4,7 @@
 //! Every column in them gets its table in front: they stand beside the ghost's columns, which have the same
 //! names.
 
-use super::{Sql, Statement, qualified, quoted};
+use super::{Sql, Statement, qualified, quoted, source};
 use crate::plan::Plan;
 use crate::plan::backfill::{Backfill, Piece};
 use crate::plan::columns::SharedColumn;
@@ -28,6 +28,14 @@ pub(super) fn filled(plan: &Plan, original: &str) -> Vec<(SharedColumn, String)>
     let columns = plan.columns.backfilled.iter();
     columns
         .map(|column| (column.types.clone(), over(&column.pieces, original)))
+        .collect()
+}
+
+/// What is written to them, each with a comma in front.
+pub(super) fn computed(filled: &[(SharedColumn, String)]) -> String {
+    filled
+        .iter()
+        .map(|(column, expression)| format!(", {}", source(column, expression.clone())))
         .collect()
 }
 

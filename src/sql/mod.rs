@@ -169,12 +169,8 @@ impl Sql {
             sources.push(constant.literal.clone());
         }
         let backfilled = backfill::filled(plan, &original.table);
-        let mut computed = String::new();
-        for (column, expression) in &backfilled {
-            targets.push(quoted(&column.to.name));
-            computed.push_str(", ");
-            computed.push_str(&source(column, expression.clone()));
-        }
+        let filled = backfilled.iter();
+        targets.extend(filled.map(|(column, _)| quoted(&column.to.name)));
         let outside = plan
             .original
             .columns
@@ -206,7 +202,7 @@ impl Sql {
             itself: targets.first().cloned().unwrap_or_default(),
             targets: targets.join(", "),
             sources: sources.join(", "),
-            computed,
+            computed: backfill::computed(&backfilled),
             backfilled,
             outside: if plan.key.original_index == "PRIMARY" {
                 None
