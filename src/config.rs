@@ -6,15 +6,21 @@ use std::time::Duration;
 use crate::control::window::Window;
 use crate::core::verify::extent::Wanted;
 use crate::plan::Wishes;
+use crate::plan::alter::create::Create;
 use crate::plan::backfill::Backfill;
+use crate::plan::batch::manifest::Manifest;
 use crate::plan::blockers::KillPolicy;
 use crate::plan::indexes::Deferral;
 use crate::plan::names::digest;
+use crate::plan::shortcut::{Course, Shortcuts};
 use crate::plan::triggers::Suffix;
 use crate::report::{Format, Level};
 
 /// The environment variable with the password.
 pub const PASSWORD_VARIABLE: &str = "TABLESHIFT_PASSWORD";
+
+/// The environment variable by which a migration knows the batch that started it.
+pub const PARENT_VARIABLE: &str = "TABLESHIFT_BATCH_PROCESS";
 
 /// A checked command line.
 #[derive(Clone)]
@@ -45,6 +51,10 @@ pub struct Config {
     pub table: String,
     /// The ALTER as given.
     pub alter: String,
+    /// The table as a file says that it is to be; the ALTER is made of it.
+    pub wanted: Option<Desired>,
+    /// The table's definition for which the ALTER was made of a file.
+    pub seen: Option<String>,
     /// The old table of the finished migration that is to be reverted.
     pub revert: Option<String>,
     /// For how long after the cut-over the old table goes on following.
@@ -89,8 +99,8 @@ pub struct Config {
     pub defer_indexes: Deferral,
     /// Columns that are filled from expressions.
     pub backfills: Vec<Backfill>,
-    /// Try the ALTER on the original first, as an instant one.
-    pub attempt_instant: bool,
+    /// Whether the original may be altered directly where the server touches no rows.
+    pub shortcuts: Shortcuts,
     /// A time stamp in the old table's name.
     pub timestamp_old: bool,
     /// Base of the helper tables' names.
@@ -107,6 +117,30 @@ pub struct Config {
     pub history: Option<String>,
     /// Flags that were accepted without effect, each with the reason.
     pub notes: Vec<String>,
+}
+
+impl Config {
+    /// What of the run has a say in whether its table may be altered directly.
+    #[must_use]
+    pub fn course(&self) -> Course {
+        Course {
+            wish: self.shortcuts,
+            rehearsal: matches!(self.topology.on_replica, OnReplica::Test { .. }),
+            postponed: self.cut_over.postpone_file.is_some(),
+            windowed: self.cut_over.window.is_some(),
+            revertible: self.revert_window.is_some(),
+            backfilled: !self.backfills.is_empty(),
+        }
+    }
+}
+
+/// A table as a file says that it is to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desired {
+    /// Its definition.
+    pub create: Create,
+    /// Columns that it lacks may be dropped with their values.
+    pub drop_columns: bool,
 }
 
 /// An option file that is read again on SIGHUP.
@@ -143,6 +177,55 @@ pub struct Listing {
     pub limit: usize,
     /// The form of the list.
     pub format: Format,
+}
+
+/// What `tableshift plan` is asked for.
+#[derive(Clone)]
+pub struct Planning {
+    /// The run that is planned; it is never executed.
+    pub config: Config,
+    /// For how long a sample is copied; zero for none.
+    pub sample: Duration,
+    /// The form of what is told.
+    pub format: Format,
+}
+
+/// What `tableshift batch` is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchWish {
+    /// Say what would be done.
+    Look,
+    /// Do it.
+    Execute,
+    /// Say what was done.
+    Status,
+}
+
+/// What `tableshift batch` is asked for.
+#[derive(Clone)]
+pub struct Batch {
+    /// The checked manifest.
+    pub manifest: Manifest,
+    /// When migrations may begin.
+    pub window: Option<Window>,
+    /// How to connect to each server of the manifest.
+    pub servers: Vec<Config>,
+    /// Each server's password, if the manifest says where it is.
+    pub passwords: Vec<Option<String>>,
+    /// The folder of the manifest; other paths begin there.
+    pub folder: PathBuf,
+    /// What to do.
+    pub wish: BatchWish,
+    /// Failed jobs are tried again.
+    pub retry_failed: bool,
+    /// Jobs that are tried again, whatever became of their tables.
+    pub retry: Vec<String>,
+    /// Jobs whose tables are as they should be.
+    pub mark_done: Vec<String>,
+    /// The form of the summary.
+    pub format: Format,
+    /// What this machine is called.
+    pub worker: Option<String>,
 }
 
 /// What `tableshift verify` is asked for; of the configuration it needs how to connect, and the first

@@ -28,8 +28,18 @@ pub mod exit {
     pub const DIFFERENT: u8 = 9;
     /// `tableshift verify`: it can't be told.
     pub const NOT_TOLD: u8 = 10;
+    /// The table has the wanted shape already.
+    pub const NOTHING_TO_DO: u8 = 11;
+    /// `tableshift batch`: some migrations failed.
+    pub const BATCH_FAILED: u8 = 12;
+    /// `tableshift batch`: not everything is done yet, and nothing failed.
+    pub const BATCH_OPEN: u8 = 13;
+    /// `tableshift batch`: another process of this machine is at it.
+    pub const BATCH_BUSY: u8 = 14;
+    /// `tableshift plan`: possible, but somebody should look at the warnings first.
+    pub const WARNINGS: u8 = 15;
     /// All of them, with the name by which the documentation calls them.
-    pub const ALL: [(u8, &str); 11] = [
+    pub const ALL: [(u8, &str); 16] = [
         (COMPLETED, "completed"),
         (INTERNAL, "internal error"),
         (USAGE, "usage"),
@@ -41,6 +51,11 @@ pub mod exit {
         (RESUMABLE, "resumable"),
         (DIFFERENT, "different"),
         (NOT_TOLD, "not told"),
+        (NOTHING_TO_DO, "nothing to do"),
+        (BATCH_FAILED, "some failed"),
+        (BATCH_OPEN, "not everything done"),
+        (BATCH_BUSY, "another batch is at it"),
+        (WARNINGS, "warnings"),
     ];
 }
 
@@ -77,6 +92,18 @@ pub fn refused(refusals: &[Refusal]) -> Report {
     Report {
         code: exit::REFUSED,
         text,
+    }
+}
+
+/// The table has already what it was to get.
+#[must_use]
+pub fn nothing_to_do(names: &Names) -> Report {
+    Report {
+        code: exit::NOTHING_TO_DO,
+        text: format!(
+            "# Nothing to do: `{}`.`{}` has this shape already",
+            names.schema, names.original
+        ),
     }
 }
 

@@ -60,7 +60,11 @@ pub const POINTS: [(&str, &[&str]); 18] = [
             "sign the changelog",
             "create the checkpoint table",
             "describe the migration",
+            "create the wanted table",
             "alter the table instantly",
+            "alter the table in place",
+            "try what the server can",
+            "read the ghost's numbers",
             "look for blockers",
             "create a trigger",
             "drop a trigger",
@@ -292,7 +296,7 @@ pub fn hastened(config: Config) -> Config {
 }
 
 /// Points of connections that are there only when flags ask for them, by role.
-pub const WHEN_ASKED_FOR: [(&str, &[&str]); 10] = [
+pub const WHEN_ASKED_FOR: [(&str, &[&str]); 14] = [
     (
         "main",
         &[
@@ -351,6 +355,72 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 10] = [
     (
         "count",
         &["connect", "set the session up", "count the rows"],
+    ),
+    (
+        "surroundings",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "read the account",
+            "read the account's privileges",
+            "read the table's catalogue",
+            "read the table's definition",
+            "read the table's columns",
+            "read the table's indexes",
+            "read the table's size",
+            "read the row versions",
+            "list the binary logs",
+            "read how long logs are kept",
+            "look for views",
+            "look for programs",
+            "read where the files are",
+            "read the server's version",
+        ],
+    ),
+    (
+        "sampler",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "find chunk end",
+            "copy chunk",
+        ],
+    ),
+    // Of `tableshift batch` (tests/batch.rs).
+    (
+        "batch",
+        &[
+            "connect",
+            "set the session up",
+            "look for the batch's state",
+            "create the batch's state",
+            "take the batch's lock",
+            "write the batch's jobs",
+            "write what was said of the batch's jobs",
+            "read the batch's state",
+            "begin",
+            "wait for other claims",
+            "lock the batch's jobs",
+            "claim the batch's jobs",
+            "commit",
+            "roll back",
+            "say that the batch is alive",
+            "note the table's definition",
+            "record the end of a job",
+        ],
+    ),
+    (
+        "batch server",
+        &[
+            "connect",
+            "set the session up",
+            "list the server's tables",
+            "look for a run on the table",
+            "read the table's definition",
+            "read the history",
+        ],
     ),
     // Only rows that differ bring it about.
     (

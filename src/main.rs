@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use tableshift::cli::terminal::ask_password;
 use tableshift::cli::{Asked, problems_text, read};
-use tableshift::config::{Cleanup, Config, Listing, Pair};
-use tableshift::control::client;
+use tableshift::config::{Cleanup, Config, Listing, Pair, Planning};
+use tableshift::control::{client, parent};
 use tableshift::engine;
 use tableshift::error::exit;
 
@@ -13,6 +13,10 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|word| word == "ctl") {
         return ctl(arguments);
+    }
+    if let Err(problem) = parent::follow() {
+        write(std::io::stderr(), &format!("error: {problem}\n"));
+        return ExitCode::from(exit::STOPPED);
     }
     match read(arguments) {
         Asked::Print(text) => {
@@ -31,6 +35,13 @@ fn main() -> ExitCode {
         Asked::CleanUp(wanted) => clean_up(*wanted),
         Asked::List(wanted) => list(*wanted),
         Asked::Verify(pair) => verify(*pair),
+        Asked::Differ(config) => differ(*config),
+        Asked::Plan(planning) => plan(*planning),
+        Asked::Batch(wanted) => ended(engine::batch::run(
+            &wanted,
+            std::io::stdout(),
+            std::io::stderr(),
+        )),
     }
 }
 
@@ -82,6 +93,26 @@ fn verify(mut pair: Pair) -> ExitCode {
         }
     }
     ended(engine::verify_alone::run(&pair, std::io::stdout()))
+}
+
+fn differ(mut config: Config) -> ExitCode {
+    if let Err(problem) = asked_for(&mut config) {
+        return wrong(&problem);
+    }
+    // As diff(1): 1 says that they differ, whatever else went wrong is 2.
+    let code = engine::desired::run(&config, std::io::stdout(), std::io::stderr());
+    ExitCode::from(code.unwrap_or(exit::USAGE))
+}
+
+fn plan(mut wanted: Planning) -> ExitCode {
+    match asked_for(&mut wanted.config) {
+        Ok(()) => ended(engine::prospect::run(
+            &wanted,
+            std::io::stdout(),
+            std::io::stderr(),
+        )),
+        Err(problem) => wrong(&problem),
+    }
 }
 
 /// The other end of a running migration's socket.

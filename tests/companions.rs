@@ -13,7 +13,7 @@ use support::running::{
     ALTER, PATIENCE, Running, assert_code, assert_done, execute, schema, tables,
 };
 use support::server::Server;
-use support::{tableshift_command, wait_until};
+use support::{tableshift_command, wait_until, with_shortcuts};
 
 fn shared() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
@@ -295,7 +295,7 @@ async fn identity(conn: &mut Conn) -> (u64, String) {
 async fn an_instant_change_is_made_on_the_table_itself_and_any_other_is_migrated() {
     let mut conn = schema(shared(), "instant", 50).await;
     let run = |alter: &str, flags: &[&str]| {
-        let output = tableshift_command(shared(), "instant", "t", alter)
+        let output = with_shortcuts(shared(), "instant", "t", alter)
             .arg("--attempt-instant-ddl")
             .args(flags)
             .output()
@@ -328,7 +328,7 @@ async fn a_lost_answer_to_an_instant_change_is_settled_by_the_definition() {
         ("instant_not", "lost-before", 5),
     ] {
         let mut conn = schema(shared(), name, 10).await;
-        let output = tableshift_command(shared(), name, "t", ALTER)
+        let output = with_shortcuts(shared(), name, "t", ALTER)
             .args(["--attempt-instant-ddl", "--execute"])
             .env(
                 "TABLESHIFT_FAULTS",

@@ -387,13 +387,23 @@ async fn too_many_changes_let_refreshes_rest_and_then_end_the_run() {
         text(&output)
     );
     assert_whole(&mut conn).await;
-    indexed(&server, "overfull", 5_000).await;
-    let output = run(command(
-        &server,
-        "overfull",
-        "build the indexes@builder:error=1799:1+",
-    ))
+    let mut conn = indexed(&server, "overfull", 5_000).await;
+    let held = file("overfull");
+    // There has to be a checkpoint to go on from before the building fails.
+    let orders = format!(
+        "copy chunk:hold={}:2;build the indexes@builder:error=1799:1+",
+        held.display()
+    );
+    let child = command(&server, "overfull", &orders).spawn();
+    let child = child.expect("the program");
+    let saved = "SELECT COUNT(*) FROM _t_ghk WHERE id = 2";
+    wait_until(PATIENCE, "the first checkpoint", async || {
+        let written: Result<Option<u64>, _> = conn.query_first(saved).await;
+        held.exists() && matches!(written, Ok(Some(1)))
+    })
     .await;
+    std::fs::remove_file(&held).expect("the hold is over");
+    let output = end(child).await;
     assert_code(&output, 8, &["innodb_online_alter_log_max_size to more"]);
     let output = run(command(
         &server,

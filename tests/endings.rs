@@ -125,6 +125,7 @@ async fn the_documented_privileges_suffice_and_missing_ones_are_named() {
             ])
             .args(["--user", "limited", "--password", "limited", "--execute"])
             .args(["--alter", &format!("ALTER TABLE limited.t {ALTER}")])
+            .arg("--no-shortcuts")
             .output()
             .expect("the program")
     };

@@ -13,7 +13,7 @@ use support::running::{
     ALTER, Running, assert_code, assert_done, content, execute, schema, tables,
 };
 use support::server::{PASSWORD, Server, USER};
-use support::tableshift_command;
+use support::{tableshift_command, with_shortcuts};
 use tableshift::faults::POINTS;
 
 fn shared() -> &'static Server {
@@ -222,13 +222,9 @@ async fn a_killed_run_is_shown_as_interrupted_and_the_next_one_marks_it_so() {
 async fn an_instant_change_is_recorded_as_one() {
     let server = shared();
     let mut conn = schema(server, "instant", 10).await;
-    let flags = ["--attempt-instant-ddl"];
-    assert_done(&run(migration(
-        server,
-        "instant",
-        "ADD COLUMN a INT",
-        &flags,
-    )));
+    let mut command = with_shortcuts(server, "instant", "t", "ADD COLUMN a INT");
+    command.arg("--execute");
+    assert_done(&run(command));
     let row: (String, String, bool) =
         mysql_async::from_row(only(&mut conn, "kind, result, ended >= started").await);
     assert_eq!(row, ("instant".into(), "completed".into(), true));

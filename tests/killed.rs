@@ -219,6 +219,9 @@ async fn a_statement_of_a_killed_run_is_ended_before_the_next_one_begins() {
         0,
         &[&format!("ended connection {id} of an earlier run")],
     );
+    let said = String::from_utf8_lossy(&output.stderr);
+    let times = said.matches(&format!("ended connection {id} ")).count();
+    assert_eq!(times, 1, "{said}");
     assert_exact(&mut conn, "after the run").await;
     let ended = stray.await.expect("the statement's task");
     assert!(ended.is_err(), "it went on to its end");

@@ -33,9 +33,13 @@ async fn plain(conn: &mut Conn, bytes: &[u8]) -> String {
         );
     let mut plain = String::new();
     for line in text.lines() {
+        // Large or small, it depends on the machine.
+        let line = ["KiB", "MiB", "TiB"]
+            .iter()
+            .fold(line.to_owned(), |line, unit| line.replace(unit, "GiB"));
         let line = match line.split_once(" started at ") {
             Some((what, _)) => format!("{what} started at DAY"),
-            None => line.to_owned(),
+            None => line,
         };
         for letter in line.chars() {
             match letter {

@@ -2,7 +2,7 @@
 # Part of scripts/bench: draining a backlog of dirty keys.
 
 backlog() {
-    local raw rate raw_rate
+    local raw alone updated rate raw_rate
     new_server "$pool"
     fill backlog "$backlog_rows"
     sql bench -e "CREATE TABLE raw LIKE backlog"
@@ -10,12 +10,25 @@ backlog() {
     say "    INSERT … SELECT … FOR SHARE, two connections"
     raw=$(parallel_copy backlog raw "$backlog_rows")
     raw_rate=$(ratio "$((backlog_rows * 1000))" "$raw" 0)
+    settle
+    say "    UPDATE of the same rows, two connections"
+    updated=$(parallel_update raw "$backlog_rows")
+    sql bench -e "TRUNCATE TABLE raw"
+    settle
+    say "    INSERT … SELECT … FOR SHARE, one connection"
+    alone=$(now_ms)
+    copies_of 0 10000 backlog raw "$backlog_rows" | sql bench
+    alone=$(($(now_ms) - alone))
     sql bench -e "DROP TABLE raw"
     drain backlog-tableshift backlog "$backlog_rows"
     rate=$(ratio "$((drained_keys * 1000))" "$drain_ms" 0)
     title "backlog: $(thousands "$backlog_rows") dirty keys, made while throttled"
     header "" "seconds" "a second" "against raw" "target" "met"
     cells "INSERT … SELECT … FOR SHARE, two connections, rows" "$(seconds "$raw")" "$(thousands "$raw_rate")" 1.00 "" ""
+    cells "… one connection" "$(seconds "$alone")" "$(thousands "$(ratio "$((backlog_rows * 1000))" "$alone" 0)")" \
+        "$(ratio "$raw" "$alone")" "" ""
+    cells "UPDATE … SET k = k + 1, two connections" "$(seconds "$updated")" \
+        "$(thousands "$(ratio "$((backlog_rows * 1000))" "$updated" 0)")" "$(ratio "$raw" "$updated")" "" ""
     judge "keys a second of the drain, against rows a second of a raw INSERT … SELECT" "$(ratio "$rate" "$raw_rate")" least 0.5
     cells "**tableshift**, keys of the backlog" "$(seconds "$drain_ms")" "$(thousands "$rate")" \
         "$(ratio "$rate" "$raw_rate")" "$target" "$met"

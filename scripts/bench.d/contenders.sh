@@ -164,15 +164,36 @@ run_other() {
 # parallel_copy FROM TO ROWS: what two connections can do that copy ranges of
 # 10,000 ids each, one after another; prints milliseconds.
 parallel_copy() {
-    local from=$1 to=$2 rows=$3 worker low begin pids=()
+    local from=$1 to=$2 rows=$3 worker begin pids=()
     begin=$(now_ms)
     for worker in 0 1; do
-        for ((low = 1 + worker * 10000; low <= rows; low += 20000)); do
-            printf 'INSERT INTO %s SELECT * FROM %s WHERE id BETWEEN %s AND %s FOR SHARE;\n' \
-                "$to" "$from" "$low" $((low + 9999))
-        done | sql bench &
+        copies_of $((worker * 10000)) 20000 "$from" "$to" "$rows" | sql bench &
         pids+=($!)
     done
     wait "${pids[0]}" && wait "${pids[1]}" || fail "the raw copy failed"
+    printf '%s\n' $(($(now_ms) - begin))
+}
+
+# copies_of BEHIND STEP FROM TO ROWS: statements that copy 10,000 ids of every STEP.
+copies_of() {
+    local low
+    for ((low = 1 + $1; low <= $5; low += $2)); do
+        printf 'INSERT INTO %s SELECT * FROM %s WHERE id BETWEEN %s AND %s FOR SHARE;\n' \
+            "$4" "$3" "$low" $((low + 9999))
+    done
+}
+
+# parallel_update TABLE ROWS: the least that a change of each of these rows and of
+# its index costs, by two connections; prints milliseconds.
+parallel_update() {
+    local table=$1 rows=$2 worker low begin pids=()
+    begin=$(now_ms)
+    for worker in 0 1; do
+        for ((low = 1 + worker * 1000; low <= rows; low += 2000)); do
+            printf 'UPDATE %s SET k = k + 1 WHERE id BETWEEN %s AND %s;\n' "$table" "$low" $((low + 999))
+        done | sql bench &
+        pids+=($!)
+    done
+    wait "${pids[0]}" && wait "${pids[1]}" || fail "the updates failed"
     printf '%s\n' $(($(now_ms) - begin))
 }

@@ -10,7 +10,10 @@ pub const WIDTH: usize = 79;
 const COLUMN: usize = 26;
 
 /// Flags that gh-ost doesn't have.
-const OURS: [&str; 14] = [
+const OURS: [&str; 17] = [
+    "allow-drop-columns",
+    "no-shortcuts",
+    "schema",
     "copy-workers",
     "cut-over-window",
     "discover-replicas",
@@ -30,6 +33,7 @@ const OURS: [&str; 14] = [
 const USAGE: &str = "\
 Usage: tableshift --host=HOST --user=USER --database=SCHEMA --table=TABLE \\
                   --alter='ADD COLUMN …' [--execute] [FLAGS]
+       tableshift plan …        (tells what that would do)
        tableshift ctl …         (speaks to a running migration)
        tableshift verify …      (compares two tables)
        tableshift completions bash|zsh|fish
@@ -75,7 +79,8 @@ pub fn long() -> String {
     text.push_str(
         "\n  -h            One line for each flag\n  --help        This text\n  \
          --version     Version and commit\n\nExit codes: 0 done, 1 a bug, 2 command line, 3 refused, \
-         4 stopped, 5 failed,\n6 outcome unknown, 7 done with leftovers (docs/exit-codes.md).\n",
+         4 stopped, 5 failed,\n6 outcome unknown, 7 done with leftovers, 8 goes on when run again, 11 nothing\nto do \
+         (docs/exit-codes.md).\n",
     );
     text
 }
@@ -186,6 +191,9 @@ fn unlike_gh_ost(flag: &Flag) -> String {
         return "Not in gh-ost.".into();
     }
     let difference = match flag.name {
+        "attempt-instant-ddl" => {
+            "On unless given as false; in place too, where it is metadata alone."
+        }
         "binlogsyncer-max-reconnect-attempts" => "0 is 30, not endless.",
         "chunk-size" => "The most a chunk may have, not its size; out of range is refused.",
         "conf" => "Takes MySQL's own option files, with host, port and TLS.",

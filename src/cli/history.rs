@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction};
 
-use super::{Asked, command, read::Given, two_dashes, wrong};
+use super::{Asked, command, read::Given, understood, wrong};
 use crate::config::Listing;
 use crate::report::Format;
 
@@ -30,15 +30,10 @@ const LIMIT: usize = 20;
 pub(super) fn read(arguments: &[String]) -> Asked {
     let own = |name: &'static str| Arg::new(name).long(name).action(ArgAction::Set);
     let command = command().args([own("limit"), own("format")]);
-    let arguments = std::iter::once("tableshift history".to_owned())
-        .chain(arguments.iter().map(|argument| two_dashes(argument)));
-    let matches = match command.try_get_matches_from(arguments) {
+    let matches = match understood(command, "history", HELP, arguments) {
         Ok(matches) => matches,
-        Err(error) => return Asked::Wrong(error.render().to_string()),
+        Err(asked) => return *asked,
     };
-    if matches.get_flag("h") || matches.get_flag("help") {
-        return Asked::Print(HELP.into());
-    }
     let text = |name: &str| matches.get_one::<String>(name).map(String::as_str);
     let mut problems = Vec::new();
     let limit = text("limit")
@@ -87,7 +82,10 @@ mod tests {
             | Asked::Print(_)
             | Asked::Wrong(_)
             | Asked::CleanUp(_)
-            | Asked::Verify(_) => {
+            | Asked::Verify(_)
+            | Asked::Differ(_)
+            | Asked::Batch(_)
+            | Asked::Plan(_) => {
                 panic!("{arguments:?}")
             }
         }

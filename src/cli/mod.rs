@@ -3,12 +3,15 @@
 //! [`flags`] has them all in one table; `read.rs` makes a checked [`Config`] of what was given, and
 //! tells all problems at once. Only words and checks of words; what a flag means is decided elsewhere.
 
+mod batch;
 pub mod conf;
+mod desired;
 pub mod flags;
 pub mod help;
 mod history;
 pub mod option_file;
 mod pair;
+mod plan;
 mod read;
 mod table;
 pub mod terminal;
@@ -16,9 +19,9 @@ mod tidy;
 
 pub(crate) use read::{parse_address, parse_thresholds};
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use crate::config::{Cleanup, Config, Listing, Pair};
+use crate::config::{Batch, Cleanup, Config, Listing, Pair, Planning};
 use flags::{Effect, Flag, GROUPS, Kind};
 
 /// What to do after the command line was read.
@@ -31,6 +34,12 @@ pub enum Asked {
     List(Box<Listing>),
     /// Compare two tables.
     Verify(Box<Pair>),
+    /// Compare a table with a file.
+    Differ(Box<Config>),
+    /// Tell what a run would do.
+    Plan(Box<Planning>),
+    /// Run many migrations.
+    Batch(Box<Batch>),
     /// Print this to stdout and end with 0.
     Print(String),
     /// Print this to stderr and end with the usage code.
@@ -56,13 +65,22 @@ pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
     match arguments.first().map(String::as_str) {
         Some("completions") => return completions(arguments.get(1..).unwrap_or_default()),
         Some("man") => return man(),
+        Some("batch") => return batch::read(arguments.get(1..).unwrap_or_default()),
         Some("history") => return history::read(arguments.get(1..).unwrap_or_default()),
         Some("verify") => return pair::read(arguments.get(1..).unwrap_or_default()),
+        Some("plan") => return plan::read(arguments.get(1..).unwrap_or_default()),
+        Some("diff") => return desired::read(arguments.get(1..).unwrap_or_default()),
         Some("cleanup") => return tidy::read(arguments.get(1..).unwrap_or_default()),
         _ => {}
     }
-    let arguments = std::iter::once("tableshift".to_owned())
-        .chain(arguments.iter().map(|argument| two_dashes(argument)));
+    // The word for what is done anyway may stand in front.
+    let word = usize::from(arguments.first().is_some_and(|word| word == "migrate"));
+    let arguments = std::iter::once("tableshift".to_owned()).chain(
+        arguments
+            .iter()
+            .skip(word)
+            .map(|argument| two_dashes(argument)),
+    );
     let matches = match command().try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(error) if error.use_stderr() => return Asked::Wrong(error.render().to_string()),
@@ -83,6 +101,25 @@ pub fn read(arguments: impl IntoIterator<Item = String>) -> Asked {
         Ok(config) => Asked::Run(Box::new(config)),
         Err(problems) => wrong(&problems),
     }
+}
+
+/// Reads the flags of a command that stands in front of them, such as `history`; the other way leads to what is
+/// printed instead.
+fn understood(
+    command: Command,
+    word: &str,
+    help: &str,
+    arguments: &[String],
+) -> Result<ArgMatches, Box<Asked>> {
+    let arguments = std::iter::once(format!("tableshift {word}"))
+        .chain(arguments.iter().map(|argument| two_dashes(argument)));
+    let matches = command
+        .try_get_matches_from(arguments)
+        .map_err(|error| Asked::Wrong(error.render().to_string()))?;
+    if matches.get_flag("h") || matches.get_flag("help") {
+        return Err(Box::new(Asked::Print(help.into())));
+    }
+    Ok(matches)
 }
 
 fn completions(arguments: &[String]) -> Asked {
@@ -224,7 +261,14 @@ mod tests {
         match asked(arguments) {
             Asked::Run(config) => *config,
             Asked::Print(text) | Asked::Wrong(text) => panic!("{text}"),
-            Asked::CleanUp(_) | Asked::List(_) | Asked::Verify(_) => panic!("not a run"),
+            Asked::CleanUp(_)
+            | Asked::List(_)
+            | Asked::Verify(_)
+            | Asked::Differ(_)
+            | Asked::Batch(_)
+            | Asked::Plan(_) => {
+                panic!("not a run")
+            }
         }
     }
 
@@ -235,7 +279,10 @@ mod tests {
             | Asked::Print(_)
             | Asked::CleanUp(_)
             | Asked::List(_)
-            | Asked::Verify(_) => {
+            | Asked::Verify(_)
+            | Asked::Differ(_)
+            | Asked::Batch(_)
+            | Asked::Plan(_) => {
                 panic!("accepted: {arguments:?}")
             }
         }
@@ -483,6 +530,26 @@ mod tests {
             let arguments: Vec<&str> = wrong.iter().copied().chain([TABLE]).collect();
             let text = refused(&arguments);
             assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+
+    #[test]
+    fn tables_are_altered_directly_unless_told_otherwise() {
+        use crate::plan::shortcut::Shortcuts;
+        let wish = |flags: &[&str]| {
+            let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();
+            running(&arguments).shortcuts
+        };
+        assert_eq!(wish(&[]), Shortcuts::Usual);
+        assert_eq!(wish(&["--attempt-instant-ddl"]), Shortcuts::Asked);
+        assert_eq!(wish(&["--attempt-instant-ddl=false"]), Shortcuts::Off);
+        assert_eq!(wish(&["--no-shortcuts"]), Shortcuts::Off);
+        assert_eq!(wish(&["--revert", "--old-table=_t_del"]), Shortcuts::Off);
+        for other in ["--no-shortcuts", "--revert-window=1h"] {
+            let name = other.split('=').next().unwrap_or_default();
+            let words = format!("--attempt-instant-ddl and {name} are mutually exclusive");
+            let text = refused(&[TABLE, "--attempt-instant-ddl", other]);
+            assert!(text.contains(&words), "{words} in {text}");
         }
     }
 

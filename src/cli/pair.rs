@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction};
 
-use super::{Asked, command, read::Given, two_dashes, wrong};
+use super::{Asked, command, read::Given, understood, wrong};
 use crate::config::Pair;
 use crate::limits;
 
@@ -23,7 +23,7 @@ types are compared as the second table holds the value. Nothing is locked and no
 range is read in one statement, in chunks of about 150 ms. Rows that differ are looked at three times
 more, a second apart, so tables may be in use; a row that differs each time is listed by its key, with
 the columns that differ. Needs SELECT on both tables.
-Ends with 0 when they are alike, 8 when rows differ, 9 when it can't be told.
+Ends with 0 when they are alike, 9 when rows differ, 10 when it can't be told.
 ";
 
 /// Most rows that anybody wants to see.
@@ -38,15 +38,10 @@ pub(super) fn read(arguments: &[String]) -> Asked {
             .allow_hyphen_values(true)
     };
     let command = command().args([text("with"), text("with-database"), text("keys-max")]);
-    let arguments = std::iter::once("tableshift verify".to_owned())
-        .chain(arguments.iter().map(|argument| two_dashes(argument)));
-    let matches = match command.try_get_matches_from(arguments) {
+    let matches = match understood(command, "verify", HELP, arguments) {
         Ok(matches) => matches,
-        Err(error) => return Asked::Wrong(error.render().to_string()),
+        Err(asked) => return *asked,
     };
-    if matches.get_flag("h") || matches.get_flag("help") {
-        return Asked::Print(HELP.into());
-    }
     let given = |name: &str| matches.get_one::<String>(name).cloned();
     let mut problems = Vec::new();
     let config = match Given::new(&matches).connection(&[]) {
@@ -106,7 +101,13 @@ mod tests {
                 assert_eq!(pair.other, ("shop".to_owned(), "b".to_owned()));
             }
             Asked::Wrong(text) => panic!("{text}"),
-            Asked::Run(_) | Asked::Print(_) | Asked::CleanUp(_) | Asked::List(_) => {
+            Asked::Run(_)
+            | Asked::Print(_)
+            | Asked::CleanUp(_)
+            | Asked::List(_)
+            | Asked::Differ(_)
+            | Asked::Batch(_)
+            | Asked::Plan(_) => {
                 panic!("not understood")
             }
         }

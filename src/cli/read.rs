@@ -1,10 +1,11 @@
 //! From the words of the command line to a checked [`Config`], or to all that is wrong with them.
 
 mod back;
+mod desired;
 mod filled;
 mod measured;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use crate::core::verify::extent::{Extent, Wanted};
 use crate::limits;
 use crate::mysql::address::PASSWORD_BYTES_MAX;
 use crate::mysql::tls;
+use crate::plan::alter::create::Create;
 use crate::plan::blockers::KillPolicy;
 use crate::plan::conversion::Misfits;
 use crate::plan::indexes::Deferral;
@@ -35,6 +37,8 @@ pub(super) struct Given<'a> {
     matches: &'a ArgMatches,
     file: OptionFile,
     problems: RefCell<Vec<String>>,
+    /// What `--schema` names, once it was read.
+    wanted: OnceCell<Option<Create>>,
 }
 
 impl<'a> Given<'a> {
@@ -52,6 +56,7 @@ impl<'a> Given<'a> {
             matches,
             file,
             problems: RefCell::new(problem.into_iter().collect()),
+            wanted: OnceCell::new(),
         }
     }
 
@@ -247,6 +252,8 @@ impl<'a> Given<'a> {
             self.problem("--ssl-cert and --ssl-key belong together");
         }
         self.verify_contradictions();
+        self.shortcuts_fit();
+        self.schema_fits();
         self.revert_fits();
         let suffix = self.text("trigger-suffix");
         if !suffix.is_empty() && !self.is_on("include-triggers") {
@@ -293,8 +300,9 @@ impl<'a> Given<'a> {
     /// Schema and table, from their flags or from the ALTER.
     fn which_table(&self, checking: bool) -> (String, String) {
         let text = self.text("alter");
+        let wanted = self.wanted();
         let alter = if text.trim().is_empty() {
-            if !checking && !self.is_on("revert") {
+            if !checking && !self.is_on("revert") && !self.is_set("schema") {
                 self.problem("--alter must be provided and statement must not be empty");
             }
             alter::Alter::default()
@@ -307,8 +315,13 @@ impl<'a> Given<'a> {
         let database = self
             .optional("database")
             .or(alter.schema)
+            .or(wanted.and_then(|create| create.schema.clone()))
             .unwrap_or_default();
-        let table = self.optional("table").or(alter.table).unwrap_or_default();
+        let table = self
+            .optional("table")
+            .or(alter.table)
+            .or(wanted.map(|create| create.table.clone()))
+            .unwrap_or_default();
         for (what, value) in [("database", &database), ("table", &table)] {
             if value.is_empty() && !checking {
                 self.problem(format!(
@@ -362,6 +375,8 @@ impl<'a> Given<'a> {
                 .filter(|count| *count > 0),
             topology: self.topology(),
             alter: self.alter(),
+            wanted: self.wanted_table(),
+            seen: None,
             revert: self.optional("old-table").filter(|_| self.is_on("revert")),
             revert_window: self.revert_window(),
             execute: self.is_on("execute"),
@@ -383,7 +398,7 @@ impl<'a> Given<'a> {
                 comes_off: self.is_on("remove-trigger-suffix-if-exists"),
             }),
             backfills: self.backfills(),
-            attempt_instant: self.forth("attempt-instant-ddl"),
+            shortcuts: self.shortcuts(),
             defer_indexes: self.defer_indexes(),
             checkpoint: self.checkpoint(),
             timestamp_old: self.is_on("timestamp-old-table"),
@@ -391,10 +406,7 @@ impl<'a> Given<'a> {
             copy_workers: workers(self.whole("copy-workers")),
             refresh_workers: workers(self.whole("refresh-workers")),
             level: self.level(),
-            format: match self.text("log-format").as_str() {
-                "json" => Format::Json,
-                _ => Format::Text,
-            },
+            format: self.format(),
             history: self.history(&database),
             metrics: self.metrics(),
             notes: self.notes(),
@@ -411,6 +423,13 @@ impl<'a> Given<'a> {
             (false, _) => RowCount::Estimate,
             (true, true) => RowCount::Concurrent,
             (true, false) => RowCount::Before,
+        }
+    }
+
+    fn format(&self) -> Format {
+        match self.text("log-format").as_str() {
+            "json" => Format::Json,
+            _ => Format::Text,
         }
     }
 

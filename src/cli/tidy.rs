@@ -2,7 +2,7 @@
 
 use clap::{Arg, ArgAction};
 
-use super::{Asked, command, read::Given, two_dashes, wrong};
+use super::{Asked, command, read::Given, understood, wrong};
 use crate::config::Cleanup;
 
 const HELP: &str = "\
@@ -24,15 +24,10 @@ Ends with 0 when nothing is left over, 7 when something is, 4 when you said no.
 pub(super) fn read(arguments: &[String]) -> Asked {
     let switch = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
     let command = command().args([switch("yes"), switch("old-tables")]);
-    let arguments = std::iter::once("tableshift cleanup".to_owned())
-        .chain(arguments.iter().map(|argument| two_dashes(argument)));
-    let matches = match command.try_get_matches_from(arguments) {
+    let matches = match understood(command, "cleanup", HELP, arguments) {
         Ok(matches) => matches,
-        Err(error) => return Asked::Wrong(error.render().to_string()),
+        Err(asked) => return *asked,
     };
-    if matches.get_flag("h") || matches.get_flag("help") {
-        return Asked::Print(HELP.into());
-    }
     match Given::new(&matches).connection(&[]) {
         Ok(config) => Asked::CleanUp(Box::new(Cleanup {
             config,
@@ -64,7 +59,10 @@ mod tests {
             | Asked::Print(_)
             | Asked::Wrong(_)
             | Asked::List(_)
-            | Asked::Verify(_) => {
+            | Asked::Verify(_)
+            | Asked::Differ(_)
+            | Asked::Batch(_)
+            | Asked::Plan(_) => {
                 panic!("not understood")
             }
         }
@@ -78,7 +76,10 @@ mod tests {
                 | Asked::Print(_)
                 | Asked::CleanUp(_)
                 | Asked::List(_)
-                | Asked::Verify(_) => {
+                | Asked::Verify(_)
+                | Asked::Differ(_)
+                | Asked::Batch(_)
+                | Asked::Plan(_) => {
                     panic!("{arguments:?}")
                 }
             }

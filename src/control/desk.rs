@@ -510,7 +510,10 @@ mod tests {
             crate::cli::Asked::Print(text) | crate::cli::Asked::Wrong(text) => panic!("{text}"),
             crate::cli::Asked::CleanUp(_)
             | crate::cli::Asked::List(_)
-            | crate::cli::Asked::Verify(_) => panic!("not a run"),
+            | crate::cli::Asked::Verify(_)
+            | crate::cli::Asked::Differ(_)
+            | crate::cli::Asked::Batch(_)
+            | crate::cli::Asked::Plan(_) => panic!("not a run"),
         };
         let facts = Facts {
             schema: "shop".into(),

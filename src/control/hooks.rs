@@ -167,6 +167,7 @@ impl Runner {
             .envs(event.variables(&snapshot))
             // They have no business with the server's password.
             .env_remove(crate::config::PASSWORD_VARIABLE)
+            .env_remove(crate::config::PARENT_VARIABLE)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

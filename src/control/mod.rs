@@ -6,6 +6,7 @@ pub mod desk;
 pub mod files;
 pub mod hooks;
 pub mod http;
+pub mod parent;
 pub mod signals;
 pub mod socket;
 pub mod throttle;

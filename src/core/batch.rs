@@ -26,6 +26,11 @@ impl Batch {
         self.keys
     }
 
+    /// Sets the time that one should take, while running.
+    pub(super) fn aim_at(&mut self, target_ms: u64) {
+        self.target_ms = target_ms;
+    }
+
     /// One was too much for the server; so many keys may not be.
     pub(super) fn limit(&mut self, keys_max: usize) {
         self.keys_max = self.keys_max.min(keys_max).max(1);

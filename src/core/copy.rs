@@ -49,6 +49,8 @@ pub enum CopyAnswer {
 pub struct CopyJob {
     /// The range.
     pub chunk: Chunk,
+    /// Rest of the connection behind it, in thousandths of the time that it took.
+    pub rest_permille: u64,
     step: CopyStep,
     other_unique_keys: bool,
     read: u64,
@@ -80,6 +82,7 @@ impl CopyJob {
     pub fn new(chunk: Chunk, other_unique_keys: bool, rules: Rules) -> Self {
         Self {
             chunk,
+            rest_permille: 0,
             step: CopyStep::Copy(Locking::NoWait),
             other_unique_keys,
             read: 0,
@@ -87,6 +90,15 @@ impl CopyJob {
             missing: Vec::new(),
             rows_max: None,
             rules,
+        }
+    }
+
+    /// The same job, with a rest of the connection behind it.
+    #[must_use]
+    pub fn resting(self, rest_permille: u64) -> Self {
+        Self {
+            rest_permille,
+            ..self
         }
     }
 

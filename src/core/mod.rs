@@ -23,6 +23,7 @@ pub mod chunk;
 pub mod copy;
 mod cutover;
 pub mod dirty;
+mod dispatch;
 pub mod event;
 mod hands;
 mod indexes;
@@ -39,19 +40,19 @@ use crate::plan::key::Key;
 use batch::Batch;
 use checkpoint::Keeping;
 use chunk::Chunker;
-use copy::{CopyJob, CopyOutcome};
+use copy::CopyOutcome;
 use cutover::Attempt;
 use dirty::DirtySet;
-use event::{About, Command, Event, Failure, Marker, Outcome, Scan, Side};
+use event::{About, Command, Event, Failure, Marker, Outcome, Scan};
 use hands::Hands;
 use indexes::Indexes;
 use liveness::Liveness;
 use pace::{Activity, Pace};
-use refresh::{RefreshJob, RefreshOutcome};
+use refresh::RefreshOutcome;
 use rules::{Rule, Rules};
+use verify::Verification;
 use verify::extent::{Extent, Wanted};
 use verify::repair::Repairs;
-use verify::{Pass, Verification};
 
 /// What the core needs to know about a migration.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -380,6 +381,8 @@ impl Core {
         let target_ms = self.settings.copy_target_ms;
         let target_ms = self.activity.chunk_target_ms(target_ms);
         self.chunker.aim_at(target_ms);
+        let target_ms = self.activity.refresh_target_ms(self.behind());
+        self.batch.aim_at(target_ms);
     }
 
     fn copied(&mut self, outcome: CopyOutcome, took_ms: u64) {
@@ -537,152 +540,6 @@ impl Core {
         self.verification.chunks_done()
             && self.verification.idle()
             && self.verification.suspect_count() <= limits::RECHECK_KEYS
-    }
-
-    /// Fills the free connections: nothing while throttled or cutting over, never everything to
-    /// one kind of work.
-    fn dispatch(&mut self, commands: &mut VecDeque<Command>) {
-        let throttled = self.throttled.is_some() && self.rules().has(Rule::ThrottledMeansNoLoad);
-        if throttled || self.stopping {
-            return;
-        }
-        let working = match self.phase {
-            Phase::Copying | Phase::Verifying | Phase::Gate => true,
-            Phase::Barrier | Phase::CutOver(_) | Phase::Ended(_) => false,
-        };
-        if !working {
-            return;
-        }
-        self.build_indexes(commands);
-        let behind = self.dirty.ready() > limits::BACKLOG_KEYS_HIGH;
-        if !self.refreshes_rest() {
-            self.dispatch_refreshes(behind, commands);
-        }
-        let scanners = if behind {
-            1
-        } else {
-            self.hands.may_copy(self.activity.busy())
-        };
-        let scanners = scanners.saturating_sub(self.pace.resting());
-        if self.phase == Phase::Verifying || self.follows {
-            self.dispatch_comparisons(scanners, commands);
-        }
-        if self.phase == Phase::Copying {
-            self.dispatch_copies(scanners, commands);
-        } else if self.phase == Phase::Verifying {
-            self.look_up_comparisons(scanners, commands);
-        }
-        if self.phase != Phase::Copying || self.follows {
-            let (dirty, exact) = (&self.dirty, self.settings.byte_comparable);
-            // A dirty key may be another spelling of the suspect.
-            let looked_at = self.settings.rules.has(Rule::DirtyIsNotQuiet);
-            let due = |key: &Key| {
-                if !looked_at {
-                    false
-                } else if exact {
-                    dirty.contains(key)
-                } else {
-                    !dirty.is_empty()
-                }
-            };
-            if self.small_batch_due
-                && let Some((check, keys)) = self.verification.take_suspects(due)
-            {
-                commands.push_back(Command::Check(check, keys));
-            }
-        }
-        self.small_batch_due = false;
-    }
-
-    fn dispatch_refreshes(&mut self, behind: bool, commands: &mut VecDeque<Command>) {
-        // With nothing left to copy and compare everybody helps to get below what a cut-over may find.
-        let all = !self.scans_left() && self.dirty.ready() > limits::CUT_OVER_DIRTY_MAX;
-        let workers = if all {
-            self.settings.refresh_workers + self.settings.copy_workers
-        } else if behind {
-            // Never the last connection of those that copy and compare.
-            self.settings.refresh_workers + self.settings.copy_workers - 1
-        } else {
-            self.settings.refresh_workers
-        };
-        while self.dirty.jobs() < workers {
-            let full_batch = self.dirty.ready() >= limits::REFRESH_KEYS_EAGER;
-            if !full_batch && !self.small_batch_due {
-                return;
-            }
-            let Some((job, keys)) = self.dirty.take(self.batch.keys()) else {
-                return;
-            };
-            let short_way = self.careful_jobs == 0 && !self.settings.introduced_keys;
-            let renewed = self.dirty.renewed_of(job);
-            let job = RefreshJob::new(job, keys, short_way, self.rules());
-            commands.push_back(Command::Refresh(job.with_renewed(renewed)));
-        }
-    }
-
-    /// Chunks are left to be copied or compared.
-    fn scans_left(&self) -> bool {
-        match self.phase {
-            Phase::Copying => true,
-            Phase::Verifying => !self.verification.chunks_done(),
-            Phase::Barrier | Phase::Gate | Phase::CutOver(_) | Phase::Ended(_) => false,
-        }
-    }
-
-    /// Connections that copy or compare at present.
-    fn scanning(&self) -> usize {
-        self.chunker.in_flight() + self.verification.chunker.in_flight()
-    }
-
-    fn dispatch_copies(&mut self, workers: usize, commands: &mut VecDeque<Command>) {
-        // The copy never runs far ahead of a verification that follows it.
-        let far_ahead = self.verification.chunker.waiting() >= limits::CHUNKS_TO_COMPARE_MAX;
-        while self.scanning() < workers && !far_ahead {
-            let Some(chunk) = self.chunker.take() else {
-                break;
-            };
-            if self.follows && !self.rules().has(Rule::ComparedWhenCopied) {
-                self.verification.chunker.follow(chunk.clone());
-            }
-            let job = CopyJob::new(chunk, self.settings.other_unique_keys, self.rules());
-            commands.push_back(Command::Copy(job));
-        }
-        let ahead = workers * limits::CHUNKS_AHEAD_PER_WORKER;
-        if let Some(lookup) = self.chunker.start_lookup(ahead) {
-            commands.push_back(Command::FindChunkEnd {
-                scan: Scan::Copy,
-                side: Side::Original,
-                after: lookup.after,
-                rows: lookup.rows,
-                dense: lookup.dense,
-            });
-        }
-    }
-
-    fn dispatch_comparisons(&mut self, workers: usize, commands: &mut VecDeque<Command>) {
-        while self.scanning() < workers {
-            let Some((pass, chunk)) = self.verification.take_chunk() else {
-                break;
-            };
-            commands.push_back(Command::Compare(pass, chunk));
-        }
-    }
-
-    fn look_up_comparisons(&mut self, workers: usize, commands: &mut VecDeque<Command>) {
-        let ahead = workers * limits::CHUNKS_AHEAD_PER_WORKER;
-        if let Some(lookup) = self.verification.chunker.start_lookup(ahead) {
-            let side = match self.verification.pass {
-                Pass::Both | Pass::Original => Side::Original,
-                Pass::Ghost => Side::Ghost,
-            };
-            commands.push_back(Command::FindChunkEnd {
-                scan: Scan::Verify,
-                side,
-                after: lookup.after,
-                rows: lookup.rows,
-                dense: lookup.dense,
-            });
-        }
     }
 
     fn rules(&self) -> Rules {

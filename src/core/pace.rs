@@ -1,5 +1,5 @@
-//! How hard the copy may work: shorter chunks while applications write, and pauses after chunks, for
-//! `--nice-ratio`: rests of the copy's connections, counted in ticks.
+//! How hard the copy may work: shorter chunks and refreshes while applications write, a short rest behind each
+//! chunk, and pauses for `--nice-ratio`: rests of the copy's connections, counted in ticks.
 
 use crate::limits;
 
@@ -38,6 +38,24 @@ impl Activity {
             idle_ms.min(super::millis(limits::COPY_CHUNK_TARGET_BUSY))
         } else {
             idle_ms
+        }
+    }
+
+    /// Time that a refresh may take; a large backlog needs large ones, whoever writes.
+    pub(super) fn refresh_target_ms(&self, behind: bool) -> u64 {
+        super::millis(if self.busy && !behind {
+            limits::REFRESH_TARGET_BUSY
+        } else {
+            limits::REFRESH_TARGET
+        })
+    }
+
+    /// Rest behind a chunk, in thousandths of the time that it takes.
+    pub(super) fn rest_permille(&self) -> u64 {
+        if self.busy {
+            limits::COPY_REST_BUSY_PERMILLE
+        } else {
+            0
         }
     }
 }
@@ -103,6 +121,19 @@ mod tests {
         activity.changed(usize::try_from(limits::BUSY_CHANGES).expect("few"));
         let short = super::super::millis(limits::COPY_CHUNK_TARGET_BUSY);
         assert_eq!(activity.chunk_target_ms(50), short, "at once");
+        let millis = super::super::millis;
+        assert_eq!(
+            (activity.refresh_target_ms(false), activity.rest_permille()),
+            (
+                millis(limits::REFRESH_TARGET_BUSY),
+                limits::COPY_REST_BUSY_PERMILLE
+            )
+        );
+        assert_eq!(
+            activity.refresh_target_ms(true),
+            millis(limits::REFRESH_TARGET),
+            "a backlog has to go"
+        );
         let stretch = super::super::millis(limits::BUSY_STRETCH);
         activity.tick(stretch);
         assert_eq!(activity.chunk_target_ms(50), short, "they wrote until now");
@@ -111,7 +142,12 @@ mod tests {
         activity.tick(2 * stretch);
         assert_eq!(activity.chunk_target_ms(50), 50);
         assert_eq!(activity.chunk_target_ms(1), 1);
+        assert_eq!(
+            (activity.refresh_target_ms(false), activity.rest_permille()),
+            (millis(limits::REFRESH_TARGET), 0)
+        );
     }
+
     use crate::core::copy::CopyOutcome;
     use crate::core::event::{Command, Event, Scan};
     use crate::core::{Core, Settings};
@@ -187,6 +223,28 @@ mod tests {
             rows_max: None,
         };
         Event::Copied(outcome, took_ms)
+    }
+
+    #[test]
+    fn behind_a_chunk_the_copy_rests_while_somebody_writes() {
+        let rest_of = |commands: Vec<Command>| {
+            commands.into_iter().find_map(|command| {
+                let Command::Copy(job) = command else {
+                    return None;
+                };
+                Some(job.rest_permille)
+            })
+        };
+        for (changes, rest) in [(0, 0), (20, limits::COPY_REST_BUSY_PERMILLE)] {
+            let mut core = core();
+            core.step(Event::BarrierPassed);
+            core.step(Event::Changed(
+                (0..changes).map(|key| Key::from_bytes(&[key])).collect(),
+            ));
+            let found = Some((Key::from_bytes(&[100]), 0));
+            let commands = core.step(Event::ChunkEndFound(Scan::Copy, found));
+            assert_eq!(rest_of(commands), Some(rest), "{changes} changes");
+        }
     }
 
     fn tuned(nice_permille: u64) -> Event {

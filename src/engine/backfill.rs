@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::session::Session;
 use crate::plan::backfill::{self, Backfill, Typed, type_of};
+use crate::plan::findings::listed;
 use crate::plan::inspection::Table;
 use crate::plan::names::Names;
 use crate::plan::{Plan, Refusal};
@@ -122,8 +123,8 @@ fn refused(backfill: &Backfill, fault: &Fault) -> Refusal {
 ///
 /// # Errors
 /// A refusal, or when the server can't be asked.
-pub(super) async fn fits(session: &mut Session, plan: &Plan) -> Result<(), Early> {
-    let refusals: Vec<Refusal> = plan
+pub(super) async fn fits(session: &mut Session, plan: &Plan, config: &Config) -> Result<(), Early> {
+    let mut refusals: Vec<Refusal> = plan
         .columns
         .backfilled
         .iter()
@@ -140,6 +141,9 @@ pub(super) async fn fits(session: &mut Session, plan: &Plan) -> Result<(), Early
             )
         })
         .collect();
+    if config.revert_window.is_some() {
+        refusals.extend(no_way_back(plan));
+    }
     if !refusals.is_empty() {
         return Err(Early::Refused(refusals));
     }
@@ -156,4 +160,19 @@ pub(super) async fn fits(session: &mut Session, plan: &Plan) -> Result<(), Early
         }
         Err(fault) => Err(fault.into()),
     }
+}
+
+/// What a column held before it was backfilled can't be computed for rows that change afterwards.
+fn no_way_back(plan: &Plan) -> Option<Refusal> {
+    let replaced = plan.columns.backfilled.iter().filter(|one| one.replaces);
+    let names: Vec<String> = replaced.map(|one| one.types.to.name.clone()).collect();
+    (!names.is_empty()).then(|| {
+        Refusal::new(
+            format!(
+                "--backfill gives other values to {}, which a revert couldn't take back",
+                listed(&names)
+            ),
+            "leave --revert-window out",
+        )
+    })
 }

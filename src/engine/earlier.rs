@@ -6,6 +6,8 @@
 //! The advisory lock proves that no other run on the table is alive; so, once it is held, every
 //! other connection with the table's mark is ended and waited for, before anything is looked at.
 
+use std::collections::BTreeSet;
+
 use crate::limits;
 use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::session::{Answer, MARKS, Session};
@@ -27,6 +29,8 @@ pub(super) async fn end(
         table.len()
     );
     let polls = limits::STATEMENT_TIMEOUT.as_millis() / limits::BARRIER_PAUSE.as_millis();
+    // One that was told to end is shown until it has, and told to again; once is enough for people.
+    let mut told = BTreeSet::new();
     for _ in 0..polls {
         let answer = match session.say("look for earlier runs", &marked).await {
             // The check of the privileges speaks later.
@@ -38,7 +42,11 @@ pub(super) async fn end(
             return Ok(ours);
         }
         for id in others {
-            kill(session, id, reporter).await?;
+            if kill(session, id).await? && told.insert(id) {
+                reporter.info(format!(
+                    "ended connection {id} of an earlier run on this table"
+                ));
+            }
         }
         tokio::time::sleep(limits::BARRIER_PAUSE).await;
     }
@@ -60,19 +68,15 @@ fn owners(answer: &Answer) -> (bool, Vec<u64>) {
     )
 }
 
-async fn kill(session: &mut Session, id: u64, reporter: &Reporter) -> Result<(), Fault> {
+/// Whether it was still there to be ended.
+async fn kill(session: &mut Session, id: u64) -> Result<bool, Fault> {
     let name = "end an earlier run's connection";
     match session.say(name, &format!("KILL {id}")).await {
-        Ok(_) => {
-            reporter.info(format!(
-                "ended connection {id} of an earlier run on this table"
-            ));
-            Ok(())
-        }
+        Ok(_) => Ok(true),
         // It went by itself.
-        Err(fault) if fault.code == Some(1094) => Ok(()),
+        Err(fault) if fault.code == Some(1094) => Ok(false),
         // Looked for again; it is only gone when it is no longer shown.
-        Err(fault) if fault.kind == FaultKind::Conflict => Ok(()),
+        Err(fault) if fault.kind == FaultKind::Conflict => Ok(false),
         Err(fault) => Err(fault),
     }
 }

@@ -21,6 +21,7 @@ use crate::plan::history::{
 };
 use crate::plan::names::Names;
 use crate::plan::privileges::missing_for_history;
+use crate::plan::shortcut::Native;
 use crate::report::Reporter;
 use crate::sql::{Statement, history, qualified};
 
@@ -105,9 +106,9 @@ impl History {
         }
     }
 
-    /// Records a table that was altered instantly: its run begins and ends at once.
+    /// Records a table that the server altered by itself: its run begins and ends at once.
     pub(super) async fn altered(
-        config: &Config,
+        (config, native): (&Config, Native),
         names: &Names,
         address: &Address,
         clock: Clock,
@@ -119,7 +120,13 @@ impl History {
         let mut history = Self {
             address: address.clone(),
             schema,
-            run: run(config, names, &address.token, Kind::Altered, (clock, 0)),
+            run: run(
+                config,
+                names,
+                &address.token,
+                Kind::Altered(native),
+                (clock, 0),
+            ),
             reporter: reporter.clone(),
             told: false,
         };
@@ -169,7 +176,7 @@ impl History {
             ..usual("history", String::new())
         };
         let mut session = Session::open(&self.address, setup).await?;
-        let prepared = ending.is_some() && !self.told && self.run.kind != Kind::Altered;
+        let prepared = ending.is_some() && !self.told && !matches!(self.run.kind, Kind::Altered(_));
         if !prepared {
             self.prepare(&mut session).await?;
         }

@@ -3,6 +3,7 @@
 
 mod backfill;
 pub mod barrier;
+pub mod batch;
 mod behind;
 mod blockers;
 mod clean;
@@ -12,23 +13,26 @@ pub mod clock;
 mod console;
 mod count;
 mod crew;
+pub mod desired;
 mod differences;
 mod drive;
 mod duplicates;
 mod earlier;
 mod history;
 mod indexes;
-mod instant;
 mod keeper;
 pub mod listing;
 mod locker;
 mod places;
 mod prepare;
+pub mod prospect;
 mod rehearsal;
 mod renewal;
 mod resume;
 mod revert;
+mod sample;
 mod scribe;
+mod shortcut;
 mod throttle;
 mod topology;
 mod triggers;
@@ -51,13 +55,14 @@ use crate::control::hooks::{self, Runner, Told};
 use crate::control::signals::{Reactions, Signals};
 use crate::control::socket::{self, Sockets};
 use crate::core::event::{Failure, Outcome};
-use crate::error::{Left, Report, Verified, ended, exit, not_started, refused};
+use crate::error::{Left, Report, Verified, ended, exit, not_started, nothing_to_do, refused};
 use crate::limits;
 use crate::metrics::{self, families::Labels};
 use crate::mysql::session::{Account, Address, Session, Setup, mark_of_table};
 use crate::plan::history::Figures;
 use crate::plan::inspection::Server;
 use crate::plan::names::Names;
+use crate::plan::shortcut::Native;
 use crate::plan::{Plan, Refusal, Zone};
 use crate::report::{Level, Reporter};
 use crate::report::{ReportThread, Snapshot};
@@ -67,8 +72,15 @@ use prepare::Prepared;
 
 /// Why a run ended before its copy began.
 enum Early {
-    /// There is nothing left to do: the original was altered instantly.
-    Altered,
+    /// There is nothing left to do: the server altered the original.
+    Altered {
+        /// How.
+        native: Native,
+        /// Helper tables could not be dropped.
+        left: bool,
+    },
+    /// There is nothing to do: the original has the shape that is asked for.
+    NothingToDo,
     Refused(Vec<Refusal>),
     Failed(Failure),
 }
@@ -87,9 +99,10 @@ impl From<crate::mysql::classify::Fault> for Early {
 pub fn run(config: Config) -> anyhow::Result<u8> {
     let (reporter, thread) =
         Reporter::start_as(config.level, config.format).context("starting the reporter")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        // The tool waits for the server; one thread decodes the stream while the other works.
-        .worker_threads(2)
+    // The tool waits for the server, most of the time. With a second thread they wake each other thousands of
+    // times a second, which cost a third of its CPU time (measured: 0.28 s against 0.20 s for 300,000 rows
+    // beside writers, 0.27 s against 0.22 s for 2 million rows alone).
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting the runtime")?;
@@ -133,7 +146,10 @@ async fn whole(
     }
     #[cfg(feature = "faults")]
     let config = crate::faults::hastened(config);
-    let config = Arc::new(config);
+    let config = match desired::resolved(config, &reporter).await {
+        Ok(config) => Arc::new(config),
+        Err(report) => return Ok(tell(&reporter, &report)),
+    };
     let clock = Clock::start();
     let stamp = config.timestamp_old.then(stamp);
     let names = names(&config, stamp.as_deref());
@@ -165,7 +181,7 @@ async fn whole(
         refusals => Err(Early::Refused(refusals)),
     };
     let ended = match begun {
-        Ok((prepared, _)) if !config.execute => dry_run(prepared, &reporter).await,
+        Ok((prepared, _)) if !config.execute => dry_run(prepared, &config, &reporter).await,
         Ok((prepared, sockets)) => {
             let run = Started {
                 config: Arc::clone(&config),
@@ -178,8 +194,8 @@ async fn whole(
             recorded.insert(end).report.clone()
         }
         Err(early) => {
-            instant = matches!(early, Early::Altered);
-            early_report(&early, &names)
+            instant = matches!(early, Early::Altered { .. } | Early::NothingToDo);
+            early_report(&early, &names, &reporter)
         }
     };
     let code = ended.code;
@@ -289,10 +305,11 @@ async fn begin(
     let route = topology::find(config, names, address, reporter).await?;
     let written = route.written.clone();
     let prepared = prepare::prepare(config, names, route, reporter).await;
-    if matches!(prepared, Err(Early::Altered)) {
-        History::altered(config, names, &written, clock, reporter).await;
+    if let Err(Early::Altered { native, .. }) = &prepared {
+        History::altered((config, *native), names, &written, clock, reporter).await;
     }
     let mut prepared = prepared?;
+    prepare::announce(&prepared.plan, reporter);
     hooks.told.facts.applier = told_of(&prepared.server);
     hooks.told.facts.inspector = match &prepared.route.followed {
         Some(followed) => told_of(&followed.server),
@@ -340,7 +357,10 @@ async fn with_hooks(
     reporter: &Reporter,
 ) -> Report {
     let Some(runner) = runner else { return report };
-    let success = matches!(report.code, exit::COMPLETED | exit::LEFTOVERS);
+    let success = matches!(
+        report.code,
+        exit::COMPLETED | exit::LEFTOVERS | exit::NOTHING_TO_DO
+    );
     let event = if success {
         hooks::Event::Success { instant }
     } else {
@@ -356,21 +376,29 @@ async fn with_hooks(
     }
 }
 
-fn early_report(early: &Early, names: &Names) -> Report {
+fn early_report(early: &Early, names: &Names, reporter: &Reporter) -> Report {
     match early {
-        Early::Altered => ended(
-            &Outcome::Completed,
-            names,
-            &Verified::default(),
-            Left::Nothing,
-        ),
+        Early::Altered { native, left } => {
+            reporter.info(format!(
+                "altered {}: nothing had to be copied, and there is no `{}`",
+                native.adverb(),
+                names.old
+            ));
+            let left = if *left { Left::Tables } else { Left::Nothing };
+            let verified = Verified {
+                claim: "given by the server itself".into(),
+                ..Verified::default()
+            };
+            ended(&Outcome::Completed, names, &verified, left)
+        }
+        Early::NothingToDo => nothing_to_do(names),
         Early::Refused(refusals) => refused(refusals),
         Early::Failed(failure) => not_started(failure),
     }
 }
 
 fn tell(reporter: &Reporter, report: &Report) -> u8 {
-    if report.code == exit::COMPLETED {
+    if matches!(report.code, exit::COMPLETED | exit::NOTHING_TO_DO) {
         reporter.out(report.text.clone());
     } else {
         reporter.log(Level::Error, report.text.clone());
@@ -379,7 +407,7 @@ fn tell(reporter: &Reporter, report: &Report) -> u8 {
 }
 
 /// Everything was checked on a real, empty ghost, which is dropped again.
-async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> Report {
+async fn dry_run(mut prepared: Prepared, config: &Config, reporter: &Reporter) -> Report {
     reporter.out(format!(
         "-- the altered table\n{}",
         prepared.plan.ghost.definition
@@ -394,8 +422,16 @@ async fn dry_run(mut prepared: Prepared, reporter: &Reporter) -> Report {
         });
         return ended(&Outcome::Completed, &names, &unsaid, Left::Nothing);
     }
+    let told = prospect::of_trial(&prepared, config).await;
+    reporter.out(format!("-- what a run would do\n{told}"));
     if clean::drop_helpers(&mut prepared.session, &names, reporter).await {
         return ended(&Outcome::Stopped, &names, &unsaid, Left::Tables);
+    }
+    if let Some(native) = prepared.plan.direct.native {
+        reporter.info(format!(
+            "the table would be altered directly: {}",
+            native.clauses()
+        ));
     }
     reporter.info("nothing speaks against this migration; add --execute to run it");
     ended(&Outcome::Completed, &names, &unsaid, Left::Nothing)

@@ -6,7 +6,8 @@ use super::indexes::{Chooser, PutOff};
 use super::resume::Resumed;
 use super::topology::Route;
 use super::{
-    Early, backfill, clean, duplicates, earlier, indexes, instant, resume, revert, triggers, usual,
+    Early, backfill, clean, desired, duplicates, earlier, indexes, resume, revert, shortcut,
+    triggers, usual,
 };
 use crate::config::Config;
 use crate::limits;
@@ -15,9 +16,9 @@ use crate::mysql::inspect;
 use crate::mysql::session::{Session, mark_of_table};
 use crate::mysql::triggers::of_original;
 use crate::plan::alter::{self, Alter};
-use crate::plan::backfill::BackfilledColumn;
 use crate::plan::constraints::{Check, CheckNames, Taken, checks_of};
 use crate::plan::conversion::Misfits;
+use crate::plan::findings::{self, listed};
 use crate::plan::inspection::{Inspection, Needs, Server, Table};
 use crate::plan::names::Names;
 use crate::plan::saved::Saved;
@@ -26,7 +27,7 @@ use crate::plan::{self, Companions, Plan, Refusal, Wishes, unique_key};
 use crate::report::Reporter;
 use crate::sql::checkpoint::{create_checkpoint, describe_migration};
 use crate::sql::cutover::without_counter;
-use crate::sql::{Sql, Statement, helpers, quoted, verify};
+use crate::sql::{Sql, Statement, helpers, verify};
 
 /// A planned migration whose ghost and changelog exist and are empty.
 pub(super) struct Prepared {
@@ -124,8 +125,6 @@ pub(super) async fn prepare(
         None => anew(&mut session, config, (&facts, &route), told, reporter).await?,
     };
     let (plan, resumed) = ready;
-    announce(&plan, reporter);
-    indexes::announce(&plan, reporter);
     Ok(Prepared {
         plan: Arc::new(plan),
         server: facts.server,
@@ -157,6 +156,8 @@ async fn checked(
         None => Vec::new(),
     };
     unfit.extend(unfit_backfills);
+    let original = facts.original.as_ref();
+    unfit.extend(original.and_then(|original| desired::altered_since(config, original)));
     match plan::check(facts, alter, names, &config.wishes) {
         Ok(original) if unfit.is_empty() => Ok(original),
         Ok(_) => Err(Early::Refused(unfit)),
@@ -172,10 +173,6 @@ async fn anew(
     (original, alter, names): (Table, &Alter, &Names),
     reporter: &Reporter,
 ) -> Result<(Plan, Option<Resumed>), Early> {
-    let told = (alter, &original, &facts.server);
-    if instant::attempt(session, config, names, told, reporter).await? {
-        return Err(Early::Altered);
-    }
     let chooser = Chooser {
         config,
         route,
@@ -185,8 +182,11 @@ async fn anew(
     match begin(session, config, facts, (original, alter, names), &chooser).await {
         Ok(plan) => Ok((plan, None)),
         Err(early) => {
-            clean::drop_helpers(session, names, reporter).await;
-            Err(early)
+            let left = clean::drop_helpers(session, names, reporter).await;
+            Err(match early {
+                Early::Altered { native, .. } => Early::Altered { native, left },
+                other => other,
+            })
         }
     }
 }
@@ -200,18 +200,15 @@ async fn begin(
     chooser: &Chooser<'_>,
 ) -> Result<Plan, Early> {
     let checkpoints = config.execute && config.checkpoint.is_some();
-    let told = (names, &config.wishes, checkpoints);
     let again = original.clone();
-    let (mut plan, mut moment) = make_tables(session, facts, original, alter, told).await?;
-    if config.revert_window.is_some() {
-        no_way_back(&plan)?;
-    }
+    let (mut plan, mut moment) =
+        make_tables(session, facts, original, (alter, names), chooser).await?;
     match chooser.put_off(session, &plan).await? {
         PutOff::Done(deferred) => plan.deferred = Some(deferred),
         PutOff::Kept => {}
         PutOff::Spoilt => {
-            let told = (alter, names, &config.wishes);
-            (plan, moment) = made_anew(session, facts, (plan, again), told).await?;
+            (plan, moment) =
+                made_anew(session, facts, (plan, again), (alter, names, config)).await?;
         }
     }
     triggers::prepare(session, config, &mut plan).await?;
@@ -220,22 +217,6 @@ async fn begin(
         session.run(&describe_migration(names, &origin)).await?;
     }
     Ok(plan)
-}
-
-/// What a column held before it was backfilled can't be computed for rows that change afterwards.
-fn no_way_back(plan: &Plan) -> Result<(), Early> {
-    let replaced = plan.columns.backfilled.iter().filter(|one| one.replaces);
-    let names: Vec<String> = replaced.map(filled).collect();
-    if names.is_empty() {
-        return Ok(());
-    }
-    Err(Early::Refused(vec![Refusal::new(
-        format!(
-            "--backfill gives other values to {}, which a revert couldn't take back",
-            listed(&names)
-        ),
-        "leave --revert-window out",
-    )]))
 }
 
 /// Takes the tables of an earlier run as they are.
@@ -255,7 +236,8 @@ async fn go_on(
     Ok((plan, Some(resumed)))
 }
 
-fn announce(plan: &Plan, reporter: &Reporter) {
+/// Tells what was planned.
+pub(super) fn announce(plan: &Plan, reporter: &Reporter) {
     let columns: Vec<&str> = plan
         .key
         .columns
@@ -269,43 +251,11 @@ fn announce(plan: &Plan, reporter: &Reporter) {
         plan.columns.shared.len(),
         plan.introduced_keys.len(),
     ));
-    let filled: Vec<String> = plan.columns.backfilled.iter().map(filled).collect();
-    if !filled.is_empty() {
-        reporter.info(format!("backfilled columns: {}", listed(&filled)));
+    if !plan.columns.backfilled.is_empty() {
+        reporter.info(format!("backfilled columns: {}", plan.columns.filled()));
     }
-    let skipped: Vec<String> = plan.columns.skipped.iter().map(renamed).collect();
-    if !skipped.is_empty() {
-        reporter.warn(format!(
-            "--skip-renamed-columns: the data is left behind of {}; the new columns get their defaults",
-            skipped.join(", ")
-        ));
-    }
-    if !plan.columns.kept.is_empty() {
-        reporter.warn(format!(
-            "`{}` alone has {}: rows that were there at the swap keep their values, later ones get the \
-             default",
-            plan.names.ghost,
-            listed(&plan.columns.kept)
-        ));
-    }
-    if !plan.unverified.is_empty() {
-        reporter.warn(format!(
-            "--skip-strict-mode: values may be cut or adjusted, and are left out of the verification, \
-             in {}",
-            listed(&plan.unverified)
-        ));
-    }
-    if !plan.foreign_keys.is_empty() {
-        let keys: Vec<String> = plan
-            .foreign_keys
-            .iter()
-            .map(|key| format!("{} (to {})", quoted(&key.name), key.parent))
-            .collect();
-        reporter.warn(format!(
-            "--discard-foreign-keys: the new table won't have {}; the old table keeps them until it is \
-             dropped, and rows that it refers to can't be deleted so long",
-            keys.join(", ")
-        ));
+    for finding in findings::wished(plan) {
+        reporter.warn(finding.what);
     }
     if !plan.triggers.is_empty() {
         let names: Vec<String> = plan.triggers.iter().map(|one| one.name.clone()).collect();
@@ -314,31 +264,7 @@ fn announce(plan: &Plan, reporter: &Reporter) {
             listed(&names)
         ));
     }
-    if !plan.renamed_checks.is_empty() {
-        let renamed: Vec<String> = plan
-            .renamed_checks
-            .iter()
-            .map(|(before, after)| format!("`{before}` is called `{after}`"))
-            .collect();
-        reporter.warn(format!(
-            "check constraints have other names in the new table, because the old one keeps them: {}",
-            renamed.join(", ")
-        ));
-    }
-}
-
-fn filled(column: &BackfilledColumn) -> String {
-    column.types.to.name.clone()
-}
-
-fn renamed((old, new): &(String, String)) -> String {
-    format!("{} (renamed to {})", quoted(old), quoted(new))
-}
-
-/// Names in back-quotes, with commas.
-fn listed(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| quoted(name)).collect();
-    names.join(", ")
+    indexes::announce(plan, reporter);
 }
 
 /// A row with NULL in the shared key, which no chunk and no key would ever reach.
@@ -388,7 +314,7 @@ pub(super) fn verifiable(plan: &Plan) -> Result<(), Early> {
 }
 
 /// Keeps a second run on this table away, gh-ost's included; lives as long as the connection.
-async fn advisory_lock(session: &mut Session, names: &Names) -> Result<(), Early> {
+pub(super) async fn advisory_lock(session: &mut Session, names: &Names) -> Result<(), Early> {
     let name = crate::sql::text_literal(&names.advisory_lock());
     let Some(holder) = clean::holder_of_lock(session, names).await? else {
         return Ok(());
@@ -435,9 +361,11 @@ async fn make_tables(
     session: &mut Session,
     facts: &Inspection,
     original: Table,
-    alter: &Alter,
-    (names, wishes, checkpoints): (&Names, &Wishes, bool),
+    (alter, names): (&Alter, &Names),
+    chooser: &Chooser<'_>,
 ) -> Result<(Plan, Moment), Early> {
+    let config = chooser.config;
+    let wishes = &config.wishes;
     // First: it must not describe a ghost that is made anew.
     drop_leftover(session, facts, names, &names.checkpoint).await?;
     drop_leftover(session, facts, names, &names.changelog).await?;
@@ -445,21 +373,35 @@ async fn make_tables(
     session.run(&helpers::create_changelog(names)).await?;
     let signature = helpers::sign_changelog(names, session.mark());
     session.run(&signature).await?;
-    if checkpoints {
+    if config.execute && config.checkpoint.is_some() {
         session.run(&create_checkpoint(names)).await?;
     }
     let taken = [&facts.check_names[..], &facts.old_check_names].concat();
-    let (told, again) = ((alter, names, wishes, &taken[..]), original.clone());
-    let (mut plan, mut moment) = make_ghost(session, facts, original, told).await?;
+    let (told, again) = ((alter, names, config, &taken[..]), original.clone());
+    let unasked = shortcut::forbidden(config, facts, alter, chooser.reporter);
+    let shortcuts = unasked.is_none();
+    let (mut plan, mut moment) = make_ghost(session, facts, original, told, shortcuts).await?;
+    plan.direct.unasked = unasked.unwrap_or_default();
     plan.original_triggers = triggers_of(session, names, wishes).await?;
     verifiable(&plan)?;
-    backfill::fits(session, &plan).await?;
+    backfill::fits(session, &plan, config).await?;
     unchanged(session, &plan).await?;
-    if let Some(refusal) = null_in_key(session, &plan).await? {
-        return Err(Early::Refused(vec![refusal]));
+    if plan.direct.native.is_none() && !plan.direct.why_not.is_empty() {
+        let why = &plan.direct.why_not;
+        let text = format!("not possible instantly, so it is migrated: {why}");
+        chooser.reporter.info(text);
     }
-    no_duplicates(session, &plan).await?;
-    no_zeros(session, &plan).await?;
+    if let Some(native) = plan.direct.native.filter(|_| config.execute) {
+        let told = (config, alter, &facts.server);
+        if shortcut::attempt(session, (&plan, native), told, chooser.reporter).await? {
+            let left = false;
+            return Err(Early::Altered { native, left });
+        }
+        // What was altered instantly keeps its dropped columns and a version of its rows.
+        let told = (alter, names, config);
+        (plan, moment) = made_anew(session, facts, (plan, again.clone()), told).await?;
+    }
+    rows_fit(session, &plan).await?;
     if !wishes.execute {
         return Ok((plan, moment));
     }
@@ -468,10 +410,29 @@ async fn make_tables(
     drop_leftover(session, facts, names, &names.old).await?;
     if !facts.old_check_names.is_empty() {
         // The names of its constraints are free now.
-        let told = (alter, names, wishes);
+        let told = (alter, names, config);
         (plan, moment) = made_anew(session, facts, (plan, again), told).await?;
     }
     Ok((plan, moment))
+}
+
+/// No row speaks against the migration; all kinds that do are told at once.
+async fn rows_fit(session: &mut Session, plan: &Plan) -> Result<(), Early> {
+    let mut refusals: Vec<Refusal> = null_in_key(session, plan).await?.into_iter().collect();
+    for found in [
+        no_duplicates(session, plan).await,
+        no_zeros(session, plan).await,
+    ] {
+        match found {
+            Err(Early::Refused(more)) => refusals.extend(more),
+            other => other?,
+        }
+    }
+    if refusals.is_empty() {
+        Ok(())
+    } else {
+        Err(Early::Refused(refusals))
+    }
 }
 
 /// The ghost dropped and made once more.
@@ -479,21 +440,22 @@ async fn made_anew(
     session: &mut Session,
     facts: &Inspection,
     (plan, original): (Plan, Table),
-    (alter, names, wishes): (&Alter, &Names, &Wishes),
+    (alter, names, config): (&Alter, &Names, &Config),
 ) -> Result<(Plan, Moment), Early> {
     let ghost = helpers::drop_table(&names.schema, &names.ghost);
     session.run(&ghost).await?;
     // A trial has left the old table, with its names, where it was.
-    let old = if wishes.execute {
+    let old = if config.execute {
         &[][..]
     } else {
         &facts.old_check_names
     };
     let taken = [&facts.check_names[..], old].concat();
-    let told = (alter, names, wishes, &taken[..]);
-    let (made, moment) = make_ghost(session, facts, original, told).await?;
+    let told = (alter, names, config, &taken[..]);
+    let (made, moment) = make_ghost(session, facts, original, told, false).await?;
     let plan = Plan {
         original_triggers: plan.original_triggers,
+        direct: plan.direct,
         ..made
     };
     Ok((plan, moment))
@@ -507,7 +469,8 @@ async fn make_ghost(
     session: &mut Session,
     facts: &Inspection,
     original: Table,
-    (alter, names, wishes, taken): (&Alter, &Names, &Wishes, &[String]),
+    (alter, names, config, taken): (&Alter, &Names, &Config, &[String]),
+    shortcuts: bool,
 ) -> Result<(Plan, Moment), Early> {
     let now = session
         .say("read the time", "SELECT NOW(6), UTC_TIMESTAMP(6)")
@@ -520,34 +483,29 @@ async fn make_ghost(
         table_names: facts.server.table_names,
     };
     let checks = name_checks(session, &taken, &original, alter, names).await?;
-    let mode = ddl_mode(&facts.server.sql_mode, wishes.misfits);
-    set_mode(session, &mode).await?;
-    let altered = session
-        .run_for(
-            &helpers::alter_ghost(names, &checks.clauses(alter)),
-            limits::LONG_STATEMENT_TIMEOUT,
-        )
-        .await;
-    set_mode(session, PLAIN_MODE).await?;
-    if let Err(fault) = altered {
-        return Err(refused_alter(fault));
-    }
-    let ghost = inspect::table(session, &names.schema, &names.ghost)
-        .await?
-        .ok_or_else(|| {
-            Early::Failed(crate::core::event::Failure::new(
-                "the ghost table disappeared while it was made",
-                "look who drops tables in this schema, then run the command again",
-            ))
-        })?;
+    let text = checks.clauses(alter);
+    let told = (alter, &original, text.as_ref());
+    let made = shortcut::alter_the_ghost(session, names, told, (facts, config, shortcuts)).await?;
     let given = plan::Given {
-        wishes,
+        wishes: &config.wishes,
         checks: &checks,
         now: &moment.0,
         now_utc: &moment.1,
     };
-    let plan = plan::make(facts, original, ghost, alter, names.clone(), given);
-    Ok((plan.map_err(Early::Refused)?, moment))
+    let plan = plan::make(facts, original, made.ghost, alter, names.clone(), given);
+    let plan = Plan {
+        direct: made.direct,
+        ..plan.map_err(Early::Refused)?
+    };
+    Ok((plan, moment))
+}
+
+/// Nobody but this run may drop it.
+pub(super) fn ghost_gone() -> Early {
+    Early::Failed(crate::core::event::Failure::new(
+        "the ghost table disappeared while it was made",
+        "look who drops tables in this schema, then run the command again",
+    ))
 }
 
 /// Drops what an earlier run has left under this name; that it may go was checked.
@@ -625,7 +583,7 @@ async fn ghost_checks(session: &mut Session, names: &Names) -> Result<Vec<Check>
 }
 
 /// The server's word about the ALTER, as a refusal: nothing but an empty ghost was touched.
-fn refused_alter(fault: Fault) -> Early {
+pub(super) fn refused_alter(fault: Fault) -> Early {
     use crate::mysql::classify::FaultKind;
     match fault.kind {
         FaultKind::Definite => Early::Refused(vec![Refusal::new(
@@ -644,7 +602,7 @@ fn refused_alter(fault: Fault) -> Early {
     }
 }
 
-async fn set_mode(session: &mut Session, mode: &str) -> Result<(), Fault> {
+pub(super) async fn set_mode(session: &mut Session, mode: &str) -> Result<(), Fault> {
     let settings = format!("SET SESSION sql_mode='{mode}'");
     session.say("set the session up", &settings).await?;
     Ok(())

@@ -192,7 +192,7 @@ pub(super) async fn plan(
     plan.deferred = deferred;
     plan.original_triggers = triggers_of(session, names, &config.wishes).await?;
     verifiable(&plan)?;
-    super::backfill::fits(session, &plan).await?;
+    super::backfill::fits(session, &plan, config).await?;
     super::prepare::unchanged(session, &plan).await?;
     if statements(&plan, &facts.server)? != origin.statements {
         return Err(Early::Refused(vec![Refusal::new(

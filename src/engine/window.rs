@@ -84,7 +84,7 @@ pub(super) async fn wait(
     let (plan, resumed) = match prepare(session, &config, &names, swapped.run.route).await {
         Ok(prepared) => prepared,
         Err(early) => {
-            let report = early_report(&early, &names);
+            let report = early_report(&early, &names, reporter);
             reporter.warn(format!("there is no revert window: {}", report.text));
             return over(swapped, &names).await;
         }

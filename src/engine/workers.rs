@@ -4,6 +4,7 @@
 //! ([`CopyJob`] and [`RefreshJob`] decide which), tries again what may be tried again, and reports.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -70,8 +71,12 @@ impl Worker {
         let started = self.clock.elapsed_ms();
         match job {
             Command::Copy(job) => {
+                let rest_permille = job.rest_permille;
                 let job = self.copy(job).await?;
-                Ok(Event::Copied(job.outcome(), self.took_ms(started)))
+                let took_ms = self.took_ms(started);
+                // As it counts as copying until it reports, nothing else begins on its behalf.
+                tokio::time::sleep(Duration::from_micros(took_ms * rest_permille)).await;
+                Ok(Event::Copied(job.outcome(), took_ms))
             }
             Command::Refresh(job) => {
                 let job = self.refresh(job).await?;

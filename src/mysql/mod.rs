@@ -11,5 +11,6 @@ pub mod place;
 mod rows;
 mod saved;
 pub mod session;
+pub mod surroundings;
 pub mod tls;
 pub mod triggers;

@@ -11,6 +11,9 @@
 //! Executable comments (`/*!80000 … */`) count as SQL whatever version they
 //! name, since the server's version isn't known here.
 
+pub mod clauses;
+pub mod create;
+
 use std::error::Error;
 use std::fmt;
 

@@ -6,6 +6,7 @@
 
 use super::alter::Alter;
 use super::backfill::{self, BackfilledColumn, Typed};
+use super::findings::listed;
 use super::inspection::{Column, Table, same_name};
 use super::{Refusal, Renames};
 
@@ -47,6 +48,16 @@ pub struct ColumnMap {
 }
 
 impl ColumnMap {
+    /// The backfilled columns, for messages.
+    #[must_use]
+    pub fn filled(&self) -> String {
+        let backfilled = self.backfilled.iter();
+        let names: Vec<String> = backfilled
+            .map(|column| column.types.to.name.clone())
+            .collect();
+        listed(&names)
+    }
+
     /// The ghost's name for a column of the original, if it is copied.
     #[must_use]
     pub fn ghost_name(&self, original: &str) -> Option<&str> {

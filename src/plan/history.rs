@@ -5,6 +5,8 @@
 //! of its format; later formats only append columns, so that a replica with the newer one can still apply
 //! the rows of the older.
 
+use super::shortcut::Native;
+
 /// Name of the table.
 pub const TABLE: &str = "_tableshift_history";
 /// The format that this version reads and writes.
@@ -51,8 +53,8 @@ pub fn found(comment: &str) -> Found {
 pub enum Kind {
     /// Copied and swapped.
     Migrate,
-    /// The original was altered instantly.
-    Altered,
+    /// The server altered the original by itself.
+    Altered(Native),
     /// `--test-on-replica`: copied, not swapped.
     Test,
     /// `--revert`: swapped back.
@@ -65,7 +67,7 @@ impl Kind {
     pub fn word(self) -> &'static str {
         match self {
             Self::Migrate => "migrate",
-            Self::Altered => "instant",
+            Self::Altered(native) => native.word(),
             Self::Test => "test",
             Self::Revert => "revert",
         }

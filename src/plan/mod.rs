@@ -6,11 +6,14 @@
 
 pub mod alter;
 pub mod backfill;
+pub mod batch;
 pub mod blockers;
 mod checks;
 pub mod columns;
 pub mod constraints;
 pub mod conversion;
+pub mod desired;
+pub mod findings;
 pub mod gtid;
 pub mod history;
 pub mod indexes;
@@ -20,8 +23,10 @@ pub mod leftovers;
 pub mod names;
 pub mod pair;
 pub mod privileges;
+pub mod prospect;
 pub mod revert;
 pub mod saved;
+pub mod shortcut;
 pub mod shown;
 pub mod statement;
 mod time_zone;
@@ -36,6 +41,7 @@ use conversion::{Conversion, Misfits};
 use indexes::Deferred;
 use inspection::{Column, ForeignKey, Inspection, Table, Version};
 use names::Names;
+use shortcut::Direct;
 use triggers::{NewTrigger, Trigger};
 use unique_key::{IntroducedKey, SharedKey};
 
@@ -180,6 +186,8 @@ pub struct Plan {
     /// Settings that backfilled values depend on, as every session that computes them keeps them: assignments of
     /// SET SESSION. Empty without a backfill.
     pub pinned: String,
+    /// Whether the server can make the change by itself.
+    pub direct: Direct,
 }
 
 impl Plan {
@@ -340,19 +348,19 @@ pub fn make(
     }
     let mut introduced_keys = unique_key::introduced(&original, &ghost, &columns);
     add_adjusted_keys(&mut introduced_keys, &ghost, &unverified);
-    let unique = ghost.indexes.iter().filter(|index| index.unique).count();
     Ok(Plan {
         conversion,
         unverified,
         zone,
         introduced_keys,
-        other_unique_keys: unique > 1,
+        other_unique_keys: unique_keys(&ghost) > 1,
         renamed_checks: checks.changed(&ghost),
         auto_increment_given: alter.auto_increment.is_some(),
         reached_from_elsewhere: !facts.reached_from.is_empty(),
         guards_snapshots: facts.server.version >= INSTANT_TRUSTED,
         deferred: None,
         pinned: pinned(facts, &columns),
+        direct: Direct::default(),
         original_triggers: vec![],
         triggers: vec![],
         foreign_keys: facts.foreign_keys.clone(),
@@ -362,6 +370,10 @@ pub fn make(
         columns,
         key,
     })
+}
+
+fn unique_keys(table: &Table) -> usize {
+    table.indexes.iter().filter(|index| index.unique).count()
 }
 
 /// Columns of the ghost in which a value may be another than it was.

@@ -4,10 +4,12 @@
 //! terminal, gh-ost's status line is printed otherwise; both show the same [`Snapshot`].
 
 pub mod bar;
+pub mod batch;
 pub mod hint;
 pub mod history;
 pub mod json;
 pub mod line;
+pub mod prospect;
 pub mod time;
 
 use std::io::{IsTerminal, Write};

@@ -3,6 +3,7 @@
 use super::{Sql, Statement, qualified, quoted, text_literal};
 use crate::plan::constraints::Check;
 use crate::plan::names::Names;
+use crate::plan::shortcut::Native;
 use crate::plan::unique_key::Term;
 
 /// Changelog row of the markers, gh-ost's state row.
@@ -70,14 +71,44 @@ pub fn alter_ghost(names: &Names, clauses: &str) -> Statement {
     )
 }
 
-/// Alters the original itself, if the server can do it instantly.
-#[must_use]
-pub fn alter_instantly(names: &Names, clauses: &str) -> Statement {
+/// Alters a table by itself, if the server can do it this way and no other.
+fn alter_natively(name: &'static str, table: &str, native: Native, clauses: &str) -> Statement {
     Statement::new(
-        "alter the table instantly",
+        name,
         format!(
-            "ALTER /* tableshift */ TABLE {} {clauses}, ALGORITHM=INSTANT",
-            qualified(&names.schema, &names.original)
+            "ALTER /* tableshift */ TABLE {table} {}, {clauses}",
+            native.clauses()
+        ),
+    )
+}
+
+/// Alters the original itself.
+#[must_use]
+pub fn alter_original(names: &Names, native: Native, clauses: &str) -> Statement {
+    let name = match native {
+        Native::AtOnce => "alter the table instantly",
+        Native::InPlace => "alter the table in place",
+    };
+    let table = qualified(&names.schema, &names.original);
+    alter_natively(name, &table, native, clauses)
+}
+
+/// Tries on the empty ghost whether the server can alter the table so.
+#[must_use]
+pub fn try_on_ghost(names: &Names, native: Native, clauses: &str) -> Statement {
+    let table = qualified(&names.schema, &names.ghost);
+    alter_natively("try what the server can", &table, native, clauses)
+}
+
+/// The numbers of a table and its indexes in InnoDB.
+#[must_use]
+pub fn innodb_ids(innodb_name: &str) -> Statement {
+    Statement::new(
+        "read the ghost's numbers",
+        format!(
+            "SELECT /* tableshift */ t.TABLE_ID, i.INDEX_ID FROM information_schema.INNODB_TABLES t JOIN \
+             information_schema.INNODB_INDEXES i ON i.TABLE_ID = t.TABLE_ID WHERE t.NAME = {}",
+            text_literal(innodb_name)
         ),
     )
 }

@@ -6,6 +6,7 @@
 
 pub mod alone;
 pub mod backfill;
+pub mod batch;
 pub mod checkpoint;
 pub mod copy;
 pub mod cutover;

@@ -205,6 +205,26 @@ impl Sql {
         )))
     }
 
+    /// The last key of the table.
+    #[must_use]
+    pub fn last_key(walk: &Walk) -> Statement {
+        let order: Vec<String> = walk
+            .columns
+            .iter()
+            .map(|column| format!("{} DESC", walk.column(column)))
+            .collect();
+        Statement::new(
+            "find chunk end",
+            format!(
+                "SELECT /* tableshift */ {} FROM {} FORCE INDEX ({}) ORDER BY {} LIMIT 1",
+                walk.key_expressions(),
+                walk.table,
+                walk.index,
+                order.join(", "),
+            ),
+        )
+    }
+
     /// Counts the rows of a chunk.
     ///
     /// # Errors

@@ -84,6 +84,7 @@ fn sql(original: Table, ghost: Table) -> Sql {
         auto_increment_given: false,
         guards_snapshots: true,
         deferred: None,
+        direct: crate::plan::shortcut::Direct::default(),
         reached_from_elsewhere: false,
         columns,
         original,

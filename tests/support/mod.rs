@@ -35,7 +35,7 @@ const _: () = {
     let _ = (tableshift_command, |deadline| {
         wait_until(deadline, "", async || true)
     });
-    let _ = (through, golden);
+    let _ = (through, golden, with_shortcuts);
     let _ = || chance::Chance::new().another().below(2);
     let _ = (
         terminal::Terminal::run,
@@ -104,8 +104,16 @@ pub fn through(command: &Command, server: &Server, port: u16) -> Command {
 
 /// The `tableshift` program, told to change `table` of `database` on `server`.
 ///
-/// It only plans: the caller adds `--execute` and whatever else the test needs.
+/// It only plans: the caller adds `--execute` and whatever else the test needs. The table is never altered
+/// directly: tests are about the copy, whatever the ALTER is.
 pub fn tableshift_command(server: &Server, database: &str, table: &str, alter: &str) -> Command {
+    let mut command = with_shortcuts(server, database, table, alter);
+    command.arg("--no-shortcuts");
+    command
+}
+
+/// The same, as operators have it: what the server can do by itself it does.
+pub fn with_shortcuts(server: &Server, database: &str, table: &str, alter: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tableshift"));
     command
         .args(["--host", &server.host, "--port", &server.port.to_string()])

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Given;
+use crate::plan::shortcut::Shortcuts;
 
 impl Given<'_> {
     /// The way back of a migration has its own conditions.
@@ -62,6 +63,35 @@ impl Given<'_> {
             ));
         }
         length
+    }
+
+    /// Whether the table may be altered directly. gh-ost's flag, given as false, is a wish as well.
+    pub(super) fn shortcuts(&self) -> Shortcuts {
+        let asked = self.was_given("attempt-instant-ddl");
+        if self.is_on("revert") || self.is_on("no-shortcuts") {
+            return Shortcuts::Off;
+        }
+        match (asked, self.is_on("attempt-instant-ddl")) {
+            (true, true) => Shortcuts::Asked,
+            (true, false) => Shortcuts::Off,
+            (false, _) => Shortcuts::Usual,
+        }
+    }
+
+    /// What `--attempt-instant-ddl` can't go with.
+    pub(super) fn shortcuts_fit(&self) {
+        if !self.is_on("attempt-instant-ddl") {
+            return;
+        }
+        if self.is_on("no-shortcuts") {
+            self.problem("--attempt-instant-ddl and --no-shortcuts are mutually exclusive");
+        }
+        if self.is_set("revert-window") {
+            self.problem(
+                "--attempt-instant-ddl and --revert-window are mutually exclusive: what is altered \
+                 directly leaves no old table to go back to",
+            );
+        }
     }
 
     /// A switch that only a migration asks for, and not its way back.

@@ -1,0 +1,334 @@
+//! From migrations and patterns to jobs: one ALTER of one table, with an id that stays.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::manifest::{Flags, Manifest, Migration, Server, before, fits, is_pattern};
+use crate::plan::history;
+use crate::plan::names::digest;
+
+/// One migration of one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Made of server, schema, table and ALTER, so that it is the same in every run.
+    pub id: String,
+    /// Index of its migration.
+    pub migration: usize,
+    /// Index of its server.
+    pub server: usize,
+    /// Schema.
+    pub schema: String,
+    /// Table.
+    pub table: String,
+}
+
+fn id(server: &Server, migration: &Migration, (schema, table): (&str, &str)) -> String {
+    let text = [&server.name, schema, table, &migration.alter].join("\0");
+    format!("{:016x}", digest(&text))
+}
+
+/// The job of a row of the state, if it is one of the manifest as it is now.
+#[must_use]
+pub fn known(
+    manifest: &Manifest,
+    row_id: &str,
+    (migration, server): (&str, &str),
+    (schema, table): (&str, &str),
+) -> Option<Job> {
+    let migration = manifest
+        .migrations
+        .iter()
+        .position(|m| m.name == migration)?;
+    let server = manifest.servers.iter().position(|s| s.name == server)?;
+    let job = Job {
+        id: id(
+            manifest.servers.get(server)?,
+            manifest.migrations.get(migration)?,
+            (schema, table),
+        ),
+        migration,
+        server,
+        schema: schema.to_owned(),
+        table: table.to_owned(),
+    };
+    (job.id == row_id).then_some(job)
+}
+
+/// The tables of a server: schema and name. `None` if it can't be reached.
+pub type Tables = Option<BTreeSet<(String, String)>>;
+
+/// What a manifest means at present.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expansion {
+    /// The jobs, in the order in which they are begun.
+    pub jobs: Vec<Job>,
+    /// Migrations of which more jobs may come to light, because a server can't be reached.
+    pub incomplete: BTreeSet<usize>,
+    /// What forbids to begin.
+    pub problems: Vec<String>,
+}
+
+/// Finds the jobs; `tables` are by server.
+#[must_use]
+pub fn expand(manifest: &Manifest, tables: &[Tables]) -> Expansion {
+    let mut expansion = Expansion::default();
+    for (index, migration) in manifest.migrations.iter().enumerate() {
+        let before = expansion.jobs.len();
+        for (server, found) in manifest.servers.iter().enumerate().zip(tables) {
+            let of_server = of_server(migration, server.1, found.as_ref(), &mut expansion.problems);
+            let Some(of_server) = of_server else {
+                expansion.incomplete.insert(index);
+                continue;
+            };
+            for (schema, table) in of_server {
+                expansion.jobs.push(Job {
+                    id: id(server.1, migration, (&schema, &table)),
+                    migration: index,
+                    server: server.0,
+                    schema,
+                    table,
+                });
+            }
+        }
+        if expansion.jobs.len() == before
+            && !expansion.incomplete.contains(&index)
+            && expansion.problems.is_empty()
+        {
+            let what = format!("migration {}: no table fits its patterns", migration.name);
+            expansion.problems.push(what);
+        }
+    }
+    conflicts(manifest, &mut expansion);
+    expansion
+}
+
+/// The tables of a migration on a server; `None` while the server can't be asked which fit.
+fn of_server(
+    migration: &Migration,
+    server: &Server,
+    found: Option<&BTreeSet<(String, String)>>,
+    problems: &mut Vec<String>,
+) -> Option<BTreeSet<(String, String)>> {
+    let concerned = migration.servers.iter().any(|p| fits(p, &server.name));
+    if !concerned {
+        return Some(BTreeSet::new());
+    }
+    let found = found?;
+    let mut of_server = BTreeSet::new();
+    for schema in &migration.schemas {
+        for table in &migration.tables {
+            let literal = !is_pattern(schema) && !is_pattern(table);
+            let place = (schema.clone(), table.clone());
+            if literal && !found.contains(&place) {
+                problems.push(format!(
+                    "migration {}: there is no table {schema}.{table} on {}",
+                    migration.name, server.name
+                ));
+            }
+            let fitting = found.iter().filter(|(in_schema, name)| {
+                fits(schema, in_schema)
+                    && fits(table, name)
+                    // Named outright it is meant; a pattern doesn't mean what runs have made.
+                    && !(is_pattern(table) && is_helper(name))
+            });
+            of_server.extend(fitting.cloned());
+        }
+    }
+    Some(of_server)
+}
+
+/// Tables that runs make beside the original, and old ones.
+fn is_helper(table: &str) -> bool {
+    const SUFFIXES: [&str; 4] = ["_gho", "_ghc", "_ghk", "_del"];
+    table == super::TABLE
+        || table == history::TABLE
+        || table.starts_with('_') && SUFFIXES.iter().any(|suffix| table.ends_with(suffix))
+}
+
+/// Two migrations of one table need an order.
+fn conflicts(manifest: &Manifest, expansion: &mut Expansion) {
+    let mut by_table: BTreeMap<(usize, &str, &str), Vec<&Job>> = BTreeMap::new();
+    let mut problems = BTreeSet::new();
+    for job in &expansion.jobs {
+        let place = (job.server, job.schema.as_str(), job.table.as_str());
+        let others = by_table.entry(place).or_default();
+        for other in others.iter() {
+            let (Some(one), Some(two)) = (
+                manifest.migrations.get(other.migration),
+                manifest.migrations.get(job.migration),
+            ) else {
+                continue;
+            };
+            let ordered = before(&manifest.migrations, job.migration).contains(&other.migration)
+                || before(&manifest.migrations, other.migration).contains(&job.migration);
+            let table = format!("{}.{}", job.schema, job.table);
+            if other.id == job.id {
+                problems.insert(format!(
+                    "migrations {} and {} both do the same to {table}",
+                    one.name, two.name
+                ));
+            } else if !ordered {
+                problems.insert(format!(
+                    "migrations {} and {} both change {table}: one needs an after",
+                    one.name, two.name
+                ));
+            }
+        }
+        others.push(job);
+    }
+    expansion.problems.extend(problems);
+}
+
+/// The flags of a job beside those that say which table: defaults, the server's, the migration's; the last
+/// word counts.
+fn flags(manifest: &Manifest, server: &Server, migration: &Migration) -> Flags {
+    let mut flags = manifest.defaults.clone();
+    flags.extend(server.flags.clone());
+    flags.extend(migration.flags.clone());
+    flags
+}
+
+fn words(flags: &Flags) -> impl Iterator<Item = String> {
+    flags
+        .iter()
+        .flat_map(|(name, values)| values.iter().map(move |value| format!("--{name}={value}")))
+}
+
+/// How to connect to a server, as arguments.
+#[must_use]
+pub fn connection(server: &Server) -> Vec<String> {
+    let port = server.port.map(|port| port.to_string());
+    [
+        ("host", &server.host),
+        ("port", &port),
+        ("user", &server.user),
+        ("conf", &server.conf),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some(format!("--{name}={}", value.as_ref()?)))
+    .collect()
+}
+
+/// The whole command line of a migration of `schema`.`table`, without the program. It has no secret.
+#[must_use]
+pub fn command_line(
+    manifest: &Manifest,
+    (server, migration): (&Server, &Migration),
+    (schema, table): (&str, &str),
+    id: &str,
+) -> Vec<String> {
+    let mut line = connection(server);
+    line.extend(words(&flags(manifest, server, migration)));
+    line.extend([
+        format!("--database={schema}"),
+        format!("--table={table}"),
+        format!("--alter={}", migration.alter),
+        // The usual name is that of the table, which many servers have.
+        format!("--serve-socket-file=/tmp/tableshift.{id}.sock"),
+        "--execute".into(),
+    ]);
+    line
+}
+
+/// Name of a job's log: what doesn't belong into the name of a file is `_`, the id keeps them apart.
+#[must_use]
+pub fn log_name(server: &str, schema: &str, table: &str, id: &str) -> String {
+    let safe = |text: &str| -> String {
+        text.chars()
+            .take(60)
+            .map(|c| match c {
+                c if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') => c,
+                _ => '_',
+            })
+            .collect()
+    };
+    format!("{}.{}.{}.{id}.log", safe(server), safe(schema), safe(table))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::batch::manifest::parse;
+
+    fn manifest(migrations: &str) -> Manifest {
+        let text = format!(
+            "name = 'n'\n[state]\nserver = 'a'\nschema = 's'\n[defaults]\nx = 1\ny = 1\n\
+             [servers.a]\nhost = 'a'\nflags = {{ y = 2 }}\n[servers.b]\nhost = 'b'\n{migrations}"
+        );
+        parse(&text).expect("a manifest")
+    }
+
+    fn tables(names: &[&str]) -> Tables {
+        let place = |name: &&str| {
+            let (schema, table) = name.split_once('.').expect("schema.table");
+            (schema.to_owned(), table.to_owned())
+        };
+        Some(names.iter().map(place).collect())
+    }
+
+    #[test]
+    fn patterns_become_jobs_whose_ids_stay() {
+        let manifest = manifest(
+            "[[migrations]]\nname = 'm'\nschemas = 'shop_*'\ntables = ['t', 'u*']\nalter = 'FORCE'",
+        );
+        let all = tables(&["shop_1.t", "shop_2.t", "shop_2.u", "shop_2._u_del", "x.t"]);
+        let found = expand(&manifest, &[all.clone(), tables(&["shop_1.t"])]);
+        assert_eq!(found.problems, Vec::<String>::new());
+        let places: Vec<String> = found
+            .jobs
+            .iter()
+            .map(|job| format!("{} {}.{}", job.server, job.schema, job.table))
+            .collect();
+        assert_eq!(
+            places,
+            ["0 shop_1.t", "0 shop_2.t", "0 shop_2.u", "1 shop_1.t"]
+        );
+        let ids: BTreeSet<&String> = found.jobs.iter().map(|job| &job.id).collect();
+        assert_eq!(ids.len(), 4);
+        let down = expand(&manifest, &[None, tables(&["shop_1.t"])]);
+        assert_eq!((down.jobs.len(), down.incomplete.len()), (1, 1));
+        assert_eq!(down.jobs.first(), found.jobs.last());
+    }
+
+    #[test]
+    fn what_can_t_be_meant_is_a_problem() {
+        let found = |migrations: &str| {
+            let all = tables(&["d.t", "d.u"]);
+            expand(&manifest(migrations), &[all.clone(), all]).problems
+        };
+        let one = "[[migrations]]\nname = 'm'\nschemas = 'd'\ntables = 't'\nalter = 'FORCE'\n";
+        let two = |more: &str| {
+            format!("{one}[[migrations]]\nname = 'n'\nschemas = 'd'\ntables = '*'\n{more}")
+        };
+        assert_eq!(found(one), Vec::<String>::new());
+        assert_eq!(
+            found(&two("alter = 'ADD a INT'\nafter = 'm'")),
+            Vec::<String>::new()
+        );
+        for (migrations, words) in [
+            (two("alter = 'ADD a INT'"), "both change d.t: one needs"),
+            (
+                two("alter = 'FORCE'\nafter = 'm'"),
+                "both do the same to d.t",
+            ),
+            (one.replace("'t'", "'x'"), "there is no table d.x on a"),
+            (one.replace("'t'", "'x*'"), "no table fits"),
+        ] {
+            let problems = found(&migrations).join("\n");
+            assert!(problems.contains(words), "{words} in {problems}");
+        }
+    }
+
+    #[test]
+    fn the_last_word_about_a_flag_counts() {
+        let manifest = manifest(
+            "[[migrations]]\nname = 'm'\nschemas = 'd'\ntables = 't'\nalter = 'FORCE'\nflags = { x = ['3', '4'] }",
+        );
+        let line = |server: usize| {
+            let who = (&manifest.servers[server], &manifest.migrations[0]);
+            command_line(&manifest, who, ("d", "t"), "id").join(" ")
+        };
+        assert!(line(0).starts_with("--host=a --x=3 --x=4 --y=2 --database=d --table=t"));
+        assert!(line(1).contains("--x=4 --y=1 "));
+        assert_eq!(log_name("a", "d/../x", "t", "1"), "a.d____x.t.1.log");
+    }
+}

@@ -1,0 +1,466 @@
+//! `tableshift plan`: what it tells is so, its exit code says it, and nothing stays on the server.
+
+#[cfg(test)]
+mod support;
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
+use support::running::{PATIENCE, content, execute, schema, tables};
+use support::server::Server;
+use support::{wait_until, with_shortcuts};
+
+const GO: i32 = 0;
+const REFUSED: i32 = 3;
+const STOPPED: i32 = 4;
+const NOTHING_TO_DO: i32 = 11;
+const WARNINGS: i32 = 15;
+
+fn shared() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| Server::start(&[]))
+}
+
+/// The same command with `plan` in front.
+fn planning(name: &str, alter: &str, flags: &[&str]) -> Command {
+    let run = with_shortcuts(shared(), name, "t", alter);
+    let mut command = Command::new(run.get_program());
+    command.arg("plan").args(run.get_args()).args(flags);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[track_caller]
+fn planned(name: &str, alter: &str, flags: &[&str], code: i32) -> String {
+    let output = planning(name, alter, flags).output().expect("the program");
+    told(&output, code)
+}
+
+#[track_caller]
+fn told(output: &Output, code: i32) -> String {
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{out}{err}");
+    out
+}
+
+#[track_caller]
+fn assert_says(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} isn't in {text}");
+    }
+}
+
+/// How the table looks, and what is in it.
+async fn whole(conn: &mut Conn) -> (String, Vec<(i32, i32)>, Vec<String>) {
+    let shown: Option<(String, String)> = conn
+        .query_first("SHOW CREATE TABLE t")
+        .await
+        .expect("a table");
+    let rows = content(conn, "id, v").await;
+    (shown.expect("a definition").1, rows, tables(conn).await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_does_by_itself_is_a_go_and_isn_t_done() {
+    let mut conn = schema(shared(), "direct", 50).await;
+    execute(&mut conn, &["ALTER TABLE t ADD KEY by_v (v)"]).await;
+    let before = whole(&mut conn).await;
+    let instant = planned("direct", "ADD COLUMN note INT", &["--execute"], GO);
+    assert_says(&instant, &["verdict   go", "altered directly, instantly"]);
+    let in_place = planned("direct", "DROP KEY by_v", &[], GO);
+    assert_says(&in_place, &["altered directly, in place", "LOCK=NONE"]);
+    let there = "ADD COLUMN v INT NOT NULL";
+    let nothing = planned("direct", there, &[], NOTHING_TO_DO);
+    assert_says(
+        &nothing,
+        &["nothing to do: the table has this shape already"],
+    );
+    assert_eq!(whole(&mut conn).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_is_predicted_from_rows_that_were_copied() {
+    let mut conn = schema(shared(), "copied", 3_000).await;
+    let before = whole(&mut conn).await;
+    let text = planned("copied", "ENGINE=InnoDB", &[], GO);
+    assert_says(
+        &text,
+        &[
+            "copied to a ghost table: not possible instantly: ",
+            "sample: 3000 rows in ",
+            "spread over the key",
+            " in 95 of 100 samples",
+        ],
+    );
+    let without = planned("copied", "ENGINE=InnoDB", &["--sample-seconds=0"], GO);
+    assert_says(&without, &["time      unknown: no sample was asked for"]);
+    assert_eq!(whole(&mut conn).await, before);
+    // Keys that are no numbers are sampled from their beginning.
+    execute(
+        &mut conn,
+        &["ALTER TABLE t MODIFY id VARCHAR(10) COLLATE utf8mb4_bin NOT NULL"],
+    )
+    .await;
+    let text = planned("copied", "ENGINE=InnoDB", &[], GO);
+    assert_says(
+        &text,
+        &["sample: 3000 rows in ", "from the beginning of the key"],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_held_are_not_waited_for() {
+    let mut conn = schema(shared(), "held", 100).await;
+    execute(&mut conn, &["BEGIN", "UPDATE t SET v = 0 WHERE id = 50"]).await;
+    let text = planned("held", "ENGINE=InnoDB", &[], GO);
+    assert_says(&text, &["sample: 99 rows in "]);
+    execute(&mut conn, &["ROLLBACK"]).await;
+    assert_eq!(tables(&mut conn).await, ["t"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_refusals_come_at_once_and_leave_nothing() {
+    let mut conn = schema(shared(), "refused", 10).await;
+    let more = [
+        "CREATE TABLE child (id INT PRIMARY KEY, t INT, CONSTRAINT of_t FOREIGN KEY (t) REFERENCES t (id))",
+        "CREATE TRIGGER noted BEFORE INSERT ON t FOR EACH ROW SET NEW.v = 1",
+    ];
+    execute(&mut conn, &more).await;
+    let before = whole(&mut conn).await;
+    let alter = "ADD COLUMN note INT, RENAME TO other";
+    let text = planned("refused", alter, &[], REFUSED);
+    let parts = [
+        "verdict   refuse (refusals: 3,",
+        "refusal: the table has triggers: noted [refused]",
+        "refusal: refused.child refers to this table by foreign key `of_t` [refused]",
+        "refusal: the ALTER renames the table to `other` [refused]",
+        "[not-looked-at]",
+    ];
+    assert_says(&text, &parts);
+    assert_eq!(whole(&mut conn).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_speak_against_it_are_refusals() {
+    let mut conn = schema(shared(), "misfits", 50).await;
+    execute(
+        &mut conn,
+        &[
+            "ALTER TABLE t ADD n INT, ADD m INT",
+            "UPDATE t SET n = id DIV 2",
+        ],
+    )
+    .await;
+    let before = whole(&mut conn).await;
+    let alter = "ADD UNIQUE KEY once (n), MODIFY id INT AUTO_INCREMENT";
+    execute(&mut conn, &["UPDATE t SET id = 0 WHERE id = 1"]).await;
+    let text = planned("misfits", alter, &[], REFUSED);
+    assert_says(
+        &text,
+        &[
+            "unique key `once` (n) has duplicates",
+            "the ALTER adds AUTO_INCREMENT",
+        ],
+    );
+    execute(&mut conn, &["UPDATE t SET id = 1 WHERE id = 0"]).await;
+    // 49 * 7 doesn't fit.
+    let misfit = planned("misfits", "MODIFY v TINYINT NOT NULL", &[], REFUSED);
+    assert_says(
+        &misfit,
+        &[
+            "[sample-refused]",
+            "'v'",
+            "warning: column `v` changes from int to tinyint",
+        ],
+    );
+    assert_eq!(whole(&mut conn).await, before);
+}
+
+/// A table with something of everything.
+async fn furnished(name: &str) -> Conn {
+    let mut conn = schema(shared(), name, 200).await;
+    let statements = [
+        "ALTER TABLE t ADD note VARCHAR(20) NOT NULL DEFAULT 'x', ADD name VARCHAR(20) COLLATE utf8mb4_bin, ADD \
+         KEY by_name (name)",
+        "CREATE VIEW notes AS SELECT id, note FROM t",
+        "CREATE PROCEDURE sum_up() SELECT SUM(v) FROM t",
+        "CREATE PROCEDURE other() SELECT 1 AS tt",
+    ];
+    execute(&mut conn, &statements).await;
+    conn
+}
+
+const MUCH: &str = "DROP COLUMN note, MODIFY name VARCHAR(10), ADD UNIQUE KEY once (v), ADD KEY more (name, v), \
+                    ADD COLUMN must INT NOT NULL";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn warnings_are_told_with_an_exit_code_of_their_own() {
+    let mut conn = furnished("warned").await;
+    let before = whole(&mut conn).await;
+    let text = planned("warned", MUCH, &[], WARNINGS);
+    let parts = [
+        "warning: column `name` changes from varchar(20) (utf8mb4) to varchar(10) (utf8mb4)",
+        "warning: column `name` changes its collation from utf8mb4_bin to ",
+        "warning: unique key `once` is new",
+        "warning: index `by_name` is redundant: `more` begins with the same columns",
+        "warning: column `must` is added NOT NULL and without a default",
+        "warning: view warned.notes mentions the table, and mentions `note`",
+        "info: routine warned.sum_up mentions the table",
+        "info: the new table lacks `note`",
+    ];
+    assert_says(&text, &parts);
+    assert!(!text.contains("warned.other"), "{text}");
+    assert_eq!(whole(&mut conn).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instant_changes_of_before_are_counted() {
+    let mut conn = schema(shared(), "versions", 10).await;
+    execute(
+        &mut conn,
+        &[
+            "ALTER TABLE t ADD a INT, ALGORITHM=INSTANT",
+            "ALTER TABLE t ADD b INT, ALGORITHM=INSTANT",
+        ],
+    )
+    .await;
+    let text = planned("versions", "ADD c INT", &[], GO);
+    assert_says(&text, &["versions  2 of the rows", "2 of 255 row versions"]);
+}
+
+/// The values of a JSON object that are texts or numbers, and its findings; all that there is of JSON here.
+fn read_json(text: &str) -> (BTreeMap<String, String>, Vec<BTreeMap<String, String>>) {
+    let mut reader = Reader {
+        rest: text.trim_end(),
+    };
+    let mut findings = Vec::new();
+    let fields = reader.object(&mut findings);
+    assert!(reader.rest.is_empty(), "behind the object: {}", reader.rest);
+    (fields, findings)
+}
+
+struct Reader<'a> {
+    rest: &'a str,
+}
+
+impl Reader<'_> {
+    fn eat(&mut self, sign: char) -> bool {
+        let eaten = self.rest.strip_prefix(sign);
+        self.rest = eaten.unwrap_or(self.rest);
+        eaten.is_some()
+    }
+
+    #[track_caller]
+    fn must(&mut self, sign: char) {
+        assert!(self.eat(sign), "{sign} expected: {}", self.rest);
+    }
+
+    fn text(&mut self) -> String {
+        self.must('"');
+        let mut text = String::new();
+        loop {
+            let letter = self.rest.chars().next().expect("the text's end");
+            self.rest = &self.rest[letter.len_utf8()..];
+            match letter {
+                '"' => return text,
+                '\\' if self.eat('n') => text.push('\n'),
+                '\\' if self.eat('"') => text.push('"'),
+                '\\' => self.must('\\'),
+                other => {
+                    assert!(!other.is_control());
+                    text.push(other);
+                }
+            }
+        }
+    }
+
+    fn value(&mut self, objects: &mut Vec<BTreeMap<String, String>>) -> String {
+        if self.rest.starts_with('"') {
+            return self.text();
+        }
+        if self.rest.starts_with('{') {
+            let object = self.object(&mut Vec::new());
+            objects.push(object);
+            return String::new();
+        }
+        if self.eat('[') {
+            while !self.eat(']') {
+                self.value(objects);
+                self.eat(',');
+            }
+            return String::new();
+        }
+        let length = self.rest.find([',', '}', ']']).expect("an end");
+        let (value, rest) = self.rest.split_at(length);
+        assert!(value == "null" || value.parse::<f64>().is_ok(), "{value}");
+        self.rest = rest;
+        value.to_owned()
+    }
+
+    fn object(&mut self, objects: &mut Vec<BTreeMap<String, String>>) -> BTreeMap<String, String> {
+        self.must('{');
+        let mut fields = BTreeMap::new();
+        while !self.eat('}') {
+            let name = self.text();
+            self.must(':');
+            let value = self.value(objects);
+            assert_eq!(fields.insert(name, value), None);
+            self.eat(',');
+        }
+        fields
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn json_says_the_same_as_the_text() {
+    let mut conn = furnished("json").await;
+    let flags = ["--sample-seconds=0"];
+    let text = planned("json", MUCH, &flags, WARNINGS);
+    let json = planned(
+        "json",
+        MUCH,
+        &["--format=json", "--sample-seconds=0"],
+        WARNINGS,
+    );
+    let (fields, findings) = read_json(&json);
+    for (name, value) in [
+        ("verdict", "warnings"),
+        ("way", "ghost"),
+        ("table", "t"),
+        ("alter", MUCH),
+    ] {
+        assert_eq!(fields[name], value);
+    }
+    assert_eq!(fields["copy"], "null");
+    assert!(
+        fields["definition"].starts_with("CREATE TABLE `t` (\n"),
+        "{fields:?}"
+    );
+    let told: Vec<String> = findings
+        .iter()
+        .map(|one| format!("{}: {} [{}]", one["severity"], one["what"], one["code"]))
+        .collect();
+    let shown: Vec<&str> = text.lines().filter(|line| line.ends_with(']')).collect();
+    assert_eq!(told, shown);
+    assert!(told.len() >= 8, "{told:?}");
+    let sampled = planned("json", "ENGINE=InnoDB", &["--format=json"], GO);
+    let (_, objects) = read_json(&sampled);
+    assert_eq!(objects[0]["sample_rows"], "200");
+    let refused = planned("json", "RENAME TO other", &["--format=json"], REFUSED);
+    assert_eq!(read_json(&refused).0["verdict"], "refuse");
+    assert_eq!(tables(&mut conn).await, ["notes", "t"]);
+}
+
+#[cfg(feature = "faults")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_in_the_sample_leaves_nothing() {
+    let mut conn = schema(shared(), "stopped", 5_000).await;
+    let before = whole(&mut conn).await;
+    let hold = std::env::temp_dir().join(format!("tableshift-{}-plan", std::process::id()));
+    let order = format!("copy chunk@sampler:hold-after={}:2", hold.display());
+    let mut command = planning("stopped", "ENGINE=InnoDB", &["--sample-seconds=60"]);
+    let child = command
+        .env("TABLESHIFT_FAULTS", order)
+        .spawn()
+        .expect("the program");
+    wait_until(PATIENCE, "two chunks are copied", async || hold.exists()).await;
+    let copied: Option<u64> = conn
+        .query_first("SELECT COUNT(*) FROM _t_gho")
+        .await
+        .expect("a ghost");
+    assert!(copied > Some(0));
+    let sent = Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
+    assert!(sent.expect("kill").success());
+    std::fs::remove_file(&hold).expect("the file");
+    let output = child.wait_with_output().expect("its end");
+    assert_eq!(told(&output, STOPPED), "");
+    assert_says(
+        &String::from_utf8_lossy(&output.stderr),
+        &["stopped as asked", "untouched"],
+    );
+    assert_eq!(whole(&mut conn).await, before);
+}
+
+#[cfg(feature = "faults")]
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_sample_or_surroundings_the_rest_is_told() {
+    let mut conn = schema(shared(), "faulty", 100).await;
+    let before = whole(&mut conn).await;
+    for (order, part) in [
+        (
+            "copy chunk@sampler:lost-after:1",
+            "the sample came to nothing",
+        ),
+        (
+            "copy chunk@sampler:error=1213:1",
+            "the sample came to nothing",
+        ),
+        (
+            "look for views@surroundings:lost-before:1",
+            "could not be asked about it",
+        ),
+        (
+            "look for programs@surroundings:error=1142:1",
+            "routines can't be looked up",
+        ),
+    ] {
+        let mut command = planning("faulty", "ENGINE=InnoDB", &[]);
+        let output = command.env("TABLESHIFT_FAULTS", order).output();
+        let text = told(&output.expect("the program"), GO);
+        assert_says(&text, &[part, "copied to a ghost table"]);
+        assert_eq!(whole(&mut conn).await, before, "{order}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_later_run_finds_nothing_in_its_way() {
+    let mut conn = schema(shared(), "later", 300).await;
+    planned("later", "ENGINE=InnoDB", &[], GO);
+    let mut run = with_shortcuts(shared(), "later", "t", "ENGINE=InnoDB");
+    let output = run.args(["--execute", "--ok-to-drop-table"]).output();
+    told(&output.expect("the program"), GO);
+    assert_eq!(tables(&mut conn).await, ["t"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_way_back_is_planned_as_well_and_nothing_of_it_is_touched() {
+    let mut conn = schema(shared(), "back", 50).await;
+    let alter = "ADD COLUMN note INT";
+    let mut run = with_shortcuts(shared(), "back", "t", alter);
+    let output = run.args(["--execute", "--no-shortcuts"]).output();
+    told(&output.expect("the program"), GO);
+    let before = whole(&mut conn).await;
+    assert_eq!(before.2, ["_t_del", "_t_ghk", "t"]);
+    let flags = ["--revert", "--old-table=_t_del"];
+    let text = planned("back", alter, &flags, GO);
+    assert_says(
+        &text,
+        &["reverted to the old table", "a revert copies nothing"],
+    );
+    assert_eq!(whole(&mut conn).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_without_execute_tells_the_same_but_copies_nothing() {
+    let mut conn = furnished("trial").await;
+    let output = with_shortcuts(shared(), "trial", "t", MUCH).output();
+    let trial = told(&output.expect("the program"), GO);
+    let text = planned("trial", MUCH, &["--sample-seconds=0"], WARNINGS);
+    let findings = |text: &str| {
+        let lines = text.lines().filter(|line| line.ends_with(']'));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(!findings(&text).is_empty());
+    assert_eq!(findings(&trial), findings(&text));
+    assert_says(
+        &trial,
+        &["unknown: tableshift plan copies a sample", "\n# Done\n"],
+    );
+    assert_eq!(tables(&mut conn).await, ["notes", "t"]);
+}
