@@ -419,6 +419,7 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 14] = [
             "list the server's tables",
             "look for a run on the table",
             "read the table's definition",
+            "read the table's age",
             "read the history",
         ],
     ),

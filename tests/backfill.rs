@@ -516,3 +516,238 @@ async fn indexes_built_later_checks_triggers_and_a_new_unique_key_hold_for_fille
     assert_eq!(output.status.code(), Some(5), "{text}");
     assert!(text.contains("(3819)"), "{text}");
 }
+
+// --- the way back --------------------------------------------------------------------------------
+
+fn reverted(server: &Server, schema: &str) -> Output {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tableshift"));
+    command
+        .args(["--host", &server.host, "--port", &server.port.to_string()])
+        .args(["--user", support::server::USER])
+        .args(["--password", support::server::PASSWORD])
+        .args(["--database", schema, "--table", "t", "--revert"])
+        .args(["--old-table", "_t_del", "--execute"]);
+    command.output().expect("running tableshift")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_column_can_be_taken_back_and_replaced_values_can_not() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "back", INPUTS).await;
+    execute(&mut conn, &["INSERT INTO t (a, u) VALUES (1, 1), (2, 2)"]).await;
+    let replaced = (
+        "ADD COLUMN x INT, MODIFY a BIGINT",
+        &["--backfill=a = a * 100", "--backfill=x = u"],
+    );
+    let (alter, flags) = replaced;
+    let window = migrate(
+        &server,
+        "back",
+        alter,
+        &[&flags[..], &["--revert-window=60s"]].concat(),
+    );
+    let text = said(&window);
+    assert_eq!(window.status.code(), Some(3), "{text}");
+    assert!(text.contains("other values to `a`"), "{text}");
+    let output = migrate(&server, "back", alter, flags);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let output = reverted(&server, "back");
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(
+        text.contains("other values to columns") && text.contains("): a;"),
+        "{text}"
+    );
+    let shown = "SELECT COUNT(*) FROM t WHERE a = u * 100 AND x = u";
+    assert_eq!(number(&mut conn, shown).await, 2);
+
+    let new = ["--backfill=y = u", "--initially-drop-old-table"];
+    let output = migrate(&server, "back", "ADD COLUMN y BIGINT NOT NULL", &new);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    execute(
+        &mut conn,
+        &[
+            "UPDATE t SET a = 7 WHERE u = 1",
+            "INSERT INTO t (a, u, y) VALUES (3, 3, 33)",
+        ],
+    )
+    .await;
+    let output = reverted(&server, "back");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let rows: Vec<(i64, i64)> = conn
+        .query("SELECT a, u FROM t ORDER BY u")
+        .await
+        .expect("rows");
+    assert_eq!(rows, [(7, 1), (200, 2), (3, 3)]);
+}
+
+// --- what a server may be like -------------------------------------------------------------------
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_make_temporary_tables_is_told_the_grant() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "poor", INPUTS).await;
+    execute(
+        &mut conn,
+        &[
+            "INSERT INTO t (a, u) VALUES (1, 1)",
+            "CREATE USER poor",
+            "GRANT PROCESS, REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO poor",
+            "GRANT SELECT ON performance_schema.* TO poor",
+            "GRANT ALTER, CREATE, DELETE, DROP, INDEX, INSERT, LOCK TABLES, SELECT, TRIGGER, UPDATE ON poor.* TO poor",
+        ],
+    )
+    .await;
+    let as_poor = ["--backfill=x = a", "--user=poor", "--password="];
+    let alter = "ADD COLUMN x INT";
+    let output = migrate(&server, "poor", alter, &as_poor);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(
+        text.contains("GRANT CREATE TEMPORARY TABLES ON `poor`.*"),
+        "{text}"
+    );
+    execute(
+        &mut conn,
+        &["GRANT CREATE TEMPORARY TABLES ON poor.* TO poor"],
+    )
+    .await;
+    let output = migrate(&server, "poor", alter, &as_poor);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_those_of_the_run_s_begin_on_every_connection() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "pinned", INPUTS).await;
+    execute(
+        &mut conn,
+        &["INSERT INTO t (a, d, u) VALUES (1, '2024-01-07', 1), (2, '2024-03-03', 7)"],
+    )
+    .await;
+    let hold = std::env::temp_dir().join(format!("tableshift-pinned-{}", std::process::id()));
+    let run = Run::start(
+        &server,
+        "pinned",
+        "ADD COLUMN x DECIMAL(20,10), ADD COLUMN w INT, ADD COLUMN m VARCHAR(20)",
+        &[
+            "--backfill=x = a / 7",
+            "--backfill=w = WEEK(d)",
+            "--backfill=m = MONTHNAME(d)",
+        ],
+        &format!("create the changelog table@main:hold={}", hold.display()),
+    );
+    wait_until(PATIENCE, "it knows the settings", async || hold.exists()).await;
+    // The connections that copy, refresh and compare are made after this.
+    execute(
+        &mut conn,
+        &[
+            "SET GLOBAL div_precision_increment = 9",
+            "SET GLOBAL default_week_format = 3",
+            "SET GLOBAL lc_time_names = 'de_DE'",
+        ],
+    )
+    .await;
+    std::fs::remove_file(&hold).expect("the hold");
+    run.says("postponed").await;
+    execute(&mut conn, &["UPDATE t SET a = 3 WHERE u = 7"]).await;
+    run.cut_over();
+    run.ends(0).await;
+    let rows: Vec<(String, i32, String)> = conn
+        .query("SELECT CAST(x AS CHAR), w, m FROM t ORDER BY u")
+        .await
+        .expect("rows");
+    let expected = [("0.1429000000", 1, "January"), ("0.4286000000", 9, "March")];
+    let expected = expected.map(|(x, w, m)| (x.to_owned(), w, m.to_owned()));
+    assert_eq!(rows, expected);
+}
+
+// --- inputs that change --------------------------------------------------------------------------
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_changes_before_its_refresh_gets_the_value_of_its_last_inputs() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "twice", INPUTS).await;
+    execute(
+        &mut conn,
+        &["INSERT INTO t (id, a, b, u) VALUES (1, 1, 'x', 1), (2, 2, 'y', 2), (3, 3, 'z', 3)"],
+    )
+    .await;
+    let hold = std::env::temp_dir().join(format!("tableshift-twice-{}", std::process::id()));
+    let run = Run::start(
+        &server,
+        "twice",
+        "ADD COLUMN x INT, ADD COLUMN y VARCHAR(40) NOT NULL",
+        &["--backfill=x = a * 10", "--backfill=y = CONCAT(b, id)"],
+        &format!("refresh rows@worker:hold={}", hold.display()),
+    );
+    run.says("postponed").await;
+    let change = "UPDATE t SET a = 20, b = 'once', id = id + 10 WHERE id IN (1, 2)";
+    execute(&mut conn, &[change]).await;
+    wait_until(PATIENCE, "it is about to refresh", async || hold.exists()).await;
+    // Its row is locked by the refresh: this waits for it, and is logged behind it.
+    let mut other = server.conn(Some("twice")).await;
+    let again = tokio::spawn(async move {
+        execute(
+            &mut other,
+            &[
+                "UPDATE t SET a = NULL, b = 'twice' WHERE id = 11",
+                "UPDATE t SET id = 1, a = 7 WHERE id = 12",
+            ],
+        )
+        .await;
+    });
+    std::fs::remove_file(&hold).expect("the hold");
+    again.await.expect("the change");
+    run.cut_over();
+    run.ends(0).await;
+    let rows: Vec<(i32, Option<i32>, Option<i32>, String)> = conn
+        .query("SELECT id, a, x, y FROM t ORDER BY id")
+        .await
+        .expect("rows");
+    let expected = [
+        (1, Some(7), Some(70), "once1".to_owned()),
+        (3, Some(3), Some(30), "z3".to_owned()),
+        (11, None, None, "twice11".to_owned()),
+    ];
+    // `id` is an input as well: a row that got another key has the value of the new one.
+    assert_eq!(rows, expected);
+}
+
+// --- no shortcut -----------------------------------------------------------------------------------
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_could_do_by_itself_is_copied_all_the_same() {
+    let server = Server::start(&[]);
+    let mut conn = schema(&server, "short", INPUTS).await;
+    execute(&mut conn, &["INSERT INTO t (a, u) VALUES (1, 1), (2, 2)"]).await;
+    let run = |alter: &str, flags: &[&str]| {
+        support::with_shortcuts(&server, "short", "t", alter)
+            .args(["--execute", "--initially-drop-old-table"])
+            .args(flags)
+            .output()
+            .expect("running tableshift")
+    };
+    for (alter, flags, right) in [
+        (
+            "ADD COLUMN x INT",
+            &["--backfill=x = a + u", "--attempt-instant-ddl"][..],
+            "x = a + u",
+        ),
+        // Neither changes the definition.
+        ("MODIFY a INT", &["--backfill=a = u * 100"], "a = u * 100"),
+        ("CHANGE a a INT", &["--backfill=a = u * 5"], "a = u * 5"),
+    ] {
+        let output = run(alter, flags);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        let right = format!("SELECT COUNT(*) FROM t WHERE {right}");
+        assert_eq!(number(&mut conn, &right).await, 2, "{alter}");
+    }
+    let output = run("ADD COLUMN x INT", &["--backfill=x = u * 3"]);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(3), "{text}");
+    assert!(text.contains("(1060)"), "{text}");
+    // Nothing else would have to be done.
+    let output = run("ADD COLUMN x INT", &[]);
+    assert_eq!(output.status.code(), Some(11), "{}", said(&output));
+}

@@ -25,6 +25,8 @@ pub struct Backfill {
     pub column: String,
     /// The expression, byte for byte.
     pub expression: String,
+    /// Both, as they were given.
+    pub text: String,
     tokens: Vec<Token>,
 }
 
@@ -103,6 +105,7 @@ pub fn parse(text: &str) -> Result<Backfill, String> {
     Ok(Backfill {
         column,
         expression: expression.to_owned(),
+        text: text.to_owned(),
         tokens: tokens.collect(),
     })
 }

@@ -48,6 +48,20 @@ pub struct ColumnMap {
 }
 
 impl ColumnMap {
+    /// Whether an expression fills the ghost's column of this name.
+    #[must_use]
+    pub fn fills(&self, name: &str) -> bool {
+        let mut backfilled = self.backfilled.iter();
+        backfilled.any(|column| same_name(&column.types.to.name, name))
+    }
+
+    /// Whether it does so in place of values that the original has.
+    #[must_use]
+    pub fn replaces(&self, name: &str) -> bool {
+        let mut replaced = self.backfilled.iter().filter(|column| column.replaces);
+        replaced.any(|column| same_name(&column.types.to.name, name))
+    }
+
     /// The backfilled columns, for messages.
     #[must_use]
     pub fn filled(&self) -> String {

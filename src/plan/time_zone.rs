@@ -39,12 +39,12 @@ pub(super) fn zone(
             shared.from.name.clone(),
             "of which the moments in a repeated hour can be copied in UTC only",
         ),
-        (None, _) => return Ok(Zone::Server),
+        (None, _) => return moments_unmoved(&facts.server.time_zone, map).map(|()| Zone::Server),
     };
     let in_key = why.starts_with("in the key");
     // A plain ALTER that converts goes by way of the server's zone as well.
     if !in_key && map.shared.iter().any(converted) {
-        return Ok(Zone::Server);
+        return moments_unmoved(&facts.server.time_zone, map).map(|()| Zone::Server);
     }
     let Some(obstacle) = obstacle(original, ghost, map) else {
         return Ok(Zone::Utc);
@@ -55,6 +55,25 @@ pub(super) fn zone(
             facts.server.time_zone
         ),
         "this needs a server in UTC (SET GLOBAL time_zone='+00:00'), or another key or ALTER",
+    ))
+}
+
+/// A moment that an expression takes over from a TIMESTAMP would go by way of the zone's text, which may mean
+/// two; an UPDATE keeps it.
+fn moments_unmoved(zone: &str, map: &ColumnMap) -> Result<(), Refusal> {
+    let stamp = |column: &Column| column.data_type == "timestamp";
+    let mut backfilled = map.backfilled.iter().map(|column| &column.types);
+    let taken_over = backfilled.find(|types| stamp(&types.from) && stamp(&types.to));
+    let Some(types) = taken_over.filter(|_| !has_fixed_offset(zone)) else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        format!(
+            "the backfill of column `{}` takes a TIMESTAMP over, of which the moments in a repeated hour can be \
+             copied in UTC only, but the server's time zone is {zone}",
+            types.to.name
+        ),
+        "this needs a server in UTC (SET GLOBAL time_zone='+00:00'); or RENAME the column, which needs no backfill",
     ))
 }
 

@@ -374,6 +374,20 @@ pub fn definition(schema: &str, table: &str) -> Statement {
     )
 }
 
+/// When the table was made or altered, and whether that is a while ago.
+#[must_use]
+pub fn made(schema: &str, table: &str) -> Statement {
+    Statement::new(
+        "read the table's age",
+        format!(
+            "SELECT /* tableshift */ UNIX_TIMESTAMP(CREATE_TIME), CREATE_TIME < NOW() - INTERVAL 1 SECOND FROM \
+             information_schema.TABLES WHERE TABLE_SCHEMA={} AND TABLE_NAME={}",
+            text_literal(schema),
+            text_literal(table),
+        ),
+    )
+}
+
 /// How the last run on a table ended that the history knows, if it did this ALTER.
 #[must_use]
 pub fn last_run(history_schema: &str, schema: &str, table: &str, alter: &str) -> Statement {

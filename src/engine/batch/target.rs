@@ -30,8 +30,10 @@ pub(super) enum Look {
 pub(super) struct Wanted {
     pub(super) schema: String,
     pub(super) table: String,
-    /// The ALTER without passwords, as the history has it.
+    /// The ALTER without passwords and the backfills, as the history has them.
     pub(super) alter: String,
+    /// Columns get other values, so a table that was done looks as before but must not be done again.
+    pub(super) fills: bool,
     /// What the table was before a run whose end isn't known.
     pub(super) before: Option<String>,
     /// The schema of the history.
@@ -78,7 +80,18 @@ async fn try_look(session: &mut Session, wanted: &Wanted) -> Result<Look, Fault>
         return Ok(Look::Busy);
     }
     let answer = session.run(&sql::definition(schema, table)).await?;
-    let now = identity(&answer.text(0, 1).unwrap_or_default());
+    let mut now = identity(&answer.text(0, 1).unwrap_or_default());
+    if wanted.fills {
+        let made = session.run(&sql::made(schema, table)).await?;
+        // A ghost made in the same second couldn't be told from it.
+        if made.number(0, 1) != Some(1) {
+            return Ok(Look::Busy);
+        }
+        now = identity(&format!(
+            "{now}, made {}",
+            made.text(0, 0).unwrap_or_default()
+        ));
+    }
     let Some(before) = &wanted.before else {
         return Ok(Look::Begin(now));
     };
@@ -89,7 +102,7 @@ async fn try_look(session: &mut Session, wanted: &Wanted) -> Result<Look, Fault>
                 .into(),
         ));
     }
-    // The definition is the same: nothing was swapped, or doing it again changes nothing.
+    // It is the same: nothing was swapped, or doing it again changes nothing.
     if *before == now {
         return Ok(Look::Begin(now));
     }
