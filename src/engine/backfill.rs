@@ -93,7 +93,24 @@ fn may_not(fault: &Fault, names: &Names) -> Option<Refusal> {
 /// The server's word about an expression. Its messages speak of the constraint by which it was asked.
 fn refused(backfill: &Backfill, fault: &Fault) -> Refusal {
     let message = &fault.message;
+    let mut next = "write an expression over the columns that the table has before the ALTER; docs/backfill.md lists \
+                    the functions";
     let what = match fault.code {
+        // What isn't built in is looked for among the stored functions of a default schema, which sessions
+        // haven't.
+        Some(1046 | 1305) => {
+            next = "use another one: SHA2() for MD5() and SHA1(), which newer servers have as loadable functions \
+                    only";
+            format!(
+                "this server has no built-in function of this name, and others aren't used: {}",
+                backfill.functions().join(", ")
+            )
+        }
+        Some(3854) => {
+            next = "write CONVERT(… USING utf8mb4) for that column";
+            "a literal has characters that the column beside it can't have in its character set"
+                .to_owned()
+        }
         Some(3814 | 3815) => {
             let function = message.rsplit("function").next().unwrap_or_default();
             let function = function.trim_matches([':', '.', ' ']);
@@ -114,8 +131,7 @@ fn refused(backfill: &Backfill, fault: &Fault) -> Refusal {
             backfill.column,
             fault.code.unwrap_or_default()
         ),
-        "write an expression over the columns that the table has before the ALTER; docs/backfill.md lists the \
-         functions",
+        next,
     )
 }
 

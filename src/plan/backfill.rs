@@ -270,6 +270,18 @@ impl Backfill {
         }
     }
 
+    /// The functions that are called, each once.
+    #[must_use]
+    pub fn functions(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for name in (0..self.tokens.len()).filter_map(|at| self.called(at)) {
+            if FUNCTIONS.contains(&name.as_str()) && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
     /// A name with a point beside it, which is no number's.
     fn qualifies(&self, at: usize) -> bool {
         let name = |at: usize| {
