@@ -7,6 +7,7 @@ use crate::control::window::Window;
 use crate::core::verify::extent::Wanted;
 use crate::plan::Wishes;
 use crate::plan::alter::create::Create;
+use crate::plan::backfill::Backfill;
 use crate::plan::batch::Noted;
 use crate::plan::batch::manifest::Manifest;
 use crate::plan::blockers::KillPolicy;
@@ -102,6 +103,8 @@ pub struct Config {
     pub triggers: Option<Suffix>,
     /// Which secondary indexes are built after the copy.
     pub defer_indexes: Deferral,
+    /// Columns that are filled from expressions.
+    pub backfills: Vec<Backfill>,
     /// Whether the original may be altered directly where the server touches no rows.
     pub shortcuts: Shortcuts,
     /// A time stamp in the old table's name.
@@ -132,6 +135,7 @@ impl Config {
             postponed: self.cut_over.postpone_file.is_some(),
             windowed: self.cut_over.window.is_some(),
             revertible: self.revert_window.is_some(),
+            backfilled: !self.backfills.is_empty(),
         }
     }
 }

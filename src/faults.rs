@@ -304,6 +304,7 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 14] = [
             "look for zeros",
             "look for rows in the ghost",
             "read when the table was made",
+            "try a backfill",
             "read the checkpoint",
             "compare the GTIDs",
             "tidy the ghost table up",

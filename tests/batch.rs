@@ -368,6 +368,7 @@ async fn one_process_of_a_machine_works_and_a_stop_is_resumed() {
     changed_once(&mut conn, "cron", 3).await;
     failures(&servers, &mut conn).await;
     unclear(&servers, &mut conn).await;
+    filled_once(&servers, &mut conn).await;
     closed_window(&servers, &mut conn).await;
 }
 
@@ -719,6 +720,41 @@ async fn unclear(servers: &[(&str, u16)], conn: &mut Conn) {
         0,
         &["1 done of 1"],
     );
+}
+
+/// A backfill shows in no definition: a run that swapped and could not say so is not repeated.
+async fn filled_once(servers: &[(&str, u16)], conn: &mut Conn) {
+    let folder = Folder::new("filled");
+    tables(conn, "filled", 1).await;
+    let migrations = migration(
+        "m",
+        "filled",
+        "MODIFY v INT NOT NULL",
+        "backfill = ['v = v * 10']\nflags = { ok-to-drop-table = true }",
+    );
+    let path = folder.manifest(&manifest("filled", servers, "", &migrations));
+    let mut killed = batch(&path, &["--execute"]);
+    killed.env("TABLESHIFT_FAULTS", "rename tables@locker:kill-after");
+    ends(
+        &killed.output().expect("the program"),
+        13,
+        &["1 interrupted of 1"],
+    );
+    let rows = async |conn: &mut Conn| -> Vec<(i32, i32)> {
+        let query = "SELECT id, v FROM filled.t0 ORDER BY id";
+        conn.query(query).await.expect("rows")
+    };
+    let expected = [(1, 100), (2, 200), (3, 0)];
+    wait_until(PATIENCE, "it is swapped", async || {
+        rows(conn).await == expected
+    })
+    .await;
+    ends(
+        &run(&path, &["--execute"]),
+        12,
+        &["altered or made anew since it began", "--mark-done"],
+    );
+    assert_eq!(rows(conn).await, expected);
 }
 
 /// Outside its window nothing begins.

@@ -338,3 +338,35 @@ async fn any_two_tables_are_led_from_one_to_the_other() {
     assert!(wrong.is_empty(), "{wrong}");
     assert_eq!(tables(&mut conn).await, ["t"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_that_the_file_adds_can_be_filled() {
+    let mut conn = with_table(
+        "filled",
+        "CREATE TABLE t (id INT PRIMARY KEY, a INT NOT NULL)",
+    )
+    .await;
+    execute(&mut conn, &["INSERT INTO t VALUES (1, 10), (2, 20)"]).await;
+    let file = File::new(
+        "filled",
+        "CREATE TABLE t (id INT PRIMARY KEY, a INT NOT NULL, x BIGINT NOT NULL);",
+    );
+    let words = ["migrate", "--execute", "--backfill", "x = a * 3"];
+    assert_done(&run(&words, "filled", &file));
+    let rows: Vec<(i32, i32, i32)> = conn
+        .query("SELECT * FROM t ORDER BY id")
+        .await
+        .expect("rows");
+    assert_eq!(rows, [(1, 10, 30), (2, 20, 60)]);
+    // Nothing is added any more, so nothing would be filled: that isn't what was asked for.
+    assert_code(
+        &run(&words, "filled", &file),
+        3,
+        &["none would be filled", "  next:  leave --backfill out"],
+    );
+    assert_code(
+        &run(&["migrate", "--execute"], "filled", &file),
+        NOTHING_TO_DO,
+        &[],
+    );
+}

@@ -540,6 +540,7 @@ async fn session(server: &Server) -> tableshift::mysql::session::Session {
         zone: tableshift::plan::Zone::Server,
         lock_wait_seconds: 5,
         idle_seconds: 60,
+        pinned: String::new(),
     };
     Session::open(&address, setup).await.expect("a session")
 }

@@ -464,3 +464,57 @@ async fn a_run_without_execute_tells_the_same_but_copies_nothing() {
     );
     assert_eq!(tables(&mut conn).await, ["notes", "t"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filled_columns_are_told_and_the_sample_is_copied_with_them() {
+    let mut conn = schema(shared(), "filled", 50).await;
+    let text = planned(
+        "filled",
+        "ADD COLUMN x BIGINT NOT NULL",
+        &["--backfill=x = v * 2"],
+        WARNINGS,
+    );
+    assert_says(
+        &text,
+        &[
+            "how       copied to a ghost table: the table isn't altered directly: --backfill fills columns",
+            "sample: 50 rows in ",
+            "info: --backfill fills `x` [backfilled-columns]",
+            "column `x` is added NOT NULL and without a default",
+        ],
+    );
+    assert!(!text.contains("zero or empty value"), "{text}");
+    // It changes no definition, but values.
+    let text = planned(
+        "filled",
+        "MODIFY v INT NOT NULL",
+        &["--backfill=v = v * 2"],
+        WARNINGS,
+    );
+    assert_says(
+        &text,
+        &[
+            "warning: --backfill fills `v` [backfilled-columns]",
+            "earlier values of `v` stay in the old table only",
+        ],
+    );
+    // The sample meets the row whose value fails.
+    let text = planned(
+        "filled",
+        "ADD COLUMN x BIGINT NOT NULL",
+        &["--backfill=x = NULLIF(v, 21)"],
+        REFUSED,
+    );
+    assert_says(&text, &["[sample-refused]", "(1048)"]);
+    let text = planned(
+        "filled",
+        "ADD COLUMN x BIGINT",
+        &["--backfill=x = NOW()"],
+        REFUSED,
+    );
+    assert_says(
+        &text,
+        &["function NOW isn't among those that may be used [refused]"],
+    );
+    assert_eq!(tables(&mut conn).await, ["t"]);
+}

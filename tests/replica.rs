@@ -629,3 +629,43 @@ async fn of_two_that_replicate_from_each_other_the_writable_one_is_the_primary()
         .expect("the program");
     assert_code(&output, 0, &[]);
 }
+
+const FILL: &str = "--backfill=note = CONCAT(v, '/', id)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_are_filled_while_a_replica_is_followed() {
+    let (primary, replica, mut conn, mut on_replica) = pair("filled").await;
+    let application = Application::start(&primary, "filled").await;
+    let running = Running::start(&replica, "filled", &[&socket("filled"), FILL]);
+    running.under_way().await;
+    says("filled", "postponing cut-over").await;
+    // Rows that come after the swap would have the column's default.
+    application.end().await;
+    running.release();
+    assert_done(&running.end());
+    let wrong = "SELECT COUNT(*) FROM t WHERE note <> CONCAT(v, '/', id)";
+    assert_eq!(one::<u32>(&mut conn, wrong).await, 0);
+    assert_twins(&mut conn).await;
+    caught_up(&mut conn, &mut on_replica).await;
+    assert_eq!(one::<u32>(&mut on_replica, wrong).await, 0);
+    assert_twins(&mut on_replica).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rehearsal_fills_columns() {
+    let (primary, replica, _conn, mut on_replica) = pair("tried").await;
+    let open = [
+        "SET GLOBAL super_read_only = OFF",
+        "SET GLOBAL read_only = ON",
+    ];
+    execute(&mut on_replica, &open).await;
+    let application = Application::start(&primary, "tried").await;
+    let output = rehearsal(&replica, "tried", &[FILL]);
+    application.end().await;
+    assert_done(&output);
+    let ghost: Vec<(i32, i32)> = on_replica
+        .query("SELECT id, v FROM _t_gho WHERE note = CONCAT(v, '/', id) ORDER BY 1")
+        .await
+        .expect("the ghost");
+    assert_same(&ghost, &content(&mut on_replica, "id, v").await);
+}

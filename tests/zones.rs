@@ -197,3 +197,63 @@ async fn copied_moments_of_the_repeated_hour_stay_what_they_are() {
         .expect("rows");
     assert_eq!(found, [(1, FIRST, 1, 1), (2, AGAIN, 1, 1)]);
 }
+
+#[tokio::test]
+async fn a_backfill_that_goes_by_the_zone_is_refused_where_its_value_could_move() {
+    let (server, mut conn) = berlin().await;
+    run(
+        &mut conn,
+        &[
+            "SET SESSION time_zone = '+00:00'".into(),
+            "CREATE TABLE t (id INT PRIMARY KEY, at TIMESTAMP NULL, v INT)".into(),
+            format!("INSERT INTO t VALUES (1, FROM_UNIXTIME({FIRST}), 1), (2, FROM_UNIXTIME({AGAIN}), 2)"),
+        ],
+    )
+    .await;
+    let migrated = |alter: &str, backfill: &str| -> Output {
+        tableshift_command(&server, "shop", "t", alter)
+            .args(["--execute", "--initially-drop-old-table", backfill])
+            .output()
+            .expect("the program")
+    };
+    for (alter, backfill, words) in [
+        // `at` is copied, in UTC.
+        (
+            "ADD COLUMN day DATE",
+            "--backfill=day = DATE(`at`)",
+            "the backfill of column `day` may use it",
+        ),
+        (
+            "ADD COLUMN later TIMESTAMP NULL",
+            "--backfill=later = IF(v = 2, `at`, NULL)",
+            "the backfill of column `later` may use it",
+        ),
+        // Nothing is copied in UTC: by way of the zone's text the second row's moment would be the first one's.
+        (
+            "DROP COLUMN `at`, ADD COLUMN moved TIMESTAMP NULL",
+            "--backfill=moved = `at`",
+            "the backfill of column `moved` takes a TIMESTAMP over",
+        ),
+    ] {
+        let output = migrated(alter, backfill);
+        assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+        assert!(text(&output).contains(words), "{}", text(&output));
+    }
+    // An expression that has nothing to do with it, and one that means the zone's text.
+    for (alter, backfill) in [
+        ("ADD COLUMN w INT", "--backfill=w = v * 2"),
+        (
+            "DROP COLUMN `at`, ADD COLUMN x DATETIME",
+            "--backfill=x = `at`",
+        ),
+    ] {
+        let output = migrated(alter, backfill);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    }
+    let found: Vec<(i32, i32, String)> = conn
+        .query("SELECT v, w, CAST(x AS CHAR) FROM t ORDER BY v")
+        .await
+        .expect("rows");
+    let local = "2024-10-27 02:30:00".to_owned();
+    assert_eq!(found, [(1, 2, local.clone()), (2, 4, local)]);
+}

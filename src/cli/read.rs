@@ -2,6 +2,7 @@
 
 mod back;
 mod desired;
+mod filled;
 mod measured;
 
 use std::cell::{OnceCell, RefCell};
@@ -400,6 +401,7 @@ impl<'a> Given<'a> {
                 text: self.text("trigger-suffix"),
                 comes_off: self.is_on("remove-trigger-suffix-if-exists"),
             }),
+            backfills: self.backfills(),
             shortcuts: self.shortcuts(),
             defer_indexes: self.defer_indexes(),
             checkpoint: self.checkpoint(),

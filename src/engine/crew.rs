@@ -181,11 +181,13 @@ async fn locker(
             lock_wait_seconds: u32::try_from(lock_held_max).unwrap_or(3),
             // A frozen tool must not keep the tables locked for longer than was agreed to.
             idle_seconds: u32::try_from(lock_held_max).unwrap_or(3) + 1,
+            pinned: run.plan.pinned.clone(),
         },
         control: Session::open(
             &unlocked,
             Setup {
                 zone: run.plan.zone,
+                pinned: run.plan.pinned.clone(),
                 ..usual("control", mode)
             },
         )

@@ -139,7 +139,7 @@ async fn alter_for(
     let route = topology::find(config, names, &address(config), reporter).await?;
     let (changes, live) = compare(config, &route.written, &wanted.create, reporter).await?;
     if changes.none() {
-        return Err(Early::NothingToDo);
+        return Err(same_already(config));
     }
     let mut refusals: Vec<Refusal> = changes
         .beyond
@@ -165,6 +165,19 @@ async fn alter_for(
     } else {
         Err(Early::Refused(refusals))
     }
+}
+
+/// There is nothing to do, unless columns were to get values.
+fn same_already(config: &Config) -> Early {
+    if config.backfills.is_empty() {
+        return Early::NothingToDo;
+    }
+    Early::Refused(vec![Refusal::new(
+        "--backfill: the table is what the file says already, so no column is added or changed, and none would be \
+         filled",
+        "leave --backfill out if a run has filled them; to give a column new values, MODIFY it in an ALTER of your \
+         own (--alter)",
+    )])
 }
 
 /// Compares the table with the file; leaves nothing on the server.

@@ -17,7 +17,7 @@ use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::inspect;
 use crate::mysql::session::{Address, Answer, Session, Setup};
 use crate::plan::history::{
-    Ending, FORMAT, Figures, Found, Kind, Run, TABLE, found, reason, without_passwords,
+    Ending, FORMAT, Figures, Found, Kind, Run, TABLE, found, reason, recorded,
 };
 use crate::plan::names::Names;
 use crate::plan::privileges::missing_for_history;
@@ -267,7 +267,10 @@ fn run(
         kind,
         schema: names.schema.clone(),
         table: names.original.clone(),
-        alter: without_passwords(&config.alter),
+        alter: recorded(
+            &config.alter,
+            config.backfills.iter().map(|one| one.text.as_str()),
+        ),
         age_ms: clock.elapsed_ms(),
         lock: (names.advisory_lock(), holder),
         os_user: os_user(),

@@ -674,6 +674,7 @@ async fn watch(address: Address, id: u32, wait_ms: u64, cancelled: oneshot::Rece
         zone: Zone::Server,
         lock_wait_seconds: 1,
         idle_seconds: limits::LOCKER_IDLE_SECONDS,
+        pinned: String::new(),
     };
     let Ok(mut session) = Session::open(&address, setup).await else {
         return;

@@ -1,6 +1,7 @@
 //! The shell around the core: opens connections, prepares the tables, joins workers, stream and
 //! operator to [`crate::core::Core`], and cleans up. Holds no migration state of its own.
 
+mod backfill;
 pub mod barrier;
 pub mod batch;
 mod behind;
@@ -580,6 +581,7 @@ fn usual(role: &'static str, sql_mode: String) -> Setup {
         zone: Zone::Server,
         lock_wait_seconds: 30,
         idle_seconds: limits::IDLE_SECONDS,
+        pinned: String::new(),
     }
 }
 
@@ -597,6 +599,7 @@ async fn open(
         Setup {
             idle_seconds,
             zone: plan.zone,
+            pinned: plan.pinned.clone(),
             ..setup
         },
     )

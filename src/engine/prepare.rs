@@ -6,8 +6,8 @@ use super::indexes::{Chooser, PutOff};
 use super::resume::Resumed;
 use super::topology::Route;
 use super::{
-    Early, clean, desired, duplicates, earlier, fence, indexes, resume, revert, shortcut, triggers,
-    usual,
+    Early, backfill, clean, desired, duplicates, earlier, fence, indexes, resume, revert, shortcut,
+    triggers, usual,
 };
 use crate::config::Config;
 use crate::limits;
@@ -86,11 +86,17 @@ pub(super) async fn prepare(
         triggers: config.triggers.is_some(),
         checkpoints: config.execute && config.checkpoint.is_some(),
     };
-    let facts = inspect::inspect(&mut session, names, (route.setting, needs)).await?;
+    let mut facts = inspect::inspect(&mut session, names, (route.setting, needs)).await?;
     session.pin(&facts.server.uuid);
+    let backfills = match &facts.original {
+        Some(original) => backfill::typed(&mut session, config, names, original).await?,
+        None => Default::default(),
+    };
+    facts.backfills = backfills.0;
     let saved = resume::wanted(&facts, config);
     let given = (config, names, &route);
-    let original = checked(&mut session, given, (&facts, &alter, saved)).await?;
+    let told = (&facts, &alter, saved);
+    let original = checked(&mut session, given, told, backfills.1).await?;
     if !marks_shown {
         return Err(unmarked());
     }
@@ -141,14 +147,15 @@ async fn checked(
     session: &mut Session,
     given: (&Config, &Names, &Route),
     (facts, alter, saved): (&Inspection, &Alter, Option<&Saved>),
+    unfit_backfills: Vec<Refusal>,
 ) -> Result<Table, Early> {
     let (config, names, _) = given;
-    let unfit = match saved {
+    let mut unfit = match saved {
         Some(saved) => resume::unfit(session, given, (saved, facts)).await?,
         None if names.reverts => revert::speaks_against(session, given, facts).await?,
         None => Vec::new(),
     };
-    let mut unfit = unfit;
+    unfit.extend(unfit_backfills);
     unfit.extend(fence::other_table(session, (config, names), facts).await?);
     let original = facts.original.as_ref();
     unfit.extend(original.and_then(|original| desired::altered_since(config, original)));
@@ -247,6 +254,9 @@ pub(super) fn announce(plan: &Plan, reporter: &Reporter) {
         plan.columns.shared.len(),
         plan.introduced_keys.len(),
     ));
+    if !plan.columns.backfilled.is_empty() {
+        reporter.info(format!("backfilled columns: {}", plan.columns.filled()));
+    }
     for finding in findings::wished(plan) {
         reporter.warn(finding.what);
     }
@@ -377,6 +387,7 @@ async fn make_tables(
     plan.direct.unasked = unasked.unwrap_or_default();
     plan.original_triggers = triggers_of(session, names, wishes).await?;
     verifiable(&plan)?;
+    backfill::fits(session, &plan, config).await?;
     unchanged(session, &plan).await?;
     if plan.direct.native.is_none() && !plan.direct.why_not.is_empty() {
         let why = &plan.direct.why_not;

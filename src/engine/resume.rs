@@ -192,11 +192,12 @@ pub(super) async fn plan(
     plan.deferred = deferred;
     plan.original_triggers = triggers_of(session, names, &config.wishes).await?;
     verifiable(&plan)?;
+    super::backfill::fits(session, &plan, config).await?;
     super::prepare::unchanged(session, &plan).await?;
     if statements(&plan, &facts.server)? != origin.statements {
         return Err(Early::Refused(vec![Refusal::new(
-            "the earlier run copied rows by other expressions or settings than this one would: other flags, \
-             another version of tableshift, or other settings of the server",
+            "the earlier run copied rows by other expressions or settings than this one would: other flags \
+             (such as --backfill), another version of tableshift, or other settings of the server",
             "run the command of that run again, or start over with --no-resume",
         )]));
     }
@@ -272,5 +273,6 @@ fn statements(plan: &Plan, server: &Server) -> Result<String, Fault> {
     };
     let mode = plan.conversion.sql_mode();
     let settings = &server.expression_settings;
-    Ok(format!("{text}\n{mode}\n{zone}\n{settings}"))
+    let notes = saved::note_backfilled(&plan.columns.backfilled);
+    Ok(format!("{text}\n{mode}\n{zone}\n{settings}{notes}"))
 }

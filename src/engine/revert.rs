@@ -19,6 +19,7 @@ use crate::mysql::place::Position;
 use crate::mysql::session::{Address, Session};
 use crate::mysql::triggers::triggers_on;
 use crate::plan::alter::{self, Alter};
+use crate::plan::backfill::Typed;
 use crate::plan::columns::backwards;
 use crate::plan::constraints::CheckNames;
 use crate::plan::gtid::GtidSet;
@@ -172,6 +173,12 @@ fn copied_alike(
         ..names.clone()
     };
     let (old, table) = (old.clone(), table.clone());
+    // What filled these columns isn't asked for: its text follows behind what is compared.
+    let backfills = origin.backfilled().into_iter().map(Typed::unknown);
+    let facts = &Inspection {
+        backfills: backfills.collect(),
+        ..facts.clone()
+    };
     let forth = plan::make(facts, old, table, alter, there, given).map_err(Early::Refused)?;
     let columns = Sql::new(&forth).copied_columns();
     if origin.statements.contains(&columns) {

@@ -69,7 +69,7 @@ pub(super) async fn alter_the_ghost(
     let (native, why_not) = match altered {
         Ok(way) => way,
         Err(fault) => {
-            let there = matches!(fault.code, Some(1060 | 1061));
+            let there = matches!(fault.code, Some(1060 | 1061)) && config.backfills.is_empty();
             if there && has_it_already(session, names, &before, text).await? {
                 return Err(Early::NothingToDo);
             }
@@ -85,7 +85,9 @@ pub(super) async fn alter_the_ghost(
     let keys_go =
         config.wishes.foreign_keys == Companions::DealtWith && !facts.foreign_keys.is_empty();
     let same = without_counter(&before) == without_counter(&ghost.definition);
-    if same && !keys_go && shows_in_definition(&clauses(&alter.clauses)) {
+    // Values that a backfill gives don't show in a definition.
+    let values_stay = config.backfills.is_empty();
+    if same && values_stay && !keys_go && shows_in_definition(&clauses(&alter.clauses)) {
         return Err(Early::NothingToDo);
     }
     // What happened in place was tried for every ALTER that the server took so; most of them aren't to be

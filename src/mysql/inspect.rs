@@ -41,6 +41,7 @@ pub async fn inspect(
     let leftovers = leftovers(session, names).await?;
     Ok(Inspection {
         setting,
+        backfills: Vec::new(),
         original: table(session, &names.schema, &names.original).await?,
         triggers: triggers(session, names).await?,
         foreign_keys: foreign_keys(session, names).await?,
@@ -76,7 +77,9 @@ pub async fn server(session: &mut Session) -> Result<Server, Fault> {
              performance_schema.global_status WHERE VARIABLE_NAME='Uptime') AS SIGNED), \
              CONCAT_WS(', ', @@system_time_zone, @@global.div_precision_increment, \
              @@global.lc_time_names, @@global.default_week_format, @@global.group_concat_max_len, \
-             @@global.block_encryption_mode, @@global.explicit_defaults_for_timestamp)",
+             @@global.block_encryption_mode, @@global.explicit_defaults_for_timestamp), \
+             CONCAT('div_precision_increment=', @@global.div_precision_increment, ', lc_time_names=''', \
+             @@global.lc_time_names, ''', default_week_format=', @@global.default_week_format)",
         )
         .await?;
     let version_text = format!("{} {}", text(&facts, 0, 0), text(&facts, 0, 1));
@@ -115,6 +118,7 @@ pub async fn server(session: &mut Session) -> Result<Server, Fault> {
         time_zone_is_utc: is_utc(&time_zone, &text(&facts, 0, 11)),
         time_zone,
         expression_settings: text(&facts, 0, 15),
+        pinned_settings: text(&facts, 0, 16),
         binlog_filtered: filtered(session).await?,
     })
 }

@@ -28,6 +28,10 @@ pub struct Setup {
     pub lock_wait_seconds: u32,
     /// Seconds the server lets it idle.
     pub idle_seconds: u32,
+    /// More assignments of SET SESSION: what backfilled values depend on. With them a warning of the server
+    /// about a row that is written is an error, because not every warning about an expression is one in strict
+    /// mode: what is too long for max_allowed_packet becomes NULL.
+    pub pinned: String,
 }
 
 /// What a statement returned.
@@ -107,9 +111,13 @@ impl Session {
              lc_messages='en_US', NAMES utf8mb4 COLLATE utf8mb4_bin",
             self.setup.sql_mode, self.setup.lock_wait_seconds, self.setup.idle_seconds,
         );
+        let more = match self.setup.pinned.as_str() {
+            "" => String::new(),
+            pinned => format!(", {pinned}"),
+        };
         self.run(&Statement {
             name: "set the session up",
-            text: settings,
+            text: settings + &more,
         })
         .await?;
         // A variable of 8.0.30; older servers have no hidden keys to show.
@@ -189,7 +197,7 @@ impl Session {
             .conn
             .take()
             .ok_or_else(|| Fault::lost(statement.name))?;
-        match tokio::time::timeout(limit, ask(&mut conn, self.setup.role, statement)).await {
+        match tokio::time::timeout(limit, told(&mut conn, &self.setup, statement)).await {
             Ok(Ok(answer)) => {
                 self.conn = Some(conn);
                 Ok(answer)
@@ -294,6 +302,36 @@ async fn ask(
     #[cfg(feature = "faults")]
     due.after().await?;
     answer
+}
+
+/// Asks, and takes a warning about a written row for an error where values are computed.
+async fn told(
+    conn: &mut Conn,
+    setup: &Setup,
+    statement: &Statement,
+) -> Result<Answer, mysql_async::Error> {
+    let answer = ask(conn, setup.role, statement).await?;
+    let writes = matches!(statement.name, "copy chunk" | "refresh rows");
+    if setup.pinned.is_empty() || !writes || conn.get_warnings() == 0 {
+        return Ok(answer);
+    }
+    let warnings = fetch(conn, "SHOW WARNINGS").await?;
+    // A note says that digits were rounded, as they are in any conversion.
+    let found = (0..warnings.rows.len()).find(|row| {
+        let level = warnings.text(*row, 0);
+        level.is_some_and(|level| level != "Note")
+    });
+    match found {
+        None => Ok(answer),
+        Some(row) => Err(mysql_async::Error::Server(mysql_async::ServerError {
+            code: warnings
+                .number(row, 1)
+                .and_then(|code| u16::try_from(code).ok())
+                .unwrap_or_default(),
+            message: warnings.text(row, 2).unwrap_or_default(),
+            state: "HY000".into(),
+        })),
+    }
 }
 
 async fn fetch(conn: &mut Conn, text: &str) -> Result<Answer, mysql_async::Error> {

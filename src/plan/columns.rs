@@ -5,6 +5,8 @@
 //! reason to refuse, never a guess.
 
 use super::alter::Alter;
+use super::backfill::{self, BackfilledColumn, Typed};
+use super::findings::listed;
 use super::inspection::{Column, Table, same_name};
 use super::{Refusal, Renames};
 
@@ -36,6 +38,8 @@ pub struct ColumnMap {
     pub shared: Vec<SharedColumn>,
     /// Added columns with a default that depends on the moment.
     pub constant: Vec<ConstantColumn>,
+    /// Columns that an expression over the original's row fills (`--backfill`).
+    pub backfilled: Vec<BackfilledColumn>,
     /// Renamed columns whose data is left behind, old name and new.
     pub skipped: Vec<(String, String)>,
     /// Columns that the ghost alone has, and whose values are its own: those of an old table that is to be
@@ -44,6 +48,30 @@ pub struct ColumnMap {
 }
 
 impl ColumnMap {
+    /// Whether an expression fills the ghost's column of this name.
+    #[must_use]
+    pub fn fills(&self, name: &str) -> bool {
+        let mut backfilled = self.backfilled.iter();
+        backfilled.any(|column| same_name(&column.types.to.name, name))
+    }
+
+    /// Whether it does so in place of values that the original has.
+    #[must_use]
+    pub fn replaces(&self, name: &str) -> bool {
+        let mut replaced = self.backfilled.iter().filter(|column| column.replaces);
+        replaced.any(|column| same_name(&column.types.to.name, name))
+    }
+
+    /// The backfilled columns, for messages.
+    #[must_use]
+    pub fn filled(&self) -> String {
+        let backfilled = self.backfilled.iter();
+        let names: Vec<String> = backfilled
+            .map(|column| column.types.to.name.clone())
+            .collect();
+        listed(&names)
+    }
+
     /// The ghost's name for a column of the original, if it is copied.
     #[must_use]
     pub fn ghost_name(&self, original: &str) -> Option<&str> {
@@ -67,8 +95,16 @@ impl ColumnMap {
     }
 }
 
-/// Pairs the columns of original and ghost. `now` is the moment that stands for "now" in every
-/// row, as `YYYY-MM-DD hh:mm:ss.ffffff` in UTC.
+/// What fills columns beside the original's columns of their names.
+#[derive(Debug, Clone, Copy)]
+pub struct Fillings<'a> {
+    /// The moment that stands for "now" in every row, as `YYYY-MM-DD hh:mm:ss.ffffff` in UTC.
+    pub now: &'a str,
+    /// The operator's expressions.
+    pub backfills: &'a [Typed],
+}
+
+/// Pairs the columns of original and ghost.
 ///
 /// # Errors
 /// Every column that the ALTER's text and the ghost's catalogue don't explain alike.
@@ -76,7 +112,7 @@ pub fn map_columns(
     original: &Table,
     ghost: &Table,
     alter: &Alter,
-    (renames, now): (Renames, &str),
+    (renames, fillings): (Renames, Fillings<'_>),
 ) -> Result<ColumnMap, Vec<Refusal>> {
     let skipped = skipped(alter, renames);
     let mut refusals = skipped_keys(original, &skipped);
@@ -90,6 +126,10 @@ pub fn map_columns(
             .iter()
             .chain(new)
             .any(|added| same_name(added, name))
+    };
+    let filled = |name: &str| {
+        let mut backfills = fillings.backfills.iter();
+        backfills.any(|backfill| same_name(&backfill.column, name))
     };
     for to in &ghost.columns {
         let source = targets
@@ -110,7 +150,8 @@ pub fn map_columns(
                 });
             }
             Some(_) => {}
-            None if appears(&to.name) => match added(to, now) {
+            None if filled(&to.name) => {}
+            None if appears(&to.name) => match added(to, fillings.now) {
                 Ok(constant) => map.constant.extend(constant),
                 Err(refusal) => refusals.push(refusal),
             },
@@ -123,6 +164,14 @@ pub fn map_columns(
             )),
         }
     }
+    for typed in fillings.backfills {
+        let replaced = map.original_of(&typed.column).cloned();
+        match backfill::target(typed, ghost, alter, replaced.as_ref()) {
+            Ok(column) => map.backfilled.push(column),
+            Err(refusal) => refusals.push(refusal),
+        }
+    }
+    map.shared.retain(|shared| !filled(&shared.to.name));
     map.skipped = skipped;
     if refusals.is_empty() {
         Ok(map)
@@ -389,7 +438,13 @@ mod tests {
             &table(original),
             &table(ghost),
             &alter,
-            (Renames::Followed, "2026-11-21 10:11:12.123456"),
+            (
+                Renames::Followed,
+                Fillings {
+                    now: "2026-11-21 10:11:12.123456",
+                    backfills: &[],
+                },
+            ),
         )?;
         Ok(map
             .shared
@@ -456,7 +511,13 @@ mod tests {
             original,
             &table(ghost),
             &alter,
-            (Renames::Skipped, "2026-11-21 10:11:12.123456"),
+            (
+                Renames::Skipped,
+                Fillings {
+                    now: "2026-11-21 10:11:12.123456",
+                    backfills: &[],
+                },
+            ),
         )
     }
 
@@ -512,7 +573,13 @@ mod tests {
             &table(&["id"]),
             &ghost,
             &alter,
-            (Renames::Followed, "2026-11-21 10:11:12.123456"),
+            (
+                Renames::Followed,
+                Fillings {
+                    now: "2026-11-21 10:11:12.123456",
+                    backfills: &[],
+                },
+            ),
         )
         .expect("explained");
         assert_eq!(

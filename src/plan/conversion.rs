@@ -4,9 +4,9 @@
 //! plain ALTER does in such a session; what is then stored can't be told from the old value alone, so
 //! those columns are left out of the verification, by name.
 
-use super::columns::SharedColumn;
+use super::columns::{ColumnMap, SharedColumn};
 use super::inspection::{Column, Table};
-use super::{Wishes, temporal_changed};
+use super::{Wishes, temporal, temporal_changed};
 
 /// What becomes of a value that doesn't fit the altered column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -49,15 +49,13 @@ pub struct Conversion {
 impl Conversion {
     /// The conversion for these columns.
     #[must_use]
-    pub(super) fn new(
-        wishes: &Wishes,
-        shared: &[SharedColumn],
-        division_by_zero_fails: bool,
-    ) -> Self {
+    pub(super) fn new(wishes: &Wishes, columns: &ColumnMap, division_by_zero_fails: bool) -> Self {
+        let mut backfills = columns.backfilled.iter();
+        let backfilled = backfills.any(|column| temporal(&column.types.to.data_type));
         let lenient = wishes.misfits == Misfits::Adjusted || wishes.zero_dates;
         Self {
             misfits: wishes.misfits,
-            old_dates: if !shared.iter().any(temporal_changed) {
+            old_dates: if !columns.shared.iter().any(temporal_changed) && !backfilled {
                 OldDates::All
             } else if lenient {
                 OldDates::Zero
@@ -328,7 +326,11 @@ mod tests {
                 zero_dates,
                 ..Wishes::default()
             };
-            Conversion::new(&wishes, shared, false).sql_mode()
+            let columns = ColumnMap {
+                shared: shared.to_vec(),
+                ..ColumnMap::default()
+            };
+            Conversion::new(&wishes, &columns, false).sql_mode()
         };
         let changed = &[changed][..];
         assert_eq!(

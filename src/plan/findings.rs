@@ -94,6 +94,7 @@ pub fn of_plan(plan: &Plan) -> Vec<Finding> {
             findings.extend(lossy(shared, plan.conversion.misfits));
         }
     }
+    findings.extend(backfilled(plan));
     findings.extend(without_default(plan));
     findings.extend(dropped(plan));
     findings.extend(plan.introduced_keys.iter().map(|key| {
@@ -306,6 +307,29 @@ fn members_appended(from: &Column, to: &Column) -> bool {
     list && from.charset == to.charset && to.column_type.starts_with(&format!("{old},"))
 }
 
+/// What expressions of the operator fill.
+fn backfilled(plan: &Plan) -> Option<Finding> {
+    let columns = &plan.columns;
+    if columns.backfilled.is_empty() {
+        return None;
+    }
+    let what = format!("--backfill fills {}", columns.filled());
+    let replaced = columns.backfilled.iter().filter(|one| one.replaces);
+    let replaced: Vec<String> = replaced.map(|one| one.types.to.name.clone()).collect();
+    let next = "make sure that the application gives these columns their values from the swap on";
+    if replaced.is_empty() {
+        let means = "every row has the value of its expression at the swap; rows that come or change later keep what \
+                     the application gives them";
+        return Some(Finding::info("backfilled-columns", what, means, next));
+    }
+    let means = format!(
+        "earlier values of {} stay in the old table only, and no revert brings them back; rows that come or change \
+         after the swap keep what the application gives them",
+        listed(&replaced)
+    );
+    Some(Finding::warning("backfilled-columns", what, &means, next))
+}
+
 fn no_default(column: &Column) -> bool {
     !column.nullable && column.default.is_none() && !column.auto_increment() && !column.generated()
 }
@@ -318,14 +342,20 @@ fn without_default(plan: &Plan) -> Vec<Finding> {
         .filter(|column| no_default(column));
     columns
         .filter_map(|column| match plan.columns.original_of(&column.name) {
+            None if plan.columns.replaces(&column.name) => None,
             None => Some(Finding::warning(
                 "not-null-without-default",
                 format!(
                     "column {} is added NOT NULL and without a default",
                     quoted(&column.name)
                 ),
-                "rows that are there get the type's own zero or empty value; an INSERT that leaves it out is \
-                 refused in strict mode after the change",
+                match plan.columns.fills(&column.name) {
+                    true => "an INSERT that leaves it out is refused in strict mode after the change",
+                    false => {
+                        "rows that are there get the type's own zero or empty value; an INSERT that leaves it \
+                         out is refused in strict mode after the change"
+                    }
+                },
                 "give it a DEFAULT, or make sure that the application knows it",
             )),
             Some(shared) if shared.from.default.is_some() => Some(Finding::warning(

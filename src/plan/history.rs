@@ -144,6 +144,13 @@ pub fn reason(report: &str) -> String {
     line.chars().take(REASON_CHARS_MAX).collect()
 }
 
+/// What was done, as it is recorded: the ALTER without passwords, and what fills its columns.
+#[must_use]
+pub fn recorded<'a>(alter: &str, backfills: impl Iterator<Item = &'a str>) -> String {
+    let filled = backfills.map(|backfill| format!("\n--backfill {backfill}"));
+    without_passwords(alter) + &filled.collect::<String>()
+}
+
 /// The ALTER without what `CONNECTION='…'` holds: a URL with a password.
 #[must_use]
 pub fn without_passwords(alter: &str) -> String {

@@ -2,6 +2,7 @@
 //!
 //! Filled by `mysql::inspect`, read by the checks and by [`super::make`].
 
+use super::backfill::Typed;
 use super::saved::Saved;
 
 /// Version of a MySQL server.
@@ -229,6 +230,8 @@ pub struct Server {
     /// `@@system_time_zone`, and other variables that expressions depend on and sessions take from the
     /// server.
     pub expression_settings: String,
+    /// The same for connections that are to keep them, as assignments of SET SESSION.
+    pub pinned_settings: String,
     /// `@@binlog_row_metadata` etc. don't matter; this one can filter what the stream shows.
     pub binlog_filtered: bool,
 }
@@ -351,4 +354,6 @@ pub struct Inspection {
     pub privileges: Privileges,
     /// What the run asks of the server.
     pub setting: Setting,
+    /// The operator's backfills, with the types that the server gives their values.
+    pub backfills: Vec<Typed>,
 }

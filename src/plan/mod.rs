@@ -5,6 +5,7 @@
 //! [`Plan`] can't be made any other way and never changes afterwards.
 
 pub mod alter;
+pub mod backfill;
 pub mod batch;
 pub mod blockers;
 mod checks;
@@ -182,6 +183,9 @@ pub struct Plan {
     pub guards_snapshots: bool,
     /// Indexes that the ghost gets after the copy; its definition here has them.
     pub deferred: Option<Deferred>,
+    /// Settings that backfilled values depend on, as every session that computes them keeps them: assignments of
+    /// SET SESSION. Empty without a backfill.
+    pub pinned: String,
     /// Whether the server can make the change by itself.
     pub direct: Direct,
 }
@@ -252,11 +256,35 @@ fn conversion_for(
     let mode = &facts.server.sql_mode;
     let division = wishes.misfits == Misfits::Refused
         && mode.contains("ERROR_FOR_DIVISION_BY_ZERO")
-        && conversion::computes_anew(original, ghost);
+        && conversion::computes_anew(original, ghost)
+        || !columns.backfilled.is_empty();
     Conversion {
         truncates_fractions: mode.contains("TIME_TRUNCATE_FRACTIONAL"),
-        ..Conversion::new(wishes, &columns.shared, division)
+        ..Conversion::new(wishes, columns, division)
     }
+}
+
+/// How the columns of both tables belong together, on the way that is asked for.
+fn pair_columns(
+    facts: &Inspection,
+    (original, ghost): (&Table, &Table),
+    alter: &Alter,
+    (names, wishes, now): (&Names, &Wishes, &str),
+) -> Result<ColumnMap, Vec<Refusal>> {
+    if names.reverts {
+        return columns::map_back(original, ghost, alter, wishes.renames);
+    }
+    let backfills = &facts.backfills;
+    let fillings = columns::Fillings { now, backfills };
+    columns::map_columns(original, ghost, alter, (wishes.renames, fillings))
+}
+
+/// The settings that sessions keep, if anything depends on them.
+fn pinned(facts: &Inspection, columns: &ColumnMap) -> String {
+    if columns.backfilled.is_empty() {
+        return String::new();
+    }
+    facts.server.pinned_settings.clone()
 }
 
 /// Makes the plan from both tables' catalogues. `now` is the moment that stands for the
@@ -278,15 +306,13 @@ pub fn make(
         now,
         now_utc,
     } = given;
-    let mut columns = if names.reverts {
-        columns::map_back(&original, &ghost, alter, wishes.renames)?
-    } else {
-        columns::map_columns(&original, &ghost, alter, (wishes.renames, now))?
-    };
+    let tables = (&original, &ghost);
+    let mut columns = pair_columns(facts, tables, alter, (&names, wishes, now))?;
     let mut refusals: Vec<Refusal> = other_engine(&ghost).into_iter().collect();
     let key = match unique_key::choose(&original, &ghost, &columns, wishes.null_in_key) {
         Ok(key) => key,
         Err(reasons) => {
+            refusals.extend(backfill::key_columns(&original, &columns));
             refusals.push(Refusal::new(
                 format!("no unique key can pair the rows: {}", reasons.join("; ")),
                 "keep a NOT NULL unique key through the ALTER, or change the key in a step of its \
@@ -333,6 +359,7 @@ pub fn make(
         reached_from_elsewhere: !facts.reached_from.is_empty(),
         guards_snapshots: facts.server.version >= INSTANT_TRUSTED,
         deferred: None,
+        pinned: pinned(facts, &columns),
         direct: Direct::default(),
         original_triggers: vec![],
         triggers: vec![],

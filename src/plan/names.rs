@@ -74,6 +74,12 @@ impl Names {
         helper(&self.original, "_kept")
     }
 
+    /// Where an expression is tried out: a temporary table.
+    #[must_use]
+    pub fn tried(&self) -> String {
+        helper(&self.original, "_try")
+    }
+
     /// Name of the advisory lock; gh-ost takes the same one, so the two keep each other away.
     ///
     /// Lock names have at most 64 characters (manual, GET_LOCK); longer ones get a digest.

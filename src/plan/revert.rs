@@ -70,6 +70,15 @@ pub fn unfit(saved: Option<&Saved>, names: &Names, now: &Present) -> Vec<Refusal
         }
     };
     speaks_against(
+        origin.replaced().is_none(),
+        format!(
+            "the migration gave other values to columns that were there before (--backfill): {}; nothing computes \
+             back what they would be",
+            origin.replaced().unwrap_or_default()
+        ),
+        "write a migration with --backfill for the way back",
+    );
+    speaks_against(
         now.table_names.same(&progress.old_table, &names.ghost),
         format!(
             "the old table of the last migration is `{}`, not `{}`",

@@ -8,6 +8,7 @@
 //! rows so far were copied.
 
 use super::Refusal;
+use super::backfill::BackfilledColumn;
 use super::indexes::Deferred;
 use super::key::Key;
 
@@ -267,6 +268,43 @@ fn other_servers(progress: &Progress, now: &Present<'_>) -> Vec<Refusal> {
         }
     }
     refusals
+}
+
+/// In front of the names of columns that a backfill fills, and of those among them whose values it leaves
+/// behind.
+const FILLED: &str = "\n-- backfilled: ";
+const REPLACED: &str = "\n-- values left behind: ";
+
+/// What is written down of backfills behind the expressions; nothing without one.
+#[must_use]
+pub fn note_backfilled(backfilled: &[BackfilledColumn]) -> String {
+    let names = |chosen: fn(&&BackfilledColumn) -> bool| {
+        let chosen = backfilled.iter().filter(chosen);
+        let names: Vec<&str> = chosen.map(|column| column.types.to.name.as_str()).collect();
+        names.join(", ")
+    };
+    let (filled, replaced) = (names(|_| true), names(|column| column.replaces));
+    if filled.is_empty() {
+        return String::new();
+    }
+    format!("{FILLED}{filled}{REPLACED}{replaced}")
+}
+
+impl Origin {
+    /// The columns that were backfilled.
+    #[must_use]
+    pub fn backfilled(&self) -> Vec<&str> {
+        let notes = self.statements.rsplit_once(FILLED);
+        let names = notes.and_then(|(_, notes)| notes.split_once(REPLACED));
+        names.map_or_else(Vec::new, |(names, _)| names.split(", ").collect())
+    }
+
+    /// Those of them whose earlier values were left behind, for messages: no way leads back to them.
+    #[must_use]
+    pub fn replaced(&self) -> Option<&str> {
+        let (_, names) = self.statements.rsplit_once(REPLACED)?;
+        (!names.is_empty()).then_some(names)
+    }
 }
 
 /// Keys as one string of bytes: each with its length in front.

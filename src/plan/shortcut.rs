@@ -84,6 +84,8 @@ pub struct Course {
     pub windowed: bool,
     /// The old table is to follow for a while.
     pub revertible: bool,
+    /// Columns get values that the server doesn't give them.
+    pub backfilled: bool,
 }
 
 /// Why the table isn't altered directly, or `None` if it may be.
@@ -102,6 +104,9 @@ pub fn speaks_against(
         Course {
             rehearsal: true, ..
         } => "a rehearsal on a replica alters nothing",
+        Course {
+            backfilled: true, ..
+        } => "--backfill fills columns while rows are copied",
         Course { windowed: true, .. } => "--cut-over-window says when the table may change",
         Course {
             revertible: true, ..
@@ -427,6 +432,11 @@ mod tests {
             },
             Course {
                 revertible: true,
+                ..usual
+            },
+            Course {
+                backfilled: true,
+                wish: Shortcuts::Asked,
                 ..usual
             },
             Course {

@@ -39,12 +39,12 @@ pub(super) fn zone(
             shared.from.name.clone(),
             "of which the moments in a repeated hour can be copied in UTC only",
         ),
-        (None, _) => return Ok(Zone::Server),
+        (None, _) => return moments_unmoved(&facts.server.time_zone, map).map(|()| Zone::Server),
     };
     let in_key = why.starts_with("in the key");
     // A plain ALTER that converts goes by way of the server's zone as well.
     if !in_key && map.shared.iter().any(converted) {
-        return Ok(Zone::Server);
+        return moments_unmoved(&facts.server.time_zone, map).map(|()| Zone::Server);
     }
     let Some(obstacle) = obstacle(original, ghost, map) else {
         return Ok(Zone::Utc);
@@ -55,6 +55,25 @@ pub(super) fn zone(
             facts.server.time_zone
         ),
         "this needs a server in UTC (SET GLOBAL time_zone='+00:00'), or another key or ALTER",
+    ))
+}
+
+/// A moment that an expression takes over from a TIMESTAMP would go by way of the zone's text, which may mean
+/// two; an UPDATE keeps it.
+fn moments_unmoved(zone: &str, map: &ColumnMap) -> Result<(), Refusal> {
+    let stamp = |column: &Column| column.data_type == "timestamp";
+    let mut backfilled = map.backfilled.iter().map(|column| &column.types);
+    let taken_over = backfilled.find(|types| stamp(&types.from) && stamp(&types.to));
+    let Some(types) = taken_over.filter(|_| !has_fixed_offset(zone)) else {
+        return Ok(());
+    };
+    Err(Refusal::new(
+        format!(
+            "the backfill of column `{}` takes a TIMESTAMP over, of which the moments in a repeated hour can be \
+             copied in UTC only, but the server's time zone is {zone}",
+            types.to.name
+        ),
+        "this needs a server in UTC (SET GLOBAL time_zone='+00:00'); or RENAME the column, which needs no backfill",
     ))
 }
 
@@ -100,10 +119,13 @@ fn kept(shared: &SharedColumn) -> bool {
     shared.from.data_type == "timestamp" && !converted(shared) && shared.to.data_type == "timestamp"
 }
 
+/// Names that go by the zone.
+pub(super) const BY_ZONE: [&str; 4] =
+    ["unix_timestamp", "from_unixtime", "convert_tz", "time_zone"];
+
 /// Whether an expression may give another value in another zone: it mentions a TIMESTAMP, or a function
 /// that goes by the zone.
 fn depends(expression: &str, tables: [&Table; 2]) -> bool {
-    const BY_ZONE: [&str; 4] = ["unix_timestamp", "from_unixtime", "convert_tz", "time_zone"];
     let text = expression.to_lowercase();
     let mut stamps = tables
         .into_iter()
@@ -150,6 +172,16 @@ fn obstacle(original: &Table, ghost: &Table, map: &ColumnMap) -> Option<String> 
             shared.from.name, shared.from.column_type, shared.to.column_type
         ));
     }
+    if let Some(filled) = map
+        .backfilled
+        .iter()
+        .find(|column| column.by_zone(original))
+    {
+        return Some(format!(
+            "the backfill of column `{}` may use it",
+            filled.types.to.name
+        ));
+    }
     let added = |column: &&Column| map.original_of(&column.name).is_none();
     let mut added = ghost.columns.iter().filter(added);
     added
@@ -182,10 +214,15 @@ fn converted(shared: &SharedColumn) -> bool {
 mod tests {
     use super::*;
     use crate::plan::alter::parse;
-    use crate::plan::columns::map_columns;
+    use crate::plan::columns::{Fillings, map_columns};
     use crate::plan::inspection::{Index, IndexPart};
     use crate::plan::unique_key::choose;
     use crate::plan::{NullInKey, Renames};
+
+    const AT: Fillings<'_> = Fillings {
+        now: "2026-01-01 00:00:00",
+        backfills: &[],
+    };
 
     fn column(name: &str, column_type: &str) -> Column {
         Column {
@@ -221,13 +258,7 @@ mod tests {
         let mut facts = Inspection::default();
         facts.server.time_zone_is_utc = utc;
         let alter = parse(alter).expect("a good ALTER");
-        let map = map_columns(
-            original,
-            ghost,
-            &alter,
-            (Renames::Followed, "2026-01-01 00:00:00"),
-        )
-        .expect("a map");
+        let map = map_columns(original, ghost, &alter, (Renames::Followed, AT)).expect("a map");
         let key = choose(original, ghost, &map, NullInKey::Refused).expect("a key");
         zone(&facts, original, ghost, &map, &key)
     }
@@ -315,7 +346,7 @@ mod tests {
         facts.server.time_zone = zone_name.into();
         let original = beside_the_key();
         let alter = parse(alter).expect("a good ALTER");
-        let now = (Renames::Followed, "2026-01-01 00:00:00");
+        let now = (Renames::Followed, AT);
         let map = map_columns(&original, ghost, &alter, now).expect("a map");
         let key = choose(&original, ghost, &map, NullInKey::Refused).expect("a key");
         zone(&facts, &original, ghost, &map, &key)

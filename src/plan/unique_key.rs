@@ -125,7 +125,7 @@ fn candidate(
             }
             nullable.push(column.name.clone());
         }
-        let computed = same_computation(column, ghost, map);
+        let computed = same_computation(column, (original, ghost), map);
         let shared = computed
             .as_ref()
             .or_else(|| map.find(name))
@@ -152,7 +152,11 @@ fn candidate(
 
 /// A stored generated column isn't copied, but it has the same values on both sides when it is
 /// computed from the same expression over columns that keep their types.
-fn same_computation(column: &Column, ghost: &Table, map: &ColumnMap) -> Option<SharedColumn> {
+fn same_computation(
+    column: &Column,
+    (original, ghost): (&Table, &Table),
+    map: &ColumnMap,
+) -> Option<SharedColumn> {
     let to = ghost.column(&column.name)?;
     let stored = |column: &Column| {
         column
@@ -160,7 +164,7 @@ fn same_computation(column: &Column, ghost: &Table, map: &ColumnMap) -> Option<S
             .to_ascii_uppercase()
             .contains("STORED GENERATED")
     };
-    let same = column.generation == to.generation && map.shared.iter().all(compared_alike);
+    let same = column.generation == to.generation && computed_alike(original, ghost, map);
     (stored(column) && stored(to) && same).then(|| SharedColumn {
         from: column.clone(),
         to: to.clone(),
@@ -413,9 +417,9 @@ fn prefixes(definition: &str, index: &str) -> Vec<Option<u64>> {
 fn enforced_before(index: &Index, original: &Table, ghost: &Table, map: &ColumnMap) -> bool {
     if index.parts.iter().any(|part| part.column.is_none()) {
         let same = |own: &Index| own.unique && own.parts == index.parts;
-        return map.shared.iter().all(compared_alike) && original.indexes.iter().any(same);
+        return computed_alike(original, ghost, map) && original.indexes.iter().any(same);
     }
-    let computed = |name: &str| same_computation(original.column(name)?, ghost, map);
+    let computed = |name: &str| same_computation(original.column(name)?, (original, ghost), map);
     let sources: Vec<SharedColumn> = index
         .parts
         .iter()
@@ -434,6 +438,22 @@ fn enforced_before(index: &Index, original: &Table, ghost: &Table, map: &ColumnM
                 })
         })
     })
+}
+
+/// What is computed of the original's columns is the same in the ghost, and of the same kind.
+fn computed_alike(original: &Table, ghost: &Table, map: &ColumnMap) -> bool {
+    // The same text means the same only if each name in it does: a column may have got the name of another one,
+    // which was renamed, dropped or backfilled, or be computed otherwise itself.
+    let means_the_same = |own: &Column| {
+        ghost.column(&own.name).is_none_or(|to| {
+            if own.generated() || to.generated() {
+                return own.generated() == to.generated() && own.generation == to.generation;
+            }
+            let source = map.original_of(&to.name);
+            source.is_some_and(|shared| same_name(&shared.from.name, &own.name))
+        })
+    };
+    original.columns.iter().all(means_the_same) && map.shared.iter().all(compared_alike)
 }
 
 /// Different values stay different: the type is the same or holds the old one entirely.

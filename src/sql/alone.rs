@@ -26,6 +26,8 @@ impl Sql {
             targets: String::new(),
             itself: String::new(),
             sources: String::new(),
+            computed: String::new(),
+            backfilled: Vec::new(),
             outside: None,
             shared: pair.shared.clone(),
             unverified: Vec::new(),

@@ -22,11 +22,12 @@ impl Sql {
         Ok(format!("{}\n{}", copy.text, pairs.text))
     }
 
-    /// Which columns are copied into which, as [`Sql::copy_chunk`] begins.
+    /// Which columns are copied into which, as [`Sql::copy_chunk`] begins; what fills the backfilled ones
+    /// follows.
     #[must_use]
     pub fn copied_columns(&self) -> String {
         format!(
-            "INTO {} ({}) SELECT {} FROM ",
+            "INTO {} ({}) SELECT {}",
             self.ghost.table, self.targets, self.sources
         )
     }
@@ -48,10 +49,11 @@ impl Sql {
         Ok(Statement::new(
             "copy chunk",
             format!(
-                "INSERT /* tableshift */ {copied}{original} FORCE INDEX ({index}) WHERE {condition} FOR SHARE {wait} \
+                "INSERT /* tableshift */ {copied}{computed} FROM {original} FORCE INDEX ({index}) WHERE {condition} FOR SHARE {wait} \
                  ON DUPLICATE KEY UPDATE {ghost}.{itself} = {ghost}.{itself}",
                 ghost = self.ghost.table,
                 copied = self.copied_columns(),
+                computed = self.computed,
                 itself = self.itself,
                 original = self.original.table,
                 index = self.original.index,

@@ -5,6 +5,7 @@
 //! same statements run under LOCK TABLES, where an alias would need a lock of its own.
 
 pub mod alone;
+pub mod backfill;
 pub mod batch;
 pub mod checkpoint;
 pub mod copy;
@@ -129,7 +130,11 @@ pub struct Sql {
     sources: String,
     /// A column outside the walked index, so that a locking read takes the clustered record too.
     outside: Option<String>,
+    /// Those of backfilled columns, each with a comma in front: [`Sql::copied_columns`] begins without them.
+    computed: String,
     shared: Vec<SharedColumn>,
+    /// Columns that expressions fill, each with its expression over the original.
+    backfilled: Vec<(SharedColumn, String)>,
     /// Columns of the ghost that aren't compared.
     unverified: Vec<String>,
     introduces_keys: bool,
@@ -164,6 +169,9 @@ impl Sql {
             targets.push(quoted(&constant.name));
             sources.push(constant.literal.clone());
         }
+        let backfilled = backfill::filled(plan, &original.table);
+        let filled = backfilled.iter();
+        targets.extend(filled.map(|(column, _)| quoted(&column.to.name)));
         let outside = plan
             .original
             .columns
@@ -195,6 +203,8 @@ impl Sql {
             itself: targets.first().cloned().unwrap_or_default(),
             targets: targets.join(", "),
             sources: sources.join(", "),
+            computed: backfill::computed(&backfilled),
+            backfilled,
             outside: if plan.key.original_index == "PRIMARY" {
                 None
             } else {

@@ -70,8 +70,9 @@ impl Sql {
         Ok(vec![Statement::new(
             "refresh rows",
             format!(
-                "{verb} /* tableshift */ INTO {} ({}) SELECT {} FROM {rows} {locking}",
-                self.ghost.table, self.targets, self.sources,
+                "{verb} /* tableshift */ {}{} FROM {rows} {locking}",
+                self.copied_columns(),
+                self.computed,
             ),
         )])
     }

@@ -60,6 +60,7 @@ fn sql(original: Table, ghost: Table) -> Sql {
         literal: "TIMESTAMP'2026-11-21 10:11:12'".into(),
     }];
     let columns = ColumnMap {
+        backfilled: vec![],
         shared,
         constant,
         skipped: vec![],
@@ -68,6 +69,7 @@ fn sql(original: Table, ghost: Table) -> Sql {
     let key = unique_key::choose(&original, &ghost, &columns, NullInKey::Refused).expect("a key");
     let introduced_keys = unique_key::introduced(&original, &ghost, &columns);
     Sql::new(&Plan {
+        pinned: String::new(),
         foreign_keys: Vec::new(),
         original_triggers: Vec::new(),
         triggers: Vec::new(),

@@ -50,6 +50,28 @@ pub fn unverified(shared: &[SharedColumn]) -> Vec<&SharedColumn> {
         .collect()
 }
 
+/// How a column is compared, by its types and the values on both sides.
+type Compare = fn(&SharedColumn, &str, &str) -> Option<Comparison>;
+
+/// Whether the values of an expression can be compared with those of the column that it fills.
+#[must_use]
+pub fn verifiable(types: &SharedColumn) -> bool {
+    of_expression(types, "x", "x").is_some()
+}
+
+/// As a column that is converted, and bytes that the column pads.
+fn of_expression(types: &SharedColumn, from: &str, to: &str) -> Option<Comparison> {
+    let length = types.to.octet_length.unwrap_or_default();
+    if types.to.data_type == "binary" && kind(&types.from.data_type) == Kind::Binary {
+        return Some(Comparison {
+            from: format!("CAST({from} AS BINARY({length}))"),
+            to: to.to_owned(),
+            shape: Shape::Bytes,
+        });
+    }
+    comparison(types, from, to)
+}
+
 fn comparison(shared: &SharedColumn, from: &str, to: &str) -> Option<Comparison> {
     let both = |expression: fn(&str) -> String, shape| {
         Some(Comparison {
@@ -345,10 +367,8 @@ fn shape_of(column: &Column) -> Shape {
 
 /// Texts in several character sets can't stand in one concatenation, not even beside a binary
 /// separator (error 1271, case `text_in_every_charset`); without a cast it is faster.
-fn mixes_charsets(shared: &[&SharedColumn]) -> bool {
-    let mut charsets = shared
-        .iter()
-        .filter_map(|shared| shared.to.charset.as_deref());
+fn mixes_charsets<'a>(shared: impl Iterator<Item = &'a SharedColumn>) -> bool {
+    let mut charsets = shared.filter_map(|shared| shared.to.charset.as_deref());
     let first = charsets.next();
     charsets.any(|charset| Some(charset) != first)
 }
@@ -399,23 +419,34 @@ pub(super) struct Part {
 impl Sql {
     /// What is compared of each column, on both sides.
     pub(super) fn compared_parts(&self) -> Vec<Part> {
-        let compared: Vec<&SharedColumn> = self
-            .shared
-            .iter()
-            .filter(|shared| !self.unverified.contains(&shared.to.name))
+        let shared = self.shared.iter().map(|shared| {
+            let from = format!("{}.{}", self.original.table, quoted(&shared.from.name));
+            (
+                shared,
+                from,
+                shared.from.name.as_str(),
+                comparison as Compare,
+            )
+        });
+        let backfilled = self.backfilled.iter().map(|(types, expression)| {
+            let compare: Compare = of_expression;
+            (types, expression.clone(), types.to.name.as_str(), compare)
+        });
+        let compared: Vec<_> = shared
+            .chain(backfilled)
+            .filter(|(shared, ..)| !self.unverified.contains(&shared.to.name))
             .collect();
-        let mixed = mixes_charsets(&compared);
+        let mixed = mixes_charsets(compared.iter().map(|(shared, ..)| *shared));
         let part = |expression: &str, shape, nullable| match (shape, mixed) {
             (Shape::Bytes, true) => part(&format!("CAST({expression} AS BINARY)"), shape, nullable),
             (Shape::Plain | Shape::Bytes | Shape::Long | Shape::Json, _) => {
                 part(expression, shape, nullable)
             }
         };
-        let both = |shared: &&SharedColumn| {
-            let from = format!("{}.{}", self.original.table, quoted(&shared.from.name));
+        let both = |(shared, from, column, compare): &(&SharedColumn, String, &str, Compare)| {
             let to = format!("{}.{}", self.ghost.table, quoted(&shared.to.name));
             let nullable = shared.from.nullable || shared.to.nullable;
-            let (original, ghost) = match comparison(shared, &from, &to) {
+            let (original, ghost) = match compare(shared, from, &to) {
                 Some(compare) => (
                     part(&compare.from, compare.shape, nullable),
                     part(&compare.to, compare.shape, nullable),
@@ -423,7 +454,7 @@ impl Sql {
                 None => (format!("ISNULL({from})"), format!("ISNULL({to})")),
             };
             Part {
-                column: shared.from.name.clone(),
+                column: (*column).to_owned(),
                 original,
                 ghost,
             }

@@ -21,6 +21,8 @@ pub struct Case {
     pub ignore: Ignore,
     /// Run in the twin's session before the plain ALTER.
     pub twin_session: Vec<String>,
+    /// The same behind it.
+    pub twin_after: Vec<String>,
 }
 
 /// How a case that must not succeed has to end.
@@ -60,6 +62,7 @@ impl Case {
             says: lines(&optional("says")?.unwrap_or_default()),
             ignore: ignore(&optional("definition")?.unwrap_or_default())?,
             twin_session: statements_of("twin_session.sql")?,
+            twin_after: statements_of("twin_after.sql")?,
             name,
         })
     }

@@ -149,6 +149,7 @@ async fn check_success(
     let before = snapshot(conn, &case.twin(), &case.table).await?;
     let mut alter = case.twin_session.clone();
     alter.push(case.plain_alter());
+    alter.extend(case.twin_after.iter().cloned());
     execute(server, &case.twin(), "the plain ALTER", &alter).await?;
 
     let mut expected = compare::tables(conn, &case.twin()).await?;

@@ -107,6 +107,7 @@ impl Given<'_> {
         let forth = [
             "alter",
             "attempt-instant-ddl",
+            "backfill",
             "include-triggers",
             "discard-foreign-keys",
         ];

@@ -42,7 +42,7 @@ impl Given<'_> {
         }
     }
 
-    fn texts(&self, name: &str) -> Vec<String> {
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
         let values = self.matches.get_many::<String>(name);
         values.into_iter().flatten().cloned().collect()
     }

@@ -17,9 +17,9 @@ use crate::error::exit;
 use crate::limits;
 use crate::mysql::address::{Account, Address};
 use crate::plan::batch::jobs::{Expansion, Tables, expand, known, log_name, looks};
+use crate::plan::batch::manifest::Migration;
 use crate::plan::batch::schedule::{Board, Counts, Hindrance, State, counts};
 use crate::plan::batch::worker_lock;
-use crate::plan::history::without_passwords;
 use crate::report::Format;
 use crate::report::batch::{Line, Summary, json, text};
 use crate::sql::batch::{Claimant, New, Word};
@@ -203,7 +203,7 @@ async fn write_jobs(
     let alters: Vec<String> = manifest
         .migrations
         .iter()
-        .map(|migration| without_passwords(&migration.alter))
+        .map(Migration::recorded)
         .collect();
     let mut new = Vec::new();
     for job in &scene.expansion.jobs {

@@ -23,7 +23,6 @@ use crate::mysql::classify::Fault;
 use crate::plan::batch::jobs::{Job, command_line, log_name};
 use crate::plan::batch::manifest::WindowEnd;
 use crate::plan::batch::schedule::{Here, State, after};
-use crate::plan::history::without_passwords;
 use crate::sql::batch::Ended;
 
 /// What a worker has done.
@@ -278,7 +277,7 @@ impl Worker<'_> {
             let look = target::Wanted {
                 schema: job.schema.clone(),
                 table: job.table.clone(),
-                alter: without_passwords(&migration.alter),
+                alter: migration.recorded(),
                 before: row.before.clone(),
                 history: history.unwrap_or(&job.schema).clone(),
             };

@@ -9,7 +9,7 @@ use crate::plan::names::digest;
 /// One migration of one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
-    /// Made of server, schema, table and ALTER, so that it is the same in every run.
+    /// Made of server, schema, table, ALTER and backfills, so that it is the same in every run.
     pub id: String,
     /// Index of its migration.
     pub migration: usize,
@@ -22,8 +22,10 @@ pub struct Job {
 }
 
 fn id(server: &Server, migration: &Migration, (schema, table): (&str, &str)) -> String {
-    let text = [&server.name, schema, table, &migration.alter].join("\0");
-    format!("{:016x}", digest(&text))
+    let backfills = migration.backfills.iter().map(String::as_str);
+    let texts = [&server.name, schema, table, &migration.alter];
+    let texts: Vec<&str> = texts.into_iter().chain(backfills).collect();
+    format!("{:016x}", digest(&texts.join("\0")))
 }
 
 /// The job of a row of the state, if it is one of the manifest as it is now, whatever its migration was called
@@ -121,12 +123,11 @@ pub fn looks(manifest: &Manifest) -> Vec<(usize, usize, String)> {
         for (number, server) in manifest.servers.iter().enumerate() {
             if migration.servers.iter().any(|p| fits(p, &server.name)) {
                 let patterns = [&migration.schemas[..], &migration.tables[..]].concat();
-                let text = format!(
-                    "{}\0{}\0{}",
-                    server.name,
-                    patterns.join("\0"),
-                    migration.alter
-                );
+                let what = [
+                    &[server.name.clone(), migration.alter.clone()][..],
+                    &migration.backfills,
+                ];
+                let text = [patterns, what.concat()].concat().join("\0");
                 looks.push((index, number, format!("{:016x}", digest(&text))));
             }
         }
@@ -303,6 +304,10 @@ pub fn command_line(
         format!("--database={schema}"),
         format!("--table={table}"),
         format!("--alter={}", migration.alter),
+    ]);
+    let backfills = migration.backfills.iter();
+    line.extend(backfills.map(|backfill| format!("--backfill={backfill}")));
+    line.extend([
         // The usual name is that of the table, which many servers have.
         format!("--serve-socket-file=/tmp/tableshift.{id}.sock"),
         "--execute".into(),
@@ -375,6 +380,23 @@ mod tests {
     }
 
     #[test]
+    fn other_backfills_are_another_job() {
+        let id = |more: &str| {
+            let one =
+                "[[migrations]]\nname = 'm'\nschemas = 'd'\ntables = 't'\nalter = 'MODIFY a INT'\n";
+            let manifest = manifest(&format!("{one}{more}"));
+            let mut jobs = expand(&manifest, &[tables(&["d.t"]), tables(&[])]).jobs;
+            jobs.pop().map(|job| job.id)
+        };
+        let found = [
+            id(""),
+            id("backfill = 'a = 1'"),
+            id("backfill = ['a = 1', 'b = 2']"),
+        ];
+        assert_eq!(BTreeSet::from(found.clone()).len(), 3, "{found:?}");
+    }
+
+    #[test]
     fn what_can_t_be_meant_is_a_problem() {
         let found = |migrations: &str| {
             let all = tables(&["d.t", "d.u"]);
@@ -444,7 +466,7 @@ mod tests {
     #[test]
     fn the_last_word_about_a_flag_counts() {
         let manifest = manifest(
-            "[[migrations]]\nname = 'm'\nschemas = 'd'\ntables = 't'\nalter = 'FORCE'\nflags = { x = ['3', '4'] }",
+            "[[migrations]]\nname = 'm'\nschemas = 'd'\ntables = 't'\nalter = 'FORCE'\nbackfill = 'a = 1'\nflags = { x = ['3', '4'] }",
         );
         let line = |server: usize| {
             let who = (&manifest.servers[server], &manifest.migrations[0]);
@@ -452,6 +474,7 @@ mod tests {
         };
         assert!(line(0).starts_with("--host=a --x=3 --x=4 --y=2 --database=d --table=t"));
         assert!(line(1).contains("--x=4 --y=1 "));
+        assert!(line(0).contains(" --alter=FORCE --backfill=a = 1 "));
         assert_eq!(log_name("a", "d/../x", "t", "1"), "a.d____x.t.1.log");
     }
 }

@@ -5,13 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::plan::history::recorded;
+
 /// Flags by name; most have one value.
 pub type Flags = BTreeMap<String, Vec<String>>;
 
 /// Flags that a batch sets itself, or that many migrations can't share.
-const OWN_FLAGS: [&str; 25] = [
+const OWN_FLAGS: [&str; 26] = [
     "alter",
     "ask-pass",
+    "backfill",
     "check-flag",
     "conf",
     "database",
@@ -110,10 +113,20 @@ pub struct Migration {
     pub tables: Vec<String>,
     /// The ALTER.
     pub alter: String,
+    /// Columns that expressions fill, each as `--backfill` has it.
+    pub backfills: Vec<String>,
     /// Migrations that have to be done before.
     pub after: Vec<usize>,
     /// Flags of its own.
     pub flags: Flags,
+}
+
+impl Migration {
+    /// The ALTER and the backfills without passwords, as the history has them.
+    #[must_use]
+    pub fn recorded(&self) -> String {
+        recorded(&self.alter, self.backfills.iter().map(String::as_str))
+    }
 }
 
 /// A checked manifest.
@@ -413,7 +426,7 @@ impl Reader<'_> {
             entry,
             place,
             &[
-                "name", "servers", "schemas", "tables", "alter", "after", "flags",
+                "name", "servers", "schemas", "tables", "alter", "backfill", "after", "flags",
             ],
         );
         let mut patterns = self.texts(entry, "servers");
@@ -438,6 +451,7 @@ impl Reader<'_> {
         }
         Migration {
             alter: self.needed(entry, place, line, "alter").unwrap_or_default(),
+            backfills: self.texts(entry, "backfill"),
             flags: self.flags(entry, "flags"),
             servers: patterns,
             after: Vec::new(),
@@ -604,7 +618,13 @@ impl Reader<'_> {
                 continue;
             }
             if OWN_FLAGS.contains(&name.as_str()) {
-                self.problem(line, format!("{key}: --{name} can't be set in a batch"));
+                let what = match name.as_str() {
+                    "backfill" => format!(
+                        "{key}: --backfill belongs to one ALTER: write backfill = [\"column = expression\"] beside it"
+                    ),
+                    _ => format!("{key}: --{name} can't be set in a batch"),
+                };
+                self.problem(line, what);
                 continue;
             }
             match values(value) {

@@ -1,0 +1,3 @@
+UPDATE t SET b = CONCAT(REVERSE(b), a), c = COALESCE(d, -1);
+UPDATE t SET a = a * 1000000000 + u;
+UPDATE t SET u = u + 10 ORDER BY u DESC;

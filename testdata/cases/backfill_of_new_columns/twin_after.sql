@@ -1,0 +1,1 @@
+UPDATE t SET label = CONCAT_WS('/', b, '日', UPPER(l), e, IFNULL(a, 'none'), id), cents = CAST(price * 100 AS SIGNED), latin = CONCAT(l, COALESCE(a, 0)), k = JSON_SET(j, '$.a', a, '$.price', price, '$.g', g), day = CAST(d + INTERVAL 1 MONTH AS DATE), sum = f * 1.1 + price, fixed = b, h = UNHEX(SHA2(CONCAT(id, b), 256));
