@@ -140,6 +140,8 @@ pub(super) async fn drive(
             result = results.recv() => match result.map(|(who, event)| crew.freed(who, event)) {
                 // A postpone or throttle file may have appeared while the lock was waited for.
                 Some(Event::Locked) => locked(&mut watch, &mut console),
+                // Whether the cut-over waits has to be known before the core goes by the answer.
+                Some(Event::PlansCompared(why)) => console.plans(why),
                 event => event.into_iter().collect(),
             },
             delivery = deliveries.recv(), if core.wants_changes() => {
@@ -349,6 +351,7 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         pause_max_ms: millis(config.cut_over.pause_max),
         checkpoint_ms: config.checkpoint.map(millis),
         deferred_indexes: plan.deferred.is_some(),
+        compare_plans_ms: config.cut_over.plans.map(|plans| millis(plans.again)),
         verify: verification::seeded(config.verify),
         compare_behind_copy: config.compare_behind_copy,
         rules: Rules::default(),

@@ -6,7 +6,8 @@ use super::indexes::{Chooser, PutOff};
 use super::resume::Resumed;
 use super::topology::Route;
 use super::{
-    Early, clean, desired, duplicates, earlier, indexes, resume, revert, shortcut, triggers, usual,
+    Early, clean, desired, duplicates, earlier, indexes, queries, resume, revert, shortcut,
+    triggers, usual,
 };
 use crate::config::Config;
 use crate::limits;
@@ -83,6 +84,7 @@ pub(super) async fn prepare(
     let needs = Needs {
         kills: config.cut_over.force_after.is_some(),
         triggers: config.triggers.is_some(),
+        plans: config.cut_over.plans.is_some(),
         checkpoints: config.execute && config.checkpoint.is_some(),
     };
     let facts = inspect::inspect(&mut session, names, (route.setting, needs)).await?;
@@ -148,6 +150,7 @@ async fn checked(
         None => Vec::new(),
     };
     let mut unfit = unfit;
+    unfit.extend(queries::speaks_against(session, config).await?);
     let original = facts.original.as_ref();
     unfit.extend(original.and_then(|original| desired::altered_since(config, original)));
     match plan::check(facts, alter, names, &config.wishes) {

@@ -48,6 +48,8 @@ pub struct Duties {
     pub kills: bool,
     /// Gives triggers to the helper tables.
     pub makes_triggers: bool,
+    /// Explains statements that write to the original.
+    pub explains: bool,
     /// Writes checkpoints to a table of their own.
     pub keeps_checkpoints: bool,
 }
@@ -61,6 +63,7 @@ impl Duties {
         stops_replication: false,
         kills: false,
         makes_triggers: false,
+        explains: false,
         keeps_checkpoints: false,
     };
 }
@@ -268,8 +271,10 @@ fn missing_for_writes(grants: &Grants, names: &Names, duties: Duties) -> Vec<Str
             on_schema.insert(privilege);
         }
     }
+    let explains = duties.explains.then_some("UPDATE");
     let on_original: Vec<&str> = ORIGINAL
         .into_iter()
+        .chain(explains)
         .filter(|privilege| {
             !on_schema.contains(privilege) && !grants.on_table(schema, &names.original, privilege)
         })

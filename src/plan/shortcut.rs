@@ -82,6 +82,8 @@ pub struct Course {
     pub postponed: bool,
     /// The change waits for its time of day.
     pub windowed: bool,
+    /// Plans of statements are compared between two tables.
+    pub compared: bool,
     /// The old table is to follow for a while.
     pub revertible: bool,
 }
@@ -103,6 +105,7 @@ pub fn speaks_against(
             rehearsal: true, ..
         } => "a rehearsal on a replica alters nothing",
         Course { windowed: true, .. } => "--cut-over-window says when the table may change",
+        Course { compared: true, .. } => "--compare-plans needs two tables to compare",
         Course {
             revertible: true, ..
         } => "--revert-window needs an old table to go back to",

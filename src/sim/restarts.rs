@@ -197,6 +197,10 @@ impl<const N: usize> World<N> {
         self.to_store = None;
         self.barrier_asked = false;
         self.indexing = false;
+        self.plans = PlansOf {
+            unknown: setup.settings.compare_plans_ms.is_some(),
+            asked: false,
+        };
         self.locked = false;
         self.now_ms = 0;
         (self.paused, self.throttled, self.postponed) = (false, false, false);

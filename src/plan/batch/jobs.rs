@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::manifest::{Flags, Manifest, Migration, Server, before, fits, is_pattern};
+use crate::limits;
 use crate::plan::history;
 use crate::plan::names::digest;
 
@@ -217,7 +218,14 @@ pub fn command_line(
     id: &str,
 ) -> Vec<String> {
     let mut line = connection(server);
-    line.extend(words(&flags(manifest, server, migration)));
+    let flags = flags(manifest, server, migration);
+    line.extend(words(&flags));
+    let compares = flags.get("compare-plans").and_then(|values| values.last());
+    if compares.is_some_and(|value| value == "true") && !flags.contains_key("compare-plans-wait") {
+        // Nobody is there at night, and others wait.
+        let wait = limits::BATCH_PLANS_WAIT_SECONDS;
+        line.push(format!("--compare-plans-wait={wait}"));
+    }
     line.extend([
         format!("--database={schema}"),
         format!("--table={table}"),
