@@ -85,7 +85,6 @@ mod tests {
         core.phase = Phase::Gate;
         core.step(Event::Throttled(Some("busy".into())));
         core.step(Event::HeartbeatSeen(0));
-        core.verification.chunker.lookup_done(None);
         core
     }
 

@@ -1,7 +1,7 @@
 //! Everything that can happen next.
 
 use super::server::{Fate, Ran, WORKERS};
-use super::world::{Broken, Item, LockerJob, OPS_MAX, Op, SLOTS, Sim, Stage, Tx};
+use super::world::{Broken, Item, LockerJob, OPS_MAX, Op, PlansOf, SLOTS, Sim, Stage, Tx};
 use super::{Fault, Lie, Setup};
 use crate::core::copy::CopyStep;
 use crate::core::event::{Event, Failure};

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::world::{Broken, Item, Sim, World};
+use super::world::{Broken, Item, PlansOf, Sim, World};
 use super::{Lie, Setup};
 use crate::core::checkpoint::{Checkpoint, Copied};
 use crate::core::dirty::Spot;

@@ -40,7 +40,7 @@ pub fn observed(names: &Names) -> Statement {
             "SELECT /* tableshift */ {digest}, {sample}, SCHEMA_NAME, COUNT_STAR, COUNT(*) OVER () FROM \
              performance_schema.events_statements_summary_by_digest WHERE LAST_SEEN > NOW(6) - INTERVAL {} SECOND AND \
              ({digest} REGEXP '^[(]*[[:space:]]*(SELECT|WITH|UPDATE|DELETE) ' OR {digest} REGEXP \
-             '^(INSERT|REPLACE) .*SELECT ') AND ({} OR {}) AND {} AND NOT COALESCE({} OR {}, 0) \
+             '^(INSERT|REPLACE) .*SELECT ') AND ({} OR {digest} LIKE '%...' AND {}) AND {} AND NOT COALESCE({} OR {}, 0) \
              ORDER BY SUM_TIMER_WAIT DESC LIMIT {}",
             limits::PLANS_SEEN_WITHIN.as_secs(),
             holds(&quoted(&names.original), digest),
