@@ -504,3 +504,61 @@ async fn nothing_is_altered_directly_when_plans_are_to_be_compared() {
         &["--compare-plans needs two tables to compare", "worse=1"],
     );
 }
+
+/// Each statement of a comparison fails once, for a while or for good, loses its connection before or after it was
+/// carried out, or is the last thing that the tool does.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_happens_to_a_statement_of_a_comparison_the_table_is_whole_and_gets_its_shape() {
+    let name = "walked";
+    let (server, mut conn) = worked_on(name).await;
+    execute(&mut conn, &["SELECT id FROM t WHERE v = 7"]).await;
+    let sum = "SELECT COUNT(*), SUM(id * v + w) FROM t";
+    let expected: Option<(u64, i64)> = conn.query_first(sum).await.expect("a sum");
+    let roles = tableshift::faults::WHEN_ASKED_FOR.iter();
+    let (role, points) = roles
+        .copied()
+        .find(|(role, _)| *role == "comparer")
+        .expect("its points");
+    let kinds = [
+        "error=1205",
+        "error=1105",
+        "lost-before",
+        "lost-after",
+        "kill-after",
+    ];
+    for (number, (point, kind)) in points
+        .iter()
+        .flat_map(|point| kinds.map(|kind| (point, kind)))
+        .enumerate()
+    {
+        let fault = format!("{point}@{role}:{kind}:1");
+        let hits = socket("walked-hits");
+        let alter = format!("ADD COLUMN c{number} INT");
+        let command = || {
+            let mut command = tableshift_command(&server, name, "t", &alter);
+            command
+                .args(["--execute", "--compare-plans", "--ok-to-drop-table"])
+                .env("TABLESHIFT_PLANS_AGAIN_MS", "100")
+                .env("TABLESHIFT_FAULTS_HITS", &hits);
+            command
+        };
+        let mut faulty = command();
+        faulty.env("TABLESHIFT_FAULTS", &fault);
+        let mut output = faulty.output().expect("the program");
+        assert!(
+            hits.exists(),
+            "{fault} was never carried out: {}",
+            text(&output)
+        );
+        std::fs::remove_file(&hits).expect("the hits");
+        if kind == "kill-after" {
+            assert_eq!(output.status.code(), None, "{fault}: {}", text(&output));
+            assert!(!swapped(&mut conn).await, "{fault}");
+            output = command().output().expect("the program");
+        }
+        assert_done(&output);
+        let found: Option<(u64, i64)> = conn.query_first(sum).await.expect("a sum");
+        assert_eq!(found, expected, "{fault}");
+        assert_eq!(tables(&mut conn).await, ["other", "t"], "{fault}");
+    }
+}
