@@ -153,6 +153,35 @@ async fn a_statement_that_loses_its_index_postpones_the_cut_over_until_somebody_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn prepared_statements_are_compared_as_well() {
+    let name = "prepared";
+    let (server, mut conn) = worked_on(name).await;
+    execute(
+        &mut conn,
+        &["ALTER TABLE t ADD COLUMN day DATE, ADD KEY day (day)"],
+    )
+    .await;
+    let by_number = "SELECT id FROM t WHERE v = ? AND w > ? LIMIT ?";
+    conn.exec_drop(by_number, (4949, 1, 10))
+        .await
+        .expect("rows");
+    let by_day = "UPDATE t SET w = ? WHERE day = ?";
+    conn.exec_drop(by_day, (1, "2026-11-24"))
+        .await
+        .expect("a change");
+    let alter = "DROP KEY v, ADD COLUMN note INT";
+    let output = run(&server, name, alter, &["--compare-plans-wait=1"], "").await;
+    assert_code(
+        &output,
+        8,
+        &[
+            "plans compared statements=2 worse=1 not_compared=0\n",
+            "its plan gets worse: SELECT `id` FROM `t` WHERE `v` = ? AND `w` > ? LIMIT ? (run 1 times)",
+        ],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_no_plan_minds_runs_through() {
     let name = "unminded";
     let (server, mut conn) = worked_on(name).await;

@@ -21,7 +21,7 @@ use crate::mysql::session::{Address, Answer, Session, Setup};
 use crate::plan::inspection::Server;
 use crate::plan::names::Names;
 use crate::plan::queries::measure::{Figures, figures};
-use crate::plan::queries::rewrite::{Query, Unfit, query};
+use crate::plan::queries::rewrite::{Query, Unfit, VALUES, query};
 use crate::plan::queries::{Comparison, Observation, Observed, Quoting, Worse, cause};
 use crate::plan::{Plan, Refusal};
 use crate::report::Reporter;
@@ -284,11 +284,20 @@ async fn explained(
     {
         return left_out(fault);
     }
-    let before = match figures_of(session, query, original).await? {
-        Ok(figures) => figures,
-        Err(fault) => return left_out(fault),
+    let mut values = VALUES
+        .iter()
+        .take(if query.prepared { VALUES.len() } else { 1 });
+    let mut value = *values.next().ok_or_else(|| Fault::lost(NAME))?;
+    let before = loop {
+        match figures_of(session, &query.over(original, value), query.writes).await? {
+            Ok(figures) => break figures,
+            Err(fault) => match values.next() {
+                Some(next) => value = next,
+                None => return left_out(fault),
+            },
+        }
     };
-    let after = match figures_of(session, query, ghost).await? {
+    let after = match figures_of(session, &query.over(ghost, value), query.writes).await? {
         Ok(figures) => figures,
         // The row or the table is somebody else's at the moment.
         Err(fault) if fault.kind != FaultKind::Definite => return left_out(fault),
@@ -303,14 +312,14 @@ async fn explained(
     })
 }
 
-/// The plan over this table, or the server's refusal to tell it.
+/// A plan, or the server's refusal to tell it.
 async fn figures_of(
     session: &mut Session,
-    query: &Query,
-    table: &str,
+    text: &str,
+    writes: bool,
 ) -> Result<Result<Option<Figures>, Fault>, Fault> {
-    session.run(&queries::begin(query.writes)).await?;
-    let statement = queries::explain(&query.over(table));
+    session.run(&queries::begin(writes)).await?;
+    let statement = queries::explain(text);
     let answer = match session.run_for(&statement, limits::PLAN_STATEMENT).await {
         Err(fault) if matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut) => {
             return Err(fault);

@@ -15,7 +15,7 @@ pub fn observation() -> Statement {
          ('global_instrumentation', 'thread_instrumentation', 'statements_digest')), \
          (SELECT COUNT(*) FROM performance_schema.setup_instruments WHERE ENABLED='NO' AND NAME IN \
          ('statement/sql/select', 'statement/sql/update', 'statement/sql/update_multi', 'statement/sql/delete', \
-         'statement/sql/delete_multi', 'statement/sql/insert_select', 'statement/sql/replace_select')), \
+         'statement/sql/delete_multi', 'statement/sql/insert_select', 'statement/sql/replace_select', 'statement/com/Execute')), \
          @@performance_schema_max_sql_text_length"
             .into(),
     )
@@ -39,8 +39,8 @@ pub fn observed(names: &Names) -> Statement {
         format!(
             "SELECT /* tableshift */ {digest}, {sample}, SCHEMA_NAME, COUNT_STAR, COUNT(*) OVER () FROM \
              performance_schema.events_statements_summary_by_digest WHERE LAST_SEEN > NOW(6) - INTERVAL {} SECOND AND \
-             ({digest} REGEXP '^[(]*[[:space:]]*(SELECT|WITH|UPDATE|DELETE) ' OR {digest} REGEXP \
-             '^(INSERT|REPLACE) .*SELECT ') AND ({} OR {digest} LIKE '%...' AND {}) AND {} AND NOT COALESCE({} OR {}, 0) \
+             ({digest} REGEXP '^(EXECUTE )?[( ]*(SELECT|WITH|UPDATE|DELETE) ' OR {digest} REGEXP \
+             '^(EXECUTE )?(INSERT|REPLACE) .*SELECT ') AND ({} OR {digest} LIKE '%...' AND {}) AND {} AND NOT COALESCE({} OR {}, 0) \
              ORDER BY SUM_TIMER_WAIT DESC LIMIT {}",
             limits::PLANS_SEEN_WITHIN.as_secs(),
             holds(&quoted(&names.original), digest),

@@ -78,12 +78,11 @@ impl Observed {
     /// As messages name it.
     #[must_use]
     pub fn shown(&self) -> String {
-        let mut shown: String = self
-            .digest_text
-            .chars()
-            .take(limits::DIGEST_CHARS_MAX)
-            .collect();
-        if shown.len() < self.digest_text.len() {
+        // So newer servers mark what was prepared.
+        let text = self.digest_text.strip_prefix("EXECUTE ");
+        let text = text.unwrap_or(&self.digest_text);
+        let mut shown: String = text.chars().take(limits::DIGEST_CHARS_MAX).collect();
+        if shown.len() < text.len() {
             shown.push('…');
         }
         shown
@@ -267,5 +266,6 @@ mod tests {
         let long = observed(&"é".repeat(1_000)).shown();
         assert_eq!(long.chars().count(), limits::DIGEST_CHARS_MAX + 1);
         assert_eq!(observed("SELECT ?").shown(), "SELECT ?");
+        assert_eq!(observed("EXECUTE SELECT ?").shown(), "SELECT ?");
     }
 }

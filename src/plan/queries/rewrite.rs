@@ -44,6 +44,8 @@ pub struct Query {
     text: String,
     schema: String,
     edits: Vec<Edit>,
+    /// It was prepared, and nobody knows for which values.
+    pub prepared: bool,
     /// It writes, so that no read-only transaction can explain it.
     pub writes: bool,
     /// Names in front of parentheses, in small letters: functions that it may call, and some keywords.
@@ -59,20 +61,28 @@ enum Edit {
     Alias(usize, String),
     /// These bytes go.
     Cut(usize, usize),
+    /// A value of a prepared statement.
+    Value(usize, usize),
+    /// A number of rows in one.
+    Limit(usize, usize),
 }
 
 impl Edit {
     fn start(&self) -> usize {
         match self {
-            Self::Table(start, _) | Self::Alias(start, _) | Self::Cut(start, _) => *start,
+            Self::Table(start, _)
+            | Self::Alias(start, _)
+            | Self::Cut(start, _)
+            | Self::Value(start, _)
+            | Self::Limit(start, _) => *start,
         }
     }
 }
 
 impl Query {
-    /// The statement over this table of the same schema.
+    /// The statement over this table of the same schema; a prepared one with this literal for every value.
     #[must_use]
-    pub fn over(&self, table: &str) -> String {
+    pub fn over(&self, table: &str, value: &str) -> String {
         let mut out = String::new();
         let mut done = 0;
         for edit in &self.edits {
@@ -87,12 +97,26 @@ impl Query {
                     done = *at;
                 }
                 Edit::Cut(_, end) => done = *end,
+                Edit::Value(_, end) => {
+                    out.push_str(value);
+                    done = *end;
+                }
+                Edit::Limit(_, end) => {
+                    out.push_str(ROWS);
+                    done = *end;
+                }
             }
         }
         out.push_str(self.text.get(done..).unwrap_or_default());
         out
     }
 }
+
+/// Literals for the values of prepared statements, one after the other: the server converts a string to whatever a
+/// column is without giving up its index; but one that is no date is refused where a date is compared.
+pub const VALUES: [&str; 2] = ["'1'", "'2000-01-01'"];
+/// The same where a number of rows stands.
+const ROWS: &str = "10";
 
 /// Reads a statement that was run with this default schema; `None` if it doesn't concern the table.
 ///
@@ -245,7 +269,9 @@ impl Reader<'_> {
             .edits
             .iter()
             .any(|edit| matches!(edit, Edit::Table(..)));
+        let prepared = |edit: &Edit| matches!(edit, Edit::Value(..) | Edit::Limit(..));
         Ok(named.then(|| Query {
+            prepared: self.edits.iter().any(prepared),
             text: self.text.to_owned(),
             schema: self.names.schema.clone(),
             edits: self.edits,
@@ -329,11 +355,27 @@ impl Reader<'_> {
             Some('(') => self.open(place),
             Some(')') => self.frame = self.around.pop().ok_or(Unfit::Unreadable)?,
             Some(',') => self.frame.expects = self.frame.from,
+            Some('?') => self.value(place),
             Some(_) => {}
             None if self.is_part_of_a_name(place) => {}
             None => self.word(place)?,
         }
         Ok(())
+    }
+
+    fn value(&mut self, place: usize) {
+        let Some(token) = self.tokens.get(place) else {
+            return;
+        };
+        let behind_a_comma = place
+            .checked_sub(2)
+            .is_some_and(|first| self.sign(first + 1) == Some(',') && self.was(first, "LIMIT"));
+        let rows = self.was(place, "LIMIT") || self.was(place, "OFFSET") || behind_a_comma;
+        self.edits.push(if rows {
+            Edit::Limit(token.start, token.end)
+        } else {
+            Edit::Value(token.start, token.end)
+        });
     }
 
     fn open(&mut self, place: usize) {
@@ -541,7 +583,7 @@ mod tests {
 
     fn rewritten(text: &str) -> Option<String> {
         let found = read_as(text, Some("shop"), TableNames::Exact);
-        found.expect("readable").map(|query| query.over("G"))
+        found.expect("readable").map(|query| query.over("G", "'1'"))
     }
 
     #[test]
@@ -648,6 +690,29 @@ mod tests {
     }
 
     #[test]
+    fn values_of_prepared_statements_are_put_in() {
+        assert_eq!(
+            rewritten("SELECT a FROM orders WHERE a=? AND b IN (?,?) LIMIT ?, ?").as_deref(),
+            Some(
+                "SELECT a FROM `shop`.`G` AS `orders` WHERE a='1' AND b IN ('1','1') LIMIT 10, 10"
+            )
+        );
+        assert_eq!(
+            rewritten("DELETE FROM orders WHERE a='?' LIMIT ?").as_deref(),
+            Some("DELETE FROM `shop`.`G` AS `orders` WHERE a='?' LIMIT 10")
+        );
+        let prepared = |text| {
+            let found = read_as(text, Some("shop"), TableNames::Exact);
+            found.expect("readable").map(|query| query.prepared)
+        };
+        assert_eq!(
+            prepared("SELECT a FROM orders LIMIT 1 OFFSET ?"),
+            Some(true)
+        );
+        assert_eq!(prepared("SELECT '?' FROM orders"), Some(false));
+    }
+
+    #[test]
     fn other_tables_and_columns_of_that_name_are_left_alone() {
         for text in [
             "SELECT orders FROM c",
@@ -667,7 +732,7 @@ mod tests {
             assert!(found.expect("readable").is_some());
         }
         let found = read_as("SELECT * FROM ORDERS", Some("SHOP"), TableNames::AnyCase);
-        let found = found.expect("readable").map(|query| query.over("G"));
+        let found = found.expect("readable").map(|query| query.over("G", "'1'"));
         let expected = "SELECT * FROM `shop`.`G` AS `ORDERS`";
         assert_eq!(found.as_deref(), Some(expected));
     }
