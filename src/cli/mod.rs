@@ -447,6 +447,14 @@ mod tests {
             (&["--max-load=foo"], "Error parsing load condition: foo"),
             (&["--force-cut-over-after=60"], "--force-cut-over-after"),
             (&["--cut-over-window=2-4 UTC"], "--cut-over-window: \"2-4\""),
+            (
+                &["--compare-plans-wait=60"],
+                "--compare-plans-wait requires --compare-plans",
+            ),
+            (
+                &["--compare-plans", "--attempt-instant-ddl"],
+                "--compare-plans and --attempt-instant-ddl are mutually exclusive",
+            ),
             (&["--concurrent-rowcount=false", "--execute=2"], "--execute"),
             (
                 &["--no-history", "--history-schema=ops"],

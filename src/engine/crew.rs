@@ -109,11 +109,7 @@ pub(super) async fn assemble(
         tasks.spawn(builder.run(queue, done.clone()));
         orders
     });
-    let comparer = Comparer::of(run, address).map(|comparer| {
-        let (orders, queue) = mpsc::channel(1);
-        tasks.spawn(comparer.run(queue, done.clone()));
-        orders
-    });
+    let comparer = Comparer::hire(run, address, &mut tasks, &done);
     let locker = locker(run, address, sql, hooks).await?;
     let (locks, lock_queue) = mpsc::channel(4);
     tasks.spawn(locker.run(lock_queue, done.clone()));

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::clock::Clock;
 use super::drive::Run;
@@ -22,7 +23,7 @@ use crate::plan::inspection::Server;
 use crate::plan::names::Names;
 use crate::plan::queries::measure::{Figures, figures};
 use crate::plan::queries::rewrite::{Query, Unfit, VALUES, query};
-use crate::plan::queries::{Comparison, Observation, Observed, Quoting, Worse, cause};
+use crate::plan::queries::{Comparison, Observation, Observed, Quoting, Worse, cause, obstacle};
 use crate::plan::{Plan, Refusal};
 use crate::report::Reporter;
 use crate::sql::queries;
@@ -69,8 +70,7 @@ enum Explained {
 }
 
 impl Comparer {
-    /// One for this run, if plans are to be compared.
-    pub(super) fn of(run: &Run<'_>, address: &Address) -> Option<Self> {
+    fn of(run: &Run<'_>, address: &Address) -> Option<Self> {
         run.config.cut_over.plans.as_ref()?;
         Some(Self {
             address: address.clone(),
@@ -83,8 +83,21 @@ impl Comparer {
         })
     }
 
+    /// Sets one to work for this run, if plans are to be compared.
+    pub(super) fn hire(
+        run: &Run<'_>,
+        address: &Address,
+        tasks: &mut JoinSet<()>,
+        done: &mpsc::Sender<Done>,
+    ) -> Option<mpsc::Sender<()>> {
+        let comparer = Self::of(run, address)?;
+        let (orders, queue) = mpsc::channel(1);
+        tasks.spawn(comparer.run(queue, done.clone()));
+        Some(orders)
+    }
+
     /// Compares when it is told to, until nobody is there to tell it; then what it is at is given up.
-    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<()>, done: mpsc::Sender<Done>) {
+    async fn run(mut self, mut orders: mpsc::Receiver<()>, done: mpsc::Sender<Done>) {
         while orders.recv().await.is_some() {
             let objection = tokio::select! {
                 objection = self.compare() => objection,
@@ -338,7 +351,7 @@ fn left_out(fault: Fault) -> Result<Explained, Fault> {
             Ok(Explained::LeftOut("its rows are locked by others".into()))
         }
         FaultKind::TooLarge | FaultKind::Definite => {
-            let why = cause(fault.code, &fault.message);
+            let why = obstacle(fault.code, &fault.message);
             Ok(Explained::LeftOut(format!("it can't be explained: {why}")))
         }
     }

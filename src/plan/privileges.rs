@@ -468,6 +468,27 @@ mod tests {
     }
 
     #[test]
+    fn explaining_needs_update_on_the_original() {
+        let lines = [
+            "GRANT ALTER, CREATE, DELETE, DROP, INDEX, INSERT, SELECT, LOCK TABLES, TRIGGER ON `shop_1`.* TO `a`@`%`",
+            "GRANT UPDATE ON `shop_1`.`_t_gho` TO `a`@`%`",
+            "GRANT UPDATE ON `shop_1`.`_t_ghc` TO `a`@`%`",
+            "GRANT UPDATE ON `shop_1`.`_t_del` TO `a`@`%`",
+            REPLICATION,
+            INSTRUMENTS,
+        ];
+        assert!(lacking(&lines).is_empty());
+        let explains = Duties {
+            explains: true,
+            ..Duties::PRIMARY
+        };
+        assert_eq!(
+            lacking_as(&lines, SchemaNames::Patterns, explains),
+            ["UPDATE ON `shop_1`.`t`"]
+        );
+    }
+
+    #[test]
     fn the_history_asks_for_its_own_table_only() {
         let missing = |lines: &[&str], exists| {
             let lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();

@@ -429,6 +429,11 @@ mod tests {
                 ..usual
             },
             Course {
+                compared: true,
+                wish: Shortcuts::Asked,
+                ..usual
+            },
+            Course {
                 revertible: true,
                 ..usual
             },

@@ -298,6 +298,27 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_waited_for_at_night_unless_that_is_said() {
+        let waits = |flags: &str| {
+            let manifest = manifest(&format!(
+                "[[migrations]]\nname = 'm'\nschemas = 'd'\ntables = 't'\nalter = 'FORCE'\nflags = {{ {flags} }}"
+            ));
+            let (server, migration) = (&manifest.servers[0], &manifest.migrations[0]);
+            let line = command_line(&manifest, (server, migration), ("d", "t"), "id");
+            let waits = line
+                .into_iter()
+                .filter(|word| word.starts_with("--compare-plans-wait"));
+            waits.collect::<Vec<String>>()
+        };
+        assert_eq!(waits("compare-plans = true"), ["--compare-plans-wait=600"]);
+        assert_eq!(
+            waits("compare-plans = true, compare-plans-wait = 5"),
+            ["--compare-plans-wait=5"]
+        );
+        assert!(waits("compare-plans = false").is_empty() && waits("z = 1").is_empty());
+    }
+
+    #[test]
     fn what_can_t_be_meant_is_a_problem() {
         let found = |migrations: &str| {
             let all = tables(&["d.t", "d.u"]);

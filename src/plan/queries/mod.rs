@@ -167,16 +167,24 @@ impl Comparison {
     }
 }
 
-/// A server's words about a statement that it can't explain, unless they may show values.
+/// Why the ghost can't answer what the original can, in the server's words unless they may show values.
 #[must_use]
 pub fn cause(code: Option<u16>, message: &str) -> String {
     match code {
-        // Access denied to a schema, table, column or routine; no such schema, column, table, index, function, partition;
-        // an ambiguous column, no partitions, no such table in a DELETE.
-        Some(
-            code @ (1044 | 1049 | 1052 | 1054 | 1109 | 1142 | 1143 | 1146 | 1176 | 1305 | 1370
-            | 1735 | 1747),
-        ) => format!("{message} ({code})"),
+        // No such column, key or partition, no partitions, an ambiguous column: the original has what is named.
+        Some(code @ (1052 | 1054 | 1176 | 1735 | 1747)) => format!("{message} ({code})"),
+        Some(code) => format!("error {code}"),
+        None => "no answer".into(),
+    }
+}
+
+/// Why a statement can't be explained at all. In another mode than that of who ran it a string may pass for a column,
+/// so the server's words are repeated only about tables, schemas and routines.
+#[must_use]
+pub fn obstacle(code: Option<u16>, message: &str) -> String {
+    match code {
+        // Access denied to a schema, table or routine; no such schema or table.
+        Some(code @ (1044 | 1049 | 1142 | 1146 | 1370)) => format!("{message} ({code})"),
         Some(code) => format!("error {code}"),
         None => "no answer".into(),
     }
@@ -263,6 +271,9 @@ mod tests {
         assert_eq!(cause(None, text), "no answer");
         let text = "Unknown column 'a' in 'where clause'";
         assert_eq!(cause(Some(1054), text), format!("{text} (1054)"));
+        assert_eq!(obstacle(Some(1054), text), "error 1054");
+        let text = "SELECT command denied to user 'a'@'b' for table 'c'";
+        assert_eq!(obstacle(Some(1142), text), format!("{text} (1142)"));
         let long = observed(&"é".repeat(1_000)).shown();
         assert_eq!(long.chars().count(), limits::DIGEST_CHARS_MAX + 1);
         assert_eq!(observed("SELECT ?").shown(), "SELECT ?");

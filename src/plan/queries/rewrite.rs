@@ -22,6 +22,8 @@ pub enum Unfit {
     Shadowed,
     /// It calls a function that EXPLAIN may run.
     Calls,
+    /// It writes a file.
+    Exports,
 }
 
 impl Unfit {
@@ -33,6 +35,7 @@ impl Unfit {
             Self::CutOff => "its text is cut off (performance_schema_max_sql_text_length)",
             Self::Unreadable => "its text can't be read",
             Self::Shadowed => "it gives the table's name to a common table expression",
+            Self::Exports => "it writes a file",
             Self::Calls => "it calls a stored or loadable function, which EXPLAIN may run",
         }
     }
@@ -399,6 +402,9 @@ impl Reader<'_> {
         if self.is(place, "AS") && self.sign(place + 1) == Some('(') && self.shadows(place) {
             return Err(Unfit::Shadowed);
         }
+        if self.was(place, "INTO") && (self.is(place, "OUTFILE") || self.is(place, "DUMPFILE")) {
+            return Err(Unfit::Exports);
+        }
         if self.is(place, "FROM") {
             if !self.frame.function {
                 self.tables_follow();
@@ -747,6 +753,7 @@ mod tests {
             ("SELECT 1) FROM orders", Unfit::Unreadable),
             ("SELECT * FROM {OJ orders}", Unfit::Unreadable),
             ("CALL orders", Unfit::Unreadable),
+            ("SELECT * FROM orders INTO OUTFILE '/tmp/x'", Unfit::Exports),
             ("SELECT 1 FROM orders; DROP TABLE c", Unfit::Unreadable),
             (
                 "WITH orders AS (SELECT 1) SELECT * FROM orders",
