@@ -447,18 +447,28 @@ mod tests {
             (&["--max-load=foo"], "Error parsing load condition: foo"),
             (&["--force-cut-over-after=60"], "--force-cut-over-after"),
             (&["--cut-over-window=2-4 UTC"], "--cut-over-window: \"2-4\""),
+            (&["--concurrent-rowcount=false", "--execute=2"], "--execute"),
             (
-                &["--compare-plans-wait=60"],
+                &["--no-history", "--history-schema=ops"],
+                "--history-schema and --no-history are mutually exclusive",
+            ),
+        ] {
+            let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();
+            let text = refused(&arguments);
+            assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+
+    #[test]
+    fn plans_are_compared_only_between_two_tables_and_waited_for_only_then() {
+        for (flags, words) in [
+            (
+                &["--compare-plans-wait=60"][..],
                 "--compare-plans-wait requires --compare-plans",
             ),
             (
                 &["--compare-plans", "--attempt-instant-ddl"],
                 "--compare-plans and --attempt-instant-ddl are mutually exclusive",
-            ),
-            (&["--concurrent-rowcount=false", "--execute=2"], "--execute"),
-            (
-                &["--no-history", "--history-schema=ops"],
-                "--history-schema and --no-history are mutually exclusive",
             ),
         ] {
             let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();
