@@ -139,6 +139,7 @@ fn settings() -> Settings {
         pause_max_ms: 64_000,
         checkpoint_ms: None,
         deferred_indexes: false,
+        compare_plans_ms: None,
         verify: Wanted::default(),
         compare_behind_copy: true,
         rules: Rules::default(),

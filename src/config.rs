@@ -134,6 +134,7 @@ impl Config {
             rehearsal: matches!(self.topology.on_replica, OnReplica::Test { .. }),
             postponed: self.cut_over.postpone_file.is_some(),
             windowed: self.cut_over.window.is_some(),
+            compared: self.cut_over.plans.is_some(),
             revertible: self.revert_window.is_some(),
             backfilled: !self.backfills.is_empty(),
         }
@@ -372,10 +373,21 @@ pub struct CutOver {
     pub postpone_file: Option<PathBuf>,
     /// The only times at which it may begin.
     pub window: Option<Window>,
+    /// Plans of the application's statements are compared before, if they are.
+    pub plans: Option<ComparePlans>,
     /// Time of attempts in vain after which blockers are ended.
     pub force_after: Option<Duration>,
     /// Which blockers.
     pub kill: KillPolicy,
+}
+
+/// How the plans of the application's statements are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ComparePlans {
+    /// How long the cut-over is postponed for them before the run ends; for ever without.
+    pub wait: Option<Duration>,
+    /// Time after which they are compared again while the cut-over is postponed.
+    pub again: Duration,
 }
 
 /// How the run is commanded.

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use mysql_async::{Error, IoError, ServerError};
 
-use crate::config::Config;
+use crate::config::{ComparePlans, Config, CutOver};
 
 /// Every point, by the role of the connection it stands on. A statement that isn't here is a panic,
 /// so none can be forgotten; the test walks the whole list.
@@ -281,22 +281,31 @@ pub const POINTS: [(&str, &[&str]); 18] = [
 
 /// The same run with checkpoints as often as `TABLESHIFT_CHECKPOINT_MS` says, for tests that can't wait for
 /// seconds; and with nothing compared before everything is copied if there is a
-/// `TABLESHIFT_COMPARE_AFTER_COPY`, for tests that spoil rows between the two.
+/// `TABLESHIFT_COMPARE_AFTER_COPY`, for tests that spoil rows between the two; and plans compared again as often as
+/// `TABLESHIFT_PLANS_AGAIN_MS` says.
 #[must_use]
 pub fn hastened(config: Config) -> Config {
-    let text = std::env::var("TABLESHIFT_CHECKPOINT_MS").ok();
-    let interval = text
-        .and_then(|text| text.parse().ok())
-        .map(Duration::from_millis);
+    let milliseconds = |variable: &str| {
+        let text = std::env::var(variable).ok()?;
+        text.parse().ok().map(Duration::from_millis)
+    };
+    let interval = milliseconds("TABLESHIFT_CHECKPOINT_MS");
     Config {
         checkpoint: config.checkpoint.map(|usual| interval.unwrap_or(usual)),
         compare_behind_copy: std::env::var_os("TABLESHIFT_COMPARE_AFTER_COPY").is_none(),
+        cut_over: CutOver {
+            plans: config.cut_over.plans.map(|plans| ComparePlans {
+                again: milliseconds("TABLESHIFT_PLANS_AGAIN_MS").unwrap_or(plans.again),
+                ..plans
+            }),
+            ..config.cut_over
+        },
         ..config
     }
 }
 
 /// Points of connections that are there only when flags ask for them, by role.
-pub const WHEN_ASKED_FOR: [(&str, &[&str]); 14] = [
+pub const WHEN_ASKED_FOR: [(&str, &[&str]); 15] = [
     (
         "main",
         &[
@@ -308,6 +317,7 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 14] = [
             "read the checkpoint",
             "compare the GTIDs",
             "tidy the ghost table up",
+            "look how statements are observed",
             "make room for kept values",
             "list the binary logs",
         ],
@@ -388,6 +398,25 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 14] = [
             "ask which server this is",
             "find chunk end",
             "copy chunk",
+        ],
+    ),
+    // Of `--compare-plans` (tests/compare_plans.rs).
+    (
+        "comparer",
+        &[
+            "connect",
+            "set the session up",
+            "ask which server this is",
+            "analyze the ghost for its plans",
+            "look for the application's statements",
+            "look for statements without a digest",
+            "look for functions",
+            "read both tables' sizes",
+            "prepare to explain",
+            "enter a schema",
+            "begin to explain",
+            "explain a statement",
+            "end an explanation",
         ],
     ),
     // Of `tableshift batch` (tests/batch.rs).

@@ -310,6 +310,28 @@ pub const SAMPLE_BYTES_MAX: u64 = 256 << 20;
 pub const SAMPLE_POINTS: u64 = 64;
 /// Time that each look at what a table has around it may take: catalogues of servers with many schemas are slow.
 pub const SURROUNDINGS_STATEMENT: Duration = Duration::from_secs(30);
+/// How lately a statement must have been seen for its plans to be compared: a day has what runs once a night.
+pub const PLANS_SEEN_WITHIN: Duration = Duration::from_secs(24 * 3_600);
+/// Statements whose plans are compared, the most expensive first: beyond them little of a server's time is spent.
+pub const PLANS_MAX: usize = 200;
+/// Time that explaining all of them may take; what is left is told as not compared.
+pub const PLANS_WAIT: Duration = Duration::from_secs(120);
+/// Time that the server may take for one reading statement: EXPLAIN carries some subqueries out.
+pub const PLAN_EXECUTION: Duration = Duration::from_secs(2);
+/// Time that one EXPLAIN may take; then its connection is thrown away.
+pub const PLAN_STATEMENT: Duration = Duration::from_secs(5);
+/// Seconds that a comparison waits for a metadata lock.
+pub const PLAN_LOCK_SECONDS: u32 = 2;
+/// Times that a comparison is begun, each on a new connection, with [`RECONNECT_PAUSE`] between.
+pub const PLAN_TRIES: u32 = 3;
+/// Time after which plans are compared again while the cut-over is postponed.
+pub const PLANS_AGAIN: Duration = Duration::from_secs(60);
+/// Seconds that a run of a batch waits with plans that got worse, unless told otherwise: nobody is there at night.
+pub const BATCH_PLANS_WAIT_SECONDS: u64 = 600;
+/// Characters of a statement's digest that a message shows.
+pub const DIGEST_CHARS_MAX: usize = 300;
+/// Statements that a comparison names one by one.
+pub const PLANS_SHOWN_MAX: usize = 10;
 /// Time a clean stop may take before the process ends anyway.
 pub const STOP_WAIT: Duration = Duration::from_secs(20);
 /// Keys that a message shows: enough to see what they have in common.
@@ -357,5 +379,10 @@ const _: () = assert!(REPLICA_LOOK_MAX.as_millis() < SIGNAL_SILENCE.as_millis())
 const _: () = assert!(SIGNAL_STATEMENT.as_secs() < STOP_WAIT.as_secs());
 const _: () = assert!(VERIFY_DIFFERENCES_MAX < SUSPECT_KEYS_MAX);
 const _: () = assert!(STOP_WAIT.as_secs() < BATCH_STOP_WAIT.as_secs());
+// A comparison that is begun again at the last moment, and one statement of it that hangs.
+const _: () = assert!(
+    2 * STATEMENT_TIMEOUT.as_secs() + 4 * CONNECT_TIMEOUT.as_secs() + PLANS_WAIT.as_secs()
+        < LIVENESS.as_secs()
+);
 const _: () =
     assert!(BATCH_STATE_LOST.as_secs() + BATCH_STOP_WAIT.as_secs() < BATCH_LEASE.as_secs());

@@ -10,10 +10,12 @@ pub const WIDTH: usize = 79;
 const COLUMN: usize = 26;
 
 /// Flags that gh-ost doesn't have.
-const OURS: [&str; 17] = [
+const OURS: [&str; 19] = [
     "allow-drop-columns",
     "no-shortcuts",
     "schema",
+    "compare-plans",
+    "compare-plans-wait",
     "copy-workers",
     "cut-over-window",
     "discover-replicas",

@@ -460,6 +460,24 @@ mod tests {
     }
 
     #[test]
+    fn plans_are_compared_only_between_two_tables_and_waited_for_only_then() {
+        for (flags, words) in [
+            (
+                &["--compare-plans-wait=60"][..],
+                "--compare-plans-wait requires --compare-plans",
+            ),
+            (
+                &["--compare-plans", "--attempt-instant-ddl"],
+                "--compare-plans and --attempt-instant-ddl are mutually exclusive",
+            ),
+        ] {
+            let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();
+            let text = refused(&arguments);
+            assert!(text.contains(words), "{words} in {text}");
+        }
+    }
+
+    #[test]
     fn runs_are_recorded_in_their_table_s_schema_unless_told_otherwise() {
         let schema = |flags: &[&str]| {
             let arguments: Vec<&str> = flags.iter().copied().chain([TABLE]).collect();

@@ -4,6 +4,7 @@ mod back;
 mod desired;
 mod filled;
 mod measured;
+mod plans;
 
 use std::cell::{OnceCell, RefCell};
 use std::path::{Path, PathBuf};
@@ -615,6 +616,7 @@ impl<'a> Given<'a> {
             pause_max: self.seconds("exponential-backoff-max-interval"),
             postpone_file: self.file("postpone-cut-over-flag-file"),
             window: self.window(),
+            plans: self.plans(),
             force_after: Self::if_any(self.seconds("force-cut-over-after")),
             kill: match self.text("kill-blockers").as_str() {
                 "idle" => KillPolicy::Idle,

@@ -260,6 +260,27 @@ pub const GROUPS: [Group; 10] = [
                 "Local times of the zone, or of this host without one; may span midnight. Several with commas, \
                  days in front: Mon-Fri 23:00-04:00,Sun 00:00-24:00 Europe/Berlin.",
             ),
+            live(
+                more(
+                    switch(
+                        "compare-plans",
+                        "Cut over only if no statement's plan gets worse",
+                    ),
+                    "Explains the application's statements of the last day (performance_schema digests) over both \
+                     tables before the cut-over, which is postponed if a plan would read three times as many rows, \
+                     or fail. See docs/compare-plans.md.",
+                ),
+                "cut-over",
+            ),
+            more(
+                whole(
+                    "compare-plans-wait",
+                    "0",
+                    (0, YEAR),
+                    "End the run when plans postponed it so long",
+                ),
+                "Seconds; 0 is never, in a batch 600 unless it is given. The run can be continued.",
+            ),
             more(
                 whole(
                     "force-cut-over-after",

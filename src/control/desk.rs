@@ -81,6 +81,8 @@ pub struct Desk {
     unpostponed: bool,
     /// The operator has allowed the cut-over although its window is closed.
     window_waived: bool,
+    /// The operator has allowed the cut-over whatever the plans are like.
+    plans_waived: bool,
     /// When the window opens, as it was told last.
     opens: Option<String>,
 }
@@ -111,6 +113,7 @@ impl Desk {
             in_window: in_window(config),
             unpostponed: false,
             window_waived: false,
+            plans_waived: false,
             opens: None,
         }
     }
@@ -232,6 +235,18 @@ impl Desk {
         (self.hold(Hold::Window, closed), news)
     }
 
+    /// Plans were compared, and got worse or didn't.
+    pub fn plans(&mut self, worse: bool) -> Vec<Act> {
+        // The operator has seen them, and his word counts for the rest of the run.
+        self.hold(Hold::Plans, worse && !self.plans_waived)
+    }
+
+    /// The cut-over is held back by plans.
+    #[must_use]
+    pub fn waits_for_plans(&self) -> bool {
+        self.holds.contains(&Hold::Plans)
+    }
+
     /// What the flag files say.
     pub fn files(&mut self, flags: Flags) -> Vec<Act> {
         // The operator's word counts until the file has gone and come back.
@@ -344,8 +359,10 @@ impl Desk {
         }
         self.unpostponed = true;
         self.window_waived = self.holds.contains(&Hold::Window);
+        self.plans_waived |= self.waits_for_plans();
         let mut acts = self.hold(Hold::File, false);
         acts.extend(self.hold(Hold::Window, false));
+        acts.extend(self.hold(Hold::Plans, false));
         Ok(self.shown("Unpostponed\n", snapshot, acts))
     }
 
@@ -598,6 +615,37 @@ mod tests {
         assert_eq!(
             desk.window(Opening::Open),
             (vec![Act::Postponed(false)], None)
+        );
+    }
+
+    #[test]
+    fn plans_hold_until_they_are_better_or_an_operator_has_seen_them() {
+        let mut desk = desk(&[]);
+        assert_eq!(desk.plans(false), []);
+        assert_eq!(desk.plans(true), [Act::Postponed(true)]);
+        assert!(desk.held_by_operator() && desk.waits_for_plans());
+        assert_eq!(desk.plans(true), []);
+        assert_eq!(desk.plans(false), [Act::Postponed(false)]);
+        assert_eq!(desk.plans(true), [Act::Postponed(true)]);
+        let answer = ask(&mut desk, "cut-over");
+        assert_eq!(answer.acts.first(), Some(&Act::Postponed(false)));
+        assert_eq!(desk.plans(true), [], "they were seen");
+    }
+
+    #[test]
+    fn who_allows_the_cut_over_before_the_plans_are_known_has_not_seen_them() {
+        let mut desk = desk(&[]);
+        let there = Flags {
+            postpone: true,
+            ..Flags::default()
+        };
+        desk.files(there);
+        assert!(ask(&mut desk, "cut-over").text.starts_with("Unpostponed"));
+        assert_eq!(desk.plans(true), [Act::Postponed(true)]);
+        assert_eq!(
+            desk.files(Flags::default()),
+            [],
+            "the file alone doesn't free it"
         );
     }
 

@@ -38,6 +38,8 @@ pub enum Hold {
     File,
     /// The time of day.
     Window,
+    /// Plans of statements that would get worse, or could not be compared.
+    Plans,
     /// A hook that has to agree first.
     Hook,
     /// Nobody has asked for the revert that the window is for.

@@ -47,6 +47,7 @@ impl Core {
             && self.dirty.len() <= limits::CUT_OVER_DIRTY_MAX
             && self.verified()
             && self.ghost_is_whole()
+            && self.plans_are_known()
     }
 
     pub(super) fn begin_attempt(&mut self, commands: &mut VecDeque<Command>) {

@@ -27,6 +27,7 @@ impl Core {
             return;
         }
         self.build_indexes(commands);
+        self.compare_plans(commands);
         let behind = self.behind();
         if !self.refreshes_rest() {
             self.dispatch_refreshes(behind, commands);

@@ -67,6 +67,8 @@ pub enum Event {
     CheckpointWritten,
     /// The ghost has the indexes that were deferred.
     IndexesBuilt,
+    /// The plans of the application's statements were compared; why the cut-over had better wait, if it had.
+    PlansCompared(Option<String>),
     /// More changed while they were built than the server could note: they are not there.
     IndexLogFull,
     /// The stream has nothing to deliver, because the replica that is followed applies nothing; but it is
@@ -202,6 +204,8 @@ pub enum Command {
     WriteCheckpoint(Checkpoint),
     /// Build the ghost's deferred indexes.
     BuildIndexes,
+    /// Compare the plans of the application's statements.
+    ComparePlans,
     /// Write this marker to the changelog.
     WriteMarker(Marker),
     /// Lock both tables.

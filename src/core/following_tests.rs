@@ -37,6 +37,7 @@ fn copied_and_compared(rows: u8, mut pick: impl FnMut(usize) -> usize) -> (Vec<C
             | Command::Refresh(_)
             | Command::Check(..)
             | Command::BuildIndexes
+            | Command::ComparePlans
             | Command::WriteCheckpoint(_)
             | Command::WriteMarker(_)
             | Command::Lock { .. }
@@ -101,6 +102,7 @@ fn the_copy_waits_for_a_verification_that_cannot_follow() {
             | Command::Compare(..)
             | Command::Check(..)
             | Command::BuildIndexes
+            | Command::ComparePlans
             | Command::WriteCheckpoint(_)
             | Command::WriteMarker(_)
             | Command::Lock { .. }

@@ -35,6 +35,8 @@ enum Owed {
     Compare,
     /// Suspects being checked.
     Check,
+    /// Plans being compared.
+    Plans,
     /// A step of the cut-over.
     CutOver,
     /// Anything from the stream.
@@ -45,7 +47,7 @@ enum Owed {
     Progress,
 }
 
-const OWED: [Owed; 11] = [
+const OWED: [Owed; 12] = [
     Owed::Barrier,
     Owed::CopyLookup,
     Owed::Copy,
@@ -53,6 +55,7 @@ const OWED: [Owed; 11] = [
     Owed::CompareLookup,
     Owed::Compare,
     Owed::Check,
+    Owed::Plans,
     Owed::CutOver,
     Owed::Stream,
     Owed::Marker,
@@ -69,6 +72,7 @@ impl Owed {
             Self::CompareLookup => "the end of the next chunk to compare",
             Self::Compare => "a chunk that is being compared",
             Self::Check => "a check of differing rows",
+            Self::Plans => "the comparison of plans",
             Self::CutOver => "an answer from the locking connection",
             Self::Stream => {
                 "the binary log's stream, which has delivered nothing, not even a \
@@ -90,6 +94,7 @@ impl Owed {
             | Self::CompareLookup
             | Self::Compare
             | Self::Check
+            | Self::Plans
             | Self::CutOver
             | Self::Stream
             | Self::Marker
@@ -151,6 +156,7 @@ impl Core {
             Owed::CompareLookup => self.verification.chunker.lookup_under_way(),
             Owed::Compare => self.verification.oldest_comparison(),
             Owed::Check => self.verification.oldest_check(),
+            Owed::Plans => self.compares_plans().then_some(0),
             Owed::CutOver => self.attempt_step(),
             // A full set keeps the stream waiting; then refreshes are what has to move. Without
             // heartbeats a quiet server delivers nothing at all.
@@ -180,6 +186,7 @@ impl Core {
             || held
             || resting
             || building
+            || self.compares_plans()
             || !self.stream_is_near();
         if reason || self.phase == Phase::Barrier {
             return None;

@@ -29,6 +29,7 @@ mod hands;
 mod indexes;
 mod liveness;
 mod pace;
+mod plans;
 pub mod refresh;
 pub mod rules;
 pub mod verify;
@@ -48,6 +49,7 @@ use hands::Hands;
 use indexes::Indexes;
 use liveness::Liveness;
 use pace::{Activity, Pace};
+use plans::Plans;
 use refresh::RefreshOutcome;
 use rules::{Rule, Rules};
 use verify::Verification;
@@ -93,6 +95,9 @@ pub struct Settings {
     pub checkpoint_ms: Option<u64>,
     /// Indexes of the ghost are still to be built, once the copy is done.
     pub deferred_indexes: bool,
+    /// Plans of the application's statements are compared before the cut-over, and so many milliseconds later
+    /// again while it is postponed.
+    pub compare_plans_ms: Option<u64>,
     /// What the operator wants of the verification.
     pub verify: Wanted,
     /// Chunks are compared as soon as they are copied, while their pages are still in memory.
@@ -124,6 +129,7 @@ impl Settings {
             pause_max_ms: 30_000,
             checkpoint_ms: None,
             deferred_indexes: false,
+            compare_plans_ms: None,
             verify: Wanted::default(),
             compare_behind_copy: false,
             rules: Rules::default(),
@@ -210,6 +216,7 @@ pub struct Core {
     /// The verification takes its chunks from the copy.
     follows: bool,
     indexes: Indexes,
+    plans: Plans,
     /// What answers are owed, and since when.
     liveness: Liveness,
 }
@@ -260,6 +267,7 @@ impl Core {
                 && settings.same_order
                 && settings.verify.extent != Extent::Off,
             indexes: Indexes::new(settings.deferred_indexes),
+            plans: Plans::new(settings.compare_plans_ms.is_some()),
             liveness: Liveness::default(),
             settings,
         }
@@ -315,6 +323,8 @@ impl Core {
             Event::CheckpointWritten => self.checkpoint_written(),
             Event::IndexesBuilt => self.indexes_built(),
             Event::IndexLogFull => self.index_log_full(),
+            // Whether the cut-over waits is decided where everything is that it may wait for.
+            Event::PlansCompared(_) => self.plans_compared(),
             Event::StreamAlive => self.liveness.delivered += 1,
             Event::HeartbeatSeen(age_ms) => {
                 self.liveness.delivered += 1;
@@ -481,6 +491,7 @@ impl Core {
         }
         self.dirty.release_held();
         self.verification.release();
+        self.plans_tick();
         self.attempt_tick(commands);
         self.keep(commands);
     }
@@ -620,6 +631,7 @@ impl Core {
             held: self.dirty.held(),
             suspects: self.verification.suspect_count(),
             builds_indexes: self.builds_indexes(),
+            compares_plans: self.compares_plans(),
             lag_ms: self.lag_shown_ms(),
             chunk_rows: self.chunker.rows(),
         }
@@ -705,6 +717,8 @@ pub struct View<'a> {
     pub suspects: usize,
     /// Indexes of the ghost are being built.
     pub builds_indexes: bool,
+    /// Plans of statements are being compared.
+    pub compares_plans: bool,
     /// Lag of the stream.
     pub lag_ms: Option<u64>,
     /// Present chunk size.

@@ -87,11 +87,13 @@ pub enum Rule {
     ComparedWhenCopied,
     /// The cut-over waits until the ghost has the indexes that are built after the copy.
     IndexesBeforeCutOver,
+    /// The cut-over waits until the plans of the application's statements were compared, if that was asked for.
+    PlansBeforeCutOver,
 }
 
 /// Every rule.
 #[cfg(test)]
-pub(crate) const ALL: [Rule; 40] = [
+pub(crate) const ALL: [Rule; 41] = [
     Rule::StartBarrier,
     Rule::PassedOverBecomesDirty,
     Rule::EventDuringRefreshMarksAgain,
@@ -132,6 +134,7 @@ pub(crate) const ALL: [Rule; 40] = [
     Rule::IntroducedKeysVerified,
     Rule::ComparedWhenCopied,
     Rule::IndexesBeforeCutOver,
+    Rule::PlansBeforeCutOver,
 ];
 
 /// The rules in force: all of them, except in the simulation.

@@ -1,5 +1,7 @@
 //! The operator's side of the loop: desk, flag files, socket and hooks joined to the core's events.
 
+use std::time::Duration;
+
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -16,6 +18,7 @@ use crate::control::window::Window;
 use crate::control::{Hold, Wish};
 use crate::core::event::{Command, Event, Failure};
 use crate::core::{Core, Stage};
+use crate::limits;
 use crate::report::Reporter;
 use crate::report::hint;
 use crate::report::line::Snapshot;
@@ -46,6 +49,9 @@ pub(super) struct Console {
     next_status_ms: u64,
     status_every_ms: u64,
     window: Option<Window>,
+    /// How long plans may hold the cut-over back, and since when they do.
+    plans_wait: Option<Duration>,
+    plans_since_ms: Option<u64>,
 }
 
 /// Which events have been told to hooks.
@@ -131,6 +137,8 @@ impl Console {
             next_status_ms: millis(config.hooks.status_interval),
             status_every_ms: millis(config.hooks.status_interval),
             window: config.cut_over.window.clone(),
+            plans_wait: config.cut_over.plans.and_then(|plans| plans.wait),
+            plans_since_ms: None,
         };
         tasks.spawn(files::watch(console.files.subscribe(), wishes));
         let mut events = vec![console.tuned()];
@@ -265,9 +273,49 @@ impl Console {
         self.carry_out(acts)
     }
 
+    /// Plans were compared. The core hears first whether the cut-over waits for them.
+    pub(super) fn plans(&mut self, objection: Option<String>) -> Vec<Event> {
+        let waited = self.desk.waits_for_plans();
+        let acts = self.desk.plans(objection.is_some());
+        let waits = self.desk.waits_for_plans();
+        match &objection {
+            Some(why) if waits && !waited => self.reporter.warn(format!(
+                "the cut-over waits: {why}. Look at the statements named above; the command cut-over swaps the tables \
+                 all the same, panic ends the run. Plans are compared again every {} s (--compare-plans)",
+                limits::PLANS_AGAIN.as_secs()
+            )),
+            Some(_) | None => {}
+        }
+        let mut events = self.carry_out(acts);
+        events.push(Event::PlansCompared(objection));
+        events
+    }
+
+    /// Nobody has said anything about plans that hold the cut-over back for as long as they may.
+    fn plans_overdue(&mut self, now_ms: u64) -> Option<Event> {
+        if !self.desk.waits_for_plans() {
+            self.plans_since_ms = None;
+            return None;
+        }
+        let since_ms = *self.plans_since_ms.get_or_insert(now_ms);
+        let wait = self.plans_wait?;
+        (now_ms.saturating_sub(since_ms) >= millis(wait)).then(|| {
+            Event::Broken(Failure::new(
+                format!(
+                    "for {} s the cut-over has waited for plans of statements that got worse or could not be compared \
+                     (--compare-plans-wait)",
+                    wait.as_secs()
+                ),
+                "look at the statements named above and change them or the ALTER; or run the same command again, \
+                 without --compare-plans if the plans are fine",
+            ))
+        })
+    }
+
     /// A moment has passed: the window comes first, so that no attempt begins outside it.
     pub(super) fn tick(&mut self, now_ms: u64) -> Vec<Event> {
         let mut events = self.clock();
+        events.extend(self.plans_overdue(now_ms));
         events.push(Event::Tick(now_ms));
         events
     }

@@ -14,6 +14,7 @@ use super::drive::Run;
 use super::indexes::Builder;
 use super::locker::{Locker, Timeline};
 use super::places::Places;
+use super::queries::Comparer;
 use super::rehearsal::Rehearsal;
 use super::scribe::Scribe;
 use super::throttle::Collectors;
@@ -45,6 +46,8 @@ pub(super) struct Crew {
     pub(super) scribe: Option<mpsc::Sender<Progress>>,
     /// Builds the ghost's deferred indexes, if there are any.
     pub(super) builder: Option<mpsc::Sender<()>>,
+    /// Compares the plans of statements, if that is wanted.
+    pub(super) comparer: Option<mpsc::Sender<()>>,
     pub(super) places: Places,
     pub(super) barrier: Option<Session>,
     /// Whether heartbeats rest.
@@ -106,6 +109,7 @@ pub(super) async fn assemble(
         tasks.spawn(builder.run(queue, done.clone()));
         orders
     });
+    let comparer = Comparer::hire(run, address, &mut tasks, &done);
     let locker = locker(run, address, sql, hooks).await?;
     let (locks, lock_queue) = mpsc::channel(4);
     tasks.spawn(locker.run(lock_queue, done.clone()));
@@ -120,6 +124,7 @@ pub(super) async fn assemble(
         markers,
         scribe,
         builder,
+        comparer,
         places,
         barrier: None,
         silent,
@@ -254,6 +259,11 @@ impl Crew {
                     let _ = builder.send(()).await;
                 }
             }
+            Command::ComparePlans => {
+                if let Some(comparer) = &self.comparer {
+                    let _ = comparer.send(()).await;
+                }
+            }
             Command::WriteMarker(marker) => drop(self.markers.send(marker).await),
             Command::Lock { .. }
             | Command::RefreshLocked { .. }
@@ -337,11 +347,14 @@ impl Crew {
             markers,
             scribe,
             builder,
+            comparer,
             done,
             mut tasks,
             ..
         } = self;
-        drop((workers, scout, locker, markers, scribe, builder, done));
+        drop((
+            workers, scout, locker, markers, scribe, builder, comparer, done,
+        ));
         let all = async { while tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(limits::STOP_WAIT, all).await.is_err() {
             reporter.warn("a statement is still running; its connection is given up");

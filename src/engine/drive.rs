@@ -137,11 +137,10 @@ pub(super) async fn drive(
             crew.carry_out(command, &plan, clock, reporter).await;
         }
         let events = tokio::select! {
-            result = results.recv() => match result.map(|(who, event)| crew.freed(who, event)) {
-                // A postpone or throttle file may have appeared while the lock was waited for.
-                Some(Event::Locked) => locked(&mut watch, &mut console),
-                event => event.into_iter().collect(),
-            },
+            result = results.recv() => {
+                let event = result.map(|(who, event)| crew.freed(who, event));
+                event.map(|event| heard(event, &mut watch, &mut console)).unwrap_or_default()
+            }
             delivery = deliveries.recv(), if core.wants_changes() => {
                 crew.places.take_in(&delivery);
                 watch.delivered(delivery, &route.written.token).into_iter().collect()
@@ -203,9 +202,17 @@ fn ticked(crew: &mut Crew, console: &mut Console, now_ms: u64) -> Vec<Event> {
     reached.into_iter().chain(console.tick(now_ms)).collect()
 }
 
-fn locked(watch: &mut Watch, console: &mut Console) -> Vec<Event> {
-    watch.locked();
-    console.look().into_iter().chain([Event::Locked]).collect()
+/// What a result means to the core, and what it has to know before it.
+fn heard(event: Event, watch: &mut Watch, console: &mut Console) -> Vec<Event> {
+    match event {
+        // A postpone or throttle file may have appeared while the lock was waited for.
+        Event::Locked => {
+            watch.locked();
+            console.look().into_iter().chain([Event::Locked]).collect()
+        }
+        Event::PlansCompared(objection) => console.plans(objection),
+        event => vec![event],
+    }
 }
 
 fn parts(run: &Run<'_>, surface: Surface, crew: &Crew, chunk_rows_max: u64) -> Parts {
@@ -349,6 +356,7 @@ fn settings(config: &Config, plan: &Plan) -> Settings {
         pause_max_ms: millis(config.cut_over.pause_max),
         checkpoint_ms: config.checkpoint.map(millis),
         deferred_indexes: plan.deferred.is_some(),
+        compare_plans_ms: config.cut_over.plans.map(|plans| millis(plans.again)),
         verify: verification::seeded(config.verify),
         compare_behind_copy: config.compare_behind_copy,
         rules: Rules::default(),

@@ -158,6 +158,7 @@ impl Locker {
             | Command::Check(..)
             | Command::WriteCheckpoint(_)
             | Command::BuildIndexes
+            | Command::ComparePlans
             | Command::WriteMarker(_) => {
                 let fault = Fault::unexpected("dispatch", "a job that isn't the locker's");
                 Event::Broken(fault.failure())

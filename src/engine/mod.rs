@@ -27,6 +27,7 @@ mod locker;
 mod places;
 mod prepare;
 pub mod prospect;
+mod queries;
 mod rehearsal;
 mod renewal;
 mod resume;

@@ -6,8 +6,8 @@ use super::indexes::{Chooser, PutOff};
 use super::resume::Resumed;
 use super::topology::Route;
 use super::{
-    Early, backfill, clean, desired, duplicates, earlier, fence, indexes, resume, revert, shortcut,
-    triggers, usual,
+    Early, backfill, clean, desired, duplicates, earlier, fence, indexes, queries, resume, revert,
+    shortcut, triggers, usual,
 };
 use crate::config::Config;
 use crate::limits;
@@ -84,6 +84,7 @@ pub(super) async fn prepare(
     let needs = Needs {
         kills: config.cut_over.force_after.is_some(),
         triggers: config.triggers.is_some(),
+        plans: config.cut_over.plans.is_some(),
         checkpoints: config.execute && config.checkpoint.is_some(),
     };
     let mut facts = inspect::inspect(&mut session, names, (route.setting, needs)).await?;
@@ -157,6 +158,7 @@ async fn checked(
     };
     unfit.extend(unfit_backfills);
     unfit.extend(fence::other_table(session, (config, names), facts).await?);
+    unfit.extend(queries::speaks_against(session, config).await?);
     let original = facts.original.as_ref();
     unfit.extend(original.and_then(|original| desired::altered_since(config, original)));
     match plan::check(facts, alter, names, &config.wishes) {

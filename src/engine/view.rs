@@ -236,6 +236,8 @@ impl Watch {
                     let building = view.builds_indexes;
                     (if building {
                         "building indexes"
+                    } else if view.compares_plans {
+                        "comparing plans"
                     } else {
                         "migrating"
                     })

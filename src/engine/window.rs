@@ -172,6 +172,7 @@ fn way_back(config: &Config, names: &Names) -> (Config, Names) {
         cut_over: CutOver {
             postpone_file: None,
             window: None,
+            plans: None,
             ..config.cut_over.clone()
         },
         wishes: Wishes {
@@ -194,6 +195,7 @@ async fn prepare(
     let needs = Needs {
         kills: config.cut_over.force_after.is_some(),
         triggers: false,
+        plans: false,
         checkpoints: config.checkpoint.is_some(),
     };
     let facts = inspect::inspect(session, names, (route.setting, needs)).await?;

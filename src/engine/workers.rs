@@ -119,6 +119,7 @@ impl Worker {
             Command::WaitForBarrier
             | Command::WriteMarker(_)
             | Command::BuildIndexes
+            | Command::ComparePlans
             | Command::WriteCheckpoint(_)
             | Command::Lock { .. }
             | Command::RefreshLocked { .. }

@@ -35,6 +35,7 @@ pub async fn inspect(
         stops_replication: setting.stops_replication,
         kills: needs.kills,
         makes_triggers: needs.triggers,
+        explains: needs.plans,
         keeps_checkpoints: needs.checkpoints,
     };
     let [old_check_names, check_names] = check_names(session, names, server.table_names).await?;

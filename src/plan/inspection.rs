@@ -282,6 +282,8 @@ pub struct Needs {
     pub kills: bool,
     /// To create triggers.
     pub triggers: bool,
+    /// To explain statements that write to the original.
+    pub plans: bool,
     /// To write checkpoints.
     pub checkpoints: bool,
 }

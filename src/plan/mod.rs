@@ -24,6 +24,7 @@ pub mod names;
 pub mod pair;
 pub mod privileges;
 pub mod prospect;
+pub mod queries;
 pub mod revert;
 pub mod saved;
 pub mod shortcut;

@@ -48,6 +48,8 @@ pub struct Duties {
     pub kills: bool,
     /// Gives triggers to the helper tables.
     pub makes_triggers: bool,
+    /// Explains statements that write to the original.
+    pub explains: bool,
     /// Writes checkpoints to a table of their own.
     pub keeps_checkpoints: bool,
 }
@@ -61,6 +63,7 @@ impl Duties {
         stops_replication: false,
         kills: false,
         makes_triggers: false,
+        explains: false,
         keeps_checkpoints: false,
     };
 }
@@ -268,8 +271,10 @@ fn missing_for_writes(grants: &Grants, names: &Names, duties: Duties) -> Vec<Str
             on_schema.insert(privilege);
         }
     }
+    let explains = duties.explains.then_some("UPDATE");
     let on_original: Vec<&str> = ORIGINAL
         .into_iter()
+        .chain(explains)
         .filter(|privilege| {
             !on_schema.contains(privilege) && !grants.on_table(schema, &names.original, privilege)
         })
@@ -459,6 +464,27 @@ mod tests {
         assert_eq!(
             lacking_as(&lines, SchemaNames::Patterns, more),
             ["TRIGGER ON `shop_1`.*", "PROCESS, CONNECTION_ADMIN ON *.*"]
+        );
+    }
+
+    #[test]
+    fn explaining_needs_update_on_the_original() {
+        let lines = [
+            "GRANT ALTER, CREATE, DELETE, DROP, INDEX, INSERT, SELECT, LOCK TABLES, TRIGGER ON `shop_1`.* TO `a`@`%`",
+            "GRANT UPDATE ON `shop_1`.`_t_gho` TO `a`@`%`",
+            "GRANT UPDATE ON `shop_1`.`_t_ghc` TO `a`@`%`",
+            "GRANT UPDATE ON `shop_1`.`_t_del` TO `a`@`%`",
+            REPLICATION,
+            INSTRUMENTS,
+        ];
+        assert!(lacking(&lines).is_empty());
+        let explains = Duties {
+            explains: true,
+            ..Duties::PRIMARY
+        };
+        assert_eq!(
+            lacking_as(&lines, SchemaNames::Patterns, explains),
+            ["UPDATE ON `shop_1`.`t`"]
         );
     }
 

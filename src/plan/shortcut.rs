@@ -82,6 +82,8 @@ pub struct Course {
     pub postponed: bool,
     /// The change waits for its time of day.
     pub windowed: bool,
+    /// Plans of statements are compared between two tables.
+    pub compared: bool,
     /// The old table is to follow for a while.
     pub revertible: bool,
     /// Columns get values that the server doesn't give them.
@@ -108,6 +110,7 @@ pub fn speaks_against(
             backfilled: true, ..
         } => "--backfill fills columns while rows are copied",
         Course { windowed: true, .. } => "--cut-over-window says when the table may change",
+        Course { compared: true, .. } => "--compare-plans needs two tables to compare",
         Course {
             revertible: true, ..
         } => "--revert-window needs an old table to go back to",
@@ -401,15 +404,19 @@ mod tests {
         assert!(!Ids::default().nothing_new(&Ids::default()), "not found");
     }
 
-    #[test]
-    fn what_the_operator_wants_beside_it_can_speak_against_it() {
-        let facts = Inspection {
+    fn facts(version: Version) -> Inspection {
+        Inspection {
             server: Server {
-                version: INSTANT_TRUSTED,
+                version,
                 ..Server::default()
             },
             ..Inspection::default()
-        };
+        }
+    }
+
+    #[test]
+    fn what_the_operator_wants_beside_it_can_speak_against_it() {
+        let facts = facts(INSTANT_TRUSTED);
         let alter = parse("RENAME COLUMN a TO b").expect("a good ALTER");
         let wishes = Wishes::default();
         let against = |course| speaks_against(course, &wishes, &facts, &alter).is_some();
@@ -427,6 +434,11 @@ mod tests {
             },
             Course {
                 windowed: true,
+                wish: Shortcuts::Asked,
+                ..usual
+            },
+            Course {
+                compared: true,
                 wish: Shortcuts::Asked,
                 ..usual
             },
@@ -456,17 +468,17 @@ mod tests {
             ..wishes
         };
         assert!(speaks_against(usual, &skipped, &facts, &alter).is_some());
-        let old = Inspection {
-            server: Server {
-                version: Version {
-                    major: 8,
-                    minor: 0,
-                    patch: 29,
-                },
-                ..Server::default()
-            },
-            ..Inspection::default()
-        };
+    }
+
+    #[test]
+    fn an_old_server_speaks_against_it() {
+        let old = facts(Version {
+            major: 8,
+            minor: 0,
+            patch: 29,
+        });
+        let alter = parse("RENAME COLUMN a TO b").expect("a good ALTER");
+        let (usual, wishes) = (Course::default(), Wishes::default());
         let why = speaks_against(usual, &wishes, &old, &alter).unwrap_or_default();
         assert!(
             why.contains("before 8.0.33") && why.contains("8.0.29"),

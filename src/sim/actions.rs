@@ -1,7 +1,7 @@
 //! Everything that can happen next.
 
 use super::server::{Fate, Ran, WORKERS};
-use super::world::{Broken, Item, LockerJob, OPS_MAX, Op, SLOTS, Sim, Stage, Tx};
+use super::world::{Broken, Item, LockerJob, OPS_MAX, Op, PlansOf, SLOTS, Sim, Stage, Tx};
 use super::{Fault, Lie, Setup};
 use crate::core::copy::CopyStep;
 use crate::core::event::{Event, Failure};
@@ -66,6 +66,8 @@ pub(super) enum Action {
     Revert,
     /// The ghost's indexes are built, or the server's log for that is full.
     BuildIndexes(bool),
+    /// The plans are compared; or found worse, which postpones the cut-over.
+    ComparePlans(bool),
 }
 
 /// Kinds of work that can vanish.
@@ -162,6 +164,9 @@ impl<const N: usize> Sim<N> {
         when(check == Some(true), Action::ReportChecked);
         when(!world.to_write.is_empty(), Action::WriteMarker);
         when(world.indexing, Action::BuildIndexes(true));
+        when(world.plans.asked, Action::ComparePlans(true));
+        let worse = world.plans.asked && !world.paused && world.pauses_left > 0;
+        when(worse, Action::ComparePlans(false));
         when(world.to_store.is_some(), Action::Store(true));
         when(world.to_store.is_some(), Action::Store(false));
         when(!world.locker.is_empty(), Action::Locker(Fate::Well));
@@ -241,6 +246,7 @@ impl<const N: usize> Sim<N> {
             Action::Crash => self.crash(setup),
             Action::Revert => self.revert(setup),
             Action::BuildIndexes(done) => self.indexes(setup, done),
+            Action::ComparePlans(well) => self.plans(setup, well),
         }
     }
 
@@ -358,6 +364,22 @@ impl<const N: usize> Sim<N> {
         };
         self.tell(setup, event)?;
         self.delivered(setup, item).map(|()| true)
+    }
+
+    fn plans(&mut self, setup: &Setup<N>, well: bool) -> Result<bool, Broken> {
+        let world = &mut self.world;
+        if !world.plans.asked || !well && (world.paused || world.pauses_left == 0) {
+            return Ok(false);
+        }
+        world.plans = PlansOf {
+            unknown: false,
+            asked: false,
+        };
+        if !well {
+            self.operator(setup, Action::Postpone)?;
+        }
+        let why = (!well).then(String::new);
+        self.tell(setup, Event::PlansCompared(why)).map(|()| true)
     }
 
     fn indexes(&mut self, setup: &Setup<N>, done: bool) -> Result<bool, Broken> {

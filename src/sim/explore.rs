@@ -231,6 +231,7 @@ pub(super) fn is_late_report(action: Action) -> bool {
             | Action::LockerAnswer
             | Action::Tick
             | Action::BuildIndexes(true)
+            | Action::ComparePlans(true)
             | Action::Stop
     )
 }
@@ -296,6 +297,7 @@ fn friendly_actions<const N: usize>(sim: &Sim<N>) -> Vec<Action> {
         Action::WriteMarker,
         Action::Store(true),
         Action::BuildIndexes(true),
+        Action::ComparePlans(true),
         Action::DeadDelete,
         Action::DeadRename,
         Action::Victim(0),

@@ -21,6 +21,7 @@ mod explore;
 mod following;
 mod indexes;
 mod mutants;
+mod plans;
 mod repairs;
 mod restarts;
 mod server;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::world::{Broken, Item, Sim, World};
+use super::world::{Broken, Item, PlansOf, Sim, World};
 use super::{Lie, Setup};
 use crate::core::checkpoint::{Checkpoint, Copied};
 use crate::core::dirty::Spot;
@@ -197,6 +197,10 @@ impl<const N: usize> World<N> {
         self.to_store = None;
         self.barrier_asked = false;
         self.indexing = false;
+        self.plans = PlansOf {
+            unknown: setup.settings.compare_plans_ms.is_some(),
+            asked: false,
+        };
         self.locked = false;
         self.now_ms = 0;
         (self.paused, self.throttled, self.postponed) = (false, false, false);

@@ -240,6 +240,7 @@ fn actor(action: Action) -> u32 {
         | Action::Store(_)
         | Action::Crash
         | Action::BuildIndexes(_)
+        | Action::ComparePlans(_)
         | Action::Revert => 18,
     }
 }
@@ -653,6 +654,7 @@ fn without(rule: Rule, setup: &mut Setup<KEYS>) {
         | Rule::IntroducedKeysVerified => {}
         Rule::ComparedWhenCopied => setup.settings.compare_behind_copy = true,
         Rule::IndexesBeforeCutOver => setup.settings.deferred_indexes = true,
+        Rule::PlansBeforeCutOver => setup.settings.compare_plans_ms = Some(0),
         Rule::AnswersAreWatched => vanish(setup),
         Rule::CleanedWhenIssued | Rule::LostLockMarksAgain => only(setup, &[Fault::LockLost]),
         Rule::StopWaitsForRename => setup.stops = 1,

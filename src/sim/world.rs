@@ -226,6 +226,8 @@ pub(super) struct World<const N: usize = 2> {
     /// They are being built.
     pub(super) indexing: bool,
     pub(super) indexed_twice: bool,
+    /// The plans of the application's statements are wanted, being compared, and were.
+    pub(super) plans: PlansOf,
     pub(super) swapped: bool,
     pub(super) unknown: bool,
     /// An attempt has failed since time last leapt.
@@ -298,6 +300,7 @@ impl<const N: usize> Sim<N> {
             indexed: !setup.settings.deferred_indexes,
             indexing: false,
             indexed_twice: false,
+            plans: PlansOf::new(setup.settings.compare_plans_ms.is_some()),
             swapped: false,
             unknown: false,
             pause: false,
@@ -410,6 +413,7 @@ impl<const N: usize> Sim<N> {
                 }
                 Command::WriteCheckpoint(checkpoint) => world.to_store = Some(checkpoint),
                 Command::BuildIndexes => world.begin_to_build(),
+                Command::ComparePlans => world.plans.asked = true,
                 Command::WriteMarker(marker) => world.to_write.push_back(marker),
                 Command::Lock { .. } => world.locker.push_back(LockerJob::Lock),
                 Command::RefreshLocked { keys, suspects, .. } => {
@@ -543,6 +547,9 @@ impl<const N: usize> World<N> {
         if !self.indexed {
             return Err("swapped without its indexes".into());
         }
+        if self.plans.unknown {
+            return Err("swapped before its plans were compared".into());
+        }
         self.swapped = true;
         self.log_the_swap();
         Ok(())
@@ -652,6 +659,24 @@ impl<const N: usize> Tx<N> {
     }
 }
 
+/// What is known of the plans of the application's statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct PlansOf {
+    /// They have to be compared before the swap, and were not.
+    pub(super) unknown: bool,
+    /// They are being compared.
+    pub(super) asked: bool,
+}
+
+impl PlansOf {
+    fn new(wanted: bool) -> Self {
+        Self {
+            unknown: wanted,
+            asked: false,
+        }
+    }
+}
+
 /// A job that puts load on the server.
 fn is_load(command: &Command) -> bool {
     matches!(
@@ -661,6 +686,7 @@ fn is_load(command: &Command) -> bool {
             | Command::Compare(..)
             | Command::Check(..)
             | Command::BuildIndexes
+            | Command::ComparePlans
     )
 }
 

@@ -139,7 +139,7 @@ pub fn blockers(names: &Names, parents: &[ForeignKey]) -> Statement {
     Statement::new(
         "look for blockers",
         format!(
-            "WITH b AS (SELECT t.PROCESSLIST_ID AS id, t.PROCESSLIST_USER AS user, t.PROCESSLIST_HOST AS \
+            "WITH /* tableshift */ b AS (SELECT t.PROCESSLIST_ID AS id, t.PROCESSLIST_USER AS user, t.PROCESSLIST_HOST AS \
              host, CAST(MAX(COALESCE(x.TIMER_WAIT DIV 1000000000000, t.PROCESSLIST_TIME, 0)) AS \
              UNSIGNED) AS age, LEFT(MAX(COALESCE(t.PROCESSLIST_INFO, '')), 120) AS info, \
              MAX(t.PROCESSLIST_COMMAND) AS command, MAX(m.OBJECT_TYPE = 'BACKUP LOCK') AS backup, \

@@ -16,6 +16,7 @@ pub mod history;
 pub mod indexes;
 mod kept;
 pub mod leftovers;
+pub mod queries;
 pub mod range;
 pub mod refresh;
 pub mod shown;

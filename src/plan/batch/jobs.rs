@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::manifest::{Flags, Manifest, Migration, Server, before, fits, is_pattern};
+use crate::limits;
 use crate::plan::history;
 use crate::plan::names::digest;
 
@@ -299,7 +300,14 @@ pub fn command_line(
     id: &str,
 ) -> Vec<String> {
     let mut line = connection(server);
-    line.extend(words(&flags(manifest, server, migration)));
+    let flags = flags(manifest, server, migration);
+    line.extend(words(&flags));
+    let compares = flags.get("compare-plans").and_then(|values| values.last());
+    if compares.is_some_and(|value| value == "true") && !flags.contains_key("compare-plans-wait") {
+        // Nobody is there at night, and others wait.
+        let wait = limits::BATCH_PLANS_WAIT_SECONDS;
+        line.push(format!("--compare-plans-wait={wait}"));
+    }
     line.extend([
         format!("--database={schema}"),
         format!("--table={table}"),
@@ -394,6 +402,27 @@ mod tests {
             id("backfill = ['a = 1', 'b = 2']"),
         ];
         assert_eq!(BTreeSet::from(found.clone()).len(), 3, "{found:?}");
+    }
+
+    #[test]
+    fn nobody_is_waited_for_at_night_unless_that_is_said() {
+        let waits = |flags: &str| {
+            let manifest = manifest(&format!(
+                "[[migrations]]\nname = 'm'\nschemas = 'd'\ntables = 't'\nalter = 'FORCE'\nflags = {{ {flags} }}"
+            ));
+            let (server, migration) = (&manifest.servers[0], &manifest.migrations[0]);
+            let line = command_line(&manifest, (server, migration), ("d", "t"), "id");
+            let waits = line
+                .into_iter()
+                .filter(|word| word.starts_with("--compare-plans-wait"));
+            waits.collect::<Vec<String>>()
+        };
+        assert_eq!(waits("compare-plans = true"), ["--compare-plans-wait=600"]);
+        assert_eq!(
+            waits("compare-plans = true, compare-plans-wait = 5"),
+            ["--compare-plans-wait=5"]
+        );
+        assert!(waits("compare-plans = false").is_empty() && waits("z = 1").is_empty());
     }
 
     #[test]
