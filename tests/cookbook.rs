@@ -26,7 +26,7 @@ fn shown(recipe: &str) -> Vec<&str> {
     for line in recipe.lines() {
         if let Some(kind) = line.strip_prefix("```") {
             hidden = kind == "hidden";
-        } else if !hidden && !line.starts_with("% ") && !line.starts_with("# ") {
+        } else if !(hidden || line.is_empty() || line.starts_with("% ") || line.starts_with("# ")) {
             lines.push(line);
         }
     }
