@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build test test-fast explore lint demo bench soak dist dist-check packages clean
+.PHONY: help build test test-fast explore lint demo cookbook bench soak dist dist-check packages clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -21,6 +21,9 @@ lint: ## Formatting, clippy, docs, licences and advisories, shell scripts
 
 demo: ## Change a table live, under load, on a throw-away server
 	scripts/demo
+
+cookbook: ## Run the recipes of docs/cookbook.md and paste what they print
+	scripts/cookbook
 
 bench: ## Measure the speed of a change and its cost for others, small (all: scripts/bench --full)
 	scripts/bench
