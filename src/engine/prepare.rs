@@ -85,6 +85,7 @@ pub(super) async fn prepare(
         kills: config.cut_over.force_after.is_some(),
         triggers: config.triggers.is_some(),
         plans: config.cut_over.plans.is_some(),
+        keeps_values: config.revert_window.is_some() && !alter.dropped.is_empty(),
         checkpoints: config.execute && config.checkpoint.is_some(),
     };
     let mut facts = inspect::inspect(&mut session, names, (route.setting, needs)).await?;
@@ -675,10 +676,8 @@ pub(super) async fn no_duplicates(session: &mut Session, plan: &Plan) -> Result<
                     rows.unwrap_or_else(|| "rows that are gone by now".into()),
                 ),
                 format!(
-                    "find them with SELECT {cols}, COUNT(*) FROM {} GROUP BY {cols} HAVING \
-                     COUNT(*) > 1, and remove them first",
-                    sql.original().table,
-                    cols = key.columns.join(", "),
+                    "find them with {}, and remove them first",
+                    sql.duplicates_by_hand(&terms).unwrap_or_default()
                 ),
             ));
         }

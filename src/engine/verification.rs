@@ -99,6 +99,8 @@ pub(super) struct Compared {
     suspects: usize,
     /// Every chunk was compared, and some rows were still under suspicion.
     unsaid: bool,
+    /// That was told already.
+    doubted: bool,
 }
 
 impl Compared {
@@ -126,18 +128,22 @@ impl Compared {
         }
     }
 
-    /// What is told when every chunk is compared.
-    pub(super) fn line(&mut self, counters: Counters, seconds: &str) -> String {
+    /// What is told when every chunk is compared. While indexes are built, refreshes rest and rows may stay under
+    /// suspicion for as long: that is told once.
+    pub(super) fn line(&mut self, counters: Counters, seconds: &str) -> Option<String> {
         self.unsaid = self.suspects > 0;
+        if std::mem::replace(&mut self.doubted, self.unsaid) && self.unsaid {
+            return None;
+        }
         let word = if self.unsaid {
             format!("compared suspects={}", self.suspects)
         } else {
             self.word().to_owned()
         };
-        format!(
+        Some(format!(
             "{word} rows={} chunks={} seconds={seconds}",
             counters.rows_verified, counters.chunks_verified
-        )
+        ))
     }
 
     fn word(&self) -> &'static str {
@@ -230,5 +236,25 @@ async fn rows_that_differ(
             reporter.warn(fault.to_string());
             shown_list(keys, &plan.key.columns)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_stay_under_suspicion_are_told_once() {
+        let mut compared = Compared::default();
+        let mut line = |suspects| {
+            compared.suspects = suspects;
+            compared.line(Counters::default(), "1")
+        };
+        let first = line(5).unwrap_or_default();
+        assert!(first.starts_with("compared suspects=5 "), "{first}");
+        assert_eq!((line(5), line(3)), (None, None));
+        let last = line(0).unwrap_or_default();
+        assert!(last.starts_with("verified "), "{last}");
+        assert!(line(1).is_some(), "that is new");
     }
 }

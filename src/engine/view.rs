@@ -157,7 +157,11 @@ impl Watch {
                     counters.rows_copied, counters.chunks
                 ));
             }
-            Stage::Verifying => reporter.info(self.compared.line(counters, &seconds)),
+            Stage::Verifying => {
+                if let Some(line) = self.compared.line(counters, &seconds) {
+                    reporter.info(line);
+                }
+            }
             Stage::CutOver => {
                 self.cut_over_ms = now - self.stage_since_ms;
                 self.attempts_ms += self.cut_over_ms;

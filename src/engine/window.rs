@@ -196,6 +196,7 @@ async fn prepare(
         kills: config.cut_over.force_after.is_some(),
         triggers: false,
         plans: false,
+        keeps_values: false,
         checkpoints: config.checkpoint.is_some(),
     };
     let facts = inspect::inspect(session, names, (route.setting, needs)).await?;

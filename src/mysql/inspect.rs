@@ -36,6 +36,7 @@ pub async fn inspect(
         kills: needs.kills,
         makes_triggers: needs.triggers,
         explains: needs.plans,
+        keeps_values: needs.keeps_values,
         keeps_checkpoints: needs.checkpoints,
     };
     let [old_check_names, check_names] = check_names(session, names, server.table_names).await?;

@@ -284,6 +284,8 @@ pub struct Needs {
     pub triggers: bool,
     /// To explain statements that write to the original.
     pub plans: bool,
+    /// To put aside values that only the old table will have.
+    pub keeps_values: bool,
     /// To write checkpoints.
     pub checkpoints: bool,
 }

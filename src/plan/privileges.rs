@@ -33,6 +33,9 @@ pub struct Grants {
     pub roles: Vec<String>,
 }
 
+/// For values that are put aside.
+const TEMPORARY: &str = "CREATE TEMPORARY TABLES";
+
 /// What a run does with the account, on one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Duties {
@@ -50,6 +53,8 @@ pub struct Duties {
     pub makes_triggers: bool,
     /// Explains statements that write to the original.
     pub explains: bool,
+    /// Puts values aside in a temporary table.
+    pub keeps_values: bool,
     /// Writes checkpoints to a table of their own.
     pub keeps_checkpoints: bool,
 }
@@ -64,6 +69,7 @@ impl Duties {
         kills: false,
         makes_triggers: false,
         explains: false,
+        keeps_values: false,
         keeps_checkpoints: false,
     };
 }
@@ -264,6 +270,9 @@ fn missing_for_writes(grants: &Grants, names: &Names, duties: Duties) -> Vec<Str
         .into_iter()
         .filter(|privilege| !grants.on_schema(schema, privilege))
         .collect();
+    if duties.keeps_values && !grants.on_schema(schema, TEMPORARY) {
+        on_schema.insert(TEMPORARY);
+    }
     let triggers = duties.makes_triggers.then_some("TRIGGER");
     for privilege in HELPERS.into_iter().chain(triggers) {
         let lacking = |table: &&&String| !grants.on_table(schema, table, privilege);
@@ -486,6 +495,25 @@ mod tests {
             lacking_as(&lines, SchemaNames::Patterns, explains),
             ["UPDATE ON `shop_1`.`t`"]
         );
+    }
+
+    #[test]
+    fn putting_values_aside_needs_temporary_tables() {
+        let duties = Duties {
+            keeps_values: true,
+            ..Duties::PRIMARY
+        };
+        let usual = "GRANT ALTER, CREATE, DELETE, DROP, INDEX, INSERT, SELECT, UPDATE, LOCK TABLES, TRIGGER ON \
+                     `shop_1`.* TO `a`@`%`";
+        let lines = [usual, REPLICATION, INSTRUMENTS];
+        assert!(lacking(&lines).is_empty());
+        assert_eq!(
+            lacking_as(&lines, SchemaNames::Patterns, duties),
+            ["CREATE TEMPORARY TABLES ON `shop_1`.*"]
+        );
+        let more = "GRANT CREATE TEMPORARY TABLES ON `shop_1`.* TO `a`@`%`";
+        let lines = [usual, more, REPLICATION, INSTRUMENTS];
+        assert!(lacking_as(&lines, SchemaNames::Patterns, duties).is_empty());
     }
 
     #[test]

@@ -262,6 +262,20 @@ impl Sql {
         ))
     }
 
+    /// The query by which somebody finds duplicates, compared as the new key compares.
+    #[must_use]
+    pub fn duplicates_by_hand(&self, terms: &[Term<'_>]) -> Option<String> {
+        let terms = self.terms(terms)?;
+        let table = &self.original.table;
+        let query = format!(
+            "SELECT {values}, COUNT(*) FROM {table} WHERE {not_null} GROUP BY {values} HAVING COUNT(*) > 1",
+            values = terms.values.join(", "),
+            not_null = terms.not_null.join(" AND "),
+        );
+        // There is only one table.
+        Some(query.replace(&format!("{table}."), ""))
+    }
+
     /// The keys of some rows that are duplicates under such a key, each with the number of its group
     /// behind it; `most` bounds the groups and twice that the rows.
     #[must_use]
