@@ -82,6 +82,18 @@ async fn what_the_server_does_by_itself_is_a_go_and_isn_t_done() {
     assert_eq!(whole(&mut conn).await, before);
 }
 
+/// Only a copy needs other names beside the original's.
+#[tokio::test(flavor = "multi_thread")]
+async fn constraints_keep_their_names_in_what_the_server_does_by_itself() {
+    let mut conn = schema(shared(), "constrained", 50).await;
+    let add =
+        "ALTER TABLE t ADD CONSTRAINT ck CHECK (v >= 0), ADD CONSTRAINT t_chk_1 CHECK (v > -1)";
+    execute(&mut conn, &[add]).await;
+    planned("constrained", "ADD COLUMN note INT", &[], GO);
+    let copied = planned("constrained", "ENGINE=InnoDB", &[], WARNINGS);
+    assert_says(&copied, &["`ck` is called `_ck`"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_is_predicted_from_rows_that_were_copied() {
     let mut conn = schema(shared(), "copied", 3_000).await;

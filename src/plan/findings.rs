@@ -215,7 +215,8 @@ fn wished_of_constraints(plan: &Plan) -> Vec<Finding> {
             "add the keys again by a plain ALTER if they are needed",
         );
     }
-    if !plan.renamed_checks.is_empty() {
+    // What the server alters by itself keeps the names.
+    if !plan.renamed_checks.is_empty() && plan.direct.native.is_none() {
         let renamed: Vec<String> = plan
             .renamed_checks
             .iter()

@@ -139,6 +139,17 @@ fn what_the_server_does_by_itself_converts_nothing() {
 }
 
 #[test]
+fn what_the_server_does_by_itself_renames_no_checks() {
+    let mut plan = plan(&[], &[]);
+    plan.renamed_checks.push(("c".into(), "_c".into()));
+    assert_eq!(codes(&plan), ["checks-renamed"]);
+    for native in [Native::AtOnce, Native::InPlace] {
+        plan.direct.native = Some(native);
+        assert_eq!(told(&plan), []);
+    }
+}
+
+#[test]
 fn null_that_isn_t_allowed_any_more_is_a_warning() {
     let found = codes(&plan(
         &[nullable(column("v", "int"))],
