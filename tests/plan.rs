@@ -458,6 +458,36 @@ async fn the_way_back_is_planned_as_well_and_nothing_of_it_is_touched() {
     assert_eq!(whole(&mut conn).await, before);
 }
 
+/// The run drops it and goes on; the plan says so, and has no advice that can't work.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_drops_first_is_no_refusal_of_it() {
+    let mut conn = schema(shared(), "ghosts", 50).await;
+    execute(&mut conn, &["CREATE TABLE _t_gho LIKE t"]).await;
+    let before = whole(&mut conn).await;
+    planned("ghosts", "ENGINE=InnoDB", &[], REFUSED);
+    let flags = ["--initially-drop-ghost-table", "--execute"];
+    let text = planned("ghosts", "ENGINE=InnoDB", &flags, WARNINGS);
+    assert_says(
+        &text,
+        &[
+            "how       not known: see the leftover",
+            "`_t_gho` already exists: a run drops it first [leftover-dropped]",
+            "[not-looked-at]",
+        ],
+    );
+    assert!(!text.contains("--execute"), "{text}");
+    let flagged = [&flags[..], &["--format=json"]].concat();
+    let (fields, _) = read_json(&planned("ghosts", "ENGINE=InnoDB", &flagged, WARNINGS));
+    assert_eq!(fields["way"], "unknown");
+    let refused = "ENGINE=InnoDB, RENAME TO other";
+    planned("ghosts", refused, &flags, REFUSED);
+    assert_eq!(whole(&mut conn).await, before);
+    let mut run = with_shortcuts(shared(), "ghosts", "t", "ENGINE=InnoDB");
+    let output = run.args(flags).arg("--ok-to-drop-table").output();
+    told(&output.expect("the program"), GO);
+    assert_eq!(tables(&mut conn).await, ["t"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_without_execute_tells_the_same_but_copies_nothing() {
     let mut conn = furnished("trial").await;

@@ -435,7 +435,7 @@ fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> V
             continue;
         }
         if name == &names.ghost && allowed && !wishes.execute {
-            refusals.push(Refusal::new(
+            refusals.push(Refusal::of_trial(
                 format!("table `{}`.`{name}` already exists", names.schema),
                 "without --execute nothing is dropped: drop it for a trial, or add --execute",
             ));

@@ -51,6 +51,8 @@ pub struct Refusal {
     pub what: String,
     /// The exact step that helps.
     pub next: String,
+    /// Only a trial ends with it: a run drops what is in its way.
+    pub of_trial: bool,
 }
 
 impl Refusal {
@@ -59,6 +61,15 @@ impl Refusal {
         Self {
             what: what.into(),
             next: next.into(),
+            of_trial: false,
+        }
+    }
+
+    /// The refusal of a trial, which drops nothing, where a run would go on.
+    pub fn of_trial(what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self {
+            of_trial: true,
+            ..Self::new(what, next)
         }
     }
 }

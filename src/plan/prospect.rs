@@ -28,6 +28,8 @@ pub enum Way {
     Nothing,
     /// Not at all: it is refused.
     Refused,
+    /// Not known: a leftover is in the way of a plan, though not of a run.
+    Unknown,
 }
 
 impl Way {
@@ -41,6 +43,7 @@ impl Way {
             Self::Back => "revert",
             Self::Nothing => "nothing",
             Self::Refused => "refused",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -169,7 +172,7 @@ impl Prospect {
         }
     }
 
-    /// Of one that is refused: what can be told all the same.
+    /// Of one that is refused, or that a leftover keeps from being tried: what can be told all the same.
     #[must_use]
     pub fn refused(
         subject: Subject<'_>,
@@ -181,17 +184,24 @@ impl Prospect {
         if let Some(table) = original {
             findings.extend(indexes::of_table(&table.definition));
         }
+        let (way, why, once) = if refusals.iter().all(|refusal| refusal.of_trial) {
+            let once = "columns, keys and time are told once nothing is in the way any more";
+            (Way::Unknown, "see the leftover", once)
+        } else {
+            let once = "columns, keys and time are told once nothing speaks against the migration any more";
+            (Way::Refused, "see the refusals", once)
+        };
         findings.extend(surroundings.mentioned(&[]));
-        findings.extend(surroundings.versions(Way::Refused, subject.version));
+        findings.extend(surroundings.versions(way, subject.version));
         findings.push(Finding::info(
             "not-looked-at",
             "what else the ALTER would bring isn't known",
-            "columns, keys and time are told once nothing speaks against the migration any more",
+            once,
             "",
         ));
         Self {
-            way: Way::Refused,
-            why: "see the refusals".into(),
+            way,
+            why: why.into(),
             rows: original.map_or(0, |table| table.rows_estimate),
             surroundings,
             findings: sorted(findings),
@@ -273,7 +283,7 @@ fn why(plan: &Plan, way: Way) -> String {
         Way::Back => {
             "what was changed since the migration is taken over, and the tables are swapped".into()
         }
-        Way::Nothing | Way::Refused => String::new(),
+        Way::Nothing | Way::Refused | Way::Unknown => String::new(),
     }
 }
 

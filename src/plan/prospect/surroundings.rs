@@ -161,6 +161,7 @@ impl Surroundings {
             ),
             Way::AtOnce => Finding::info("row-versions", what, "this change may add one", ""),
             Way::Ghost => Finding::info("row-versions", what, "the new table begins with none", ""),
+            Way::Unknown => Finding::info("row-versions", what, "a copy begins with none", ""),
             Way::InPlace | Way::Back | Way::Nothing | Way::Refused => {
                 Finding::info("row-versions", what, "this change adds none", "")
             }

@@ -72,6 +72,31 @@ fn the_verdict_is_that_of_the_gravest_finding() {
 }
 
 #[test]
+fn what_only_a_plan_ends_with_is_no_refusal_of_the_run() {
+    let names = names_of();
+    let refused = |refusals: &[Refusal]| {
+        Prospect::refused(subject(&names), refusals, None, Surroundings::default())
+    };
+    let leftover = Refusal::of_trial("table `_t_gho` already exists", "add --execute");
+    let alone = refused(std::slice::from_ref(&leftover));
+    assert_eq!(alone.verdict(), Verdict::Warnings);
+    assert_eq!(alone.way, Way::Unknown);
+    assert_eq!(codes(&alone), ["leftover-dropped", "not-looked-at"]);
+    assert!(
+        alone
+            .findings
+            .iter()
+            .all(|one| !one.next.contains("--execute"))
+    );
+    let both = refused(&[leftover, Refusal::new("a", "b")]);
+    assert_eq!((both.verdict(), both.way), (Verdict::Refuse, Way::Refused));
+    assert_eq!(
+        codes(&both),
+        ["refused", "leftover-dropped", "not-looked-at"]
+    );
+}
+
+#[test]
 fn the_way_has_its_reason() {
     let mut plan = plan(&[], &[]);
     plan.direct.why_not = "rebuild".into();
