@@ -458,6 +458,55 @@ async fn the_way_back_is_planned_as_well_and_nothing_of_it_is_touched() {
     assert_eq!(whole(&mut conn).await, before);
 }
 
+/// LIKE would fail on names that the server makes from the ghost's.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_table_names_with_checks_are_refused_with_a_way_out() {
+    let mut conn = schema(shared(), "lengthy", 5).await;
+    let (fits, long) = ("ä".repeat(53), "ä".repeat(54));
+    let (fits, long) = (fits.as_str(), long.as_str());
+    for name in [fits, long] {
+        let add = "ADD CONSTRAINT";
+        let statements = [
+            &format!("CREATE TABLE `{name}` LIKE t"),
+            &format!("ALTER TABLE `{name}` {add} c{} CHECK (v >= 0)", name.len()),
+        ];
+        execute(&mut conn, &statements.map(String::as_str)).await;
+    }
+    let before = tables(&mut conn).await;
+    let plan = |table: &str, alter: &str, flags: &[&str], code| {
+        let run = with_shortcuts(shared(), "lengthy", table, alter);
+        let mut command = Command::new(run.get_program());
+        let command = command.arg("plan").args(run.get_args()).args(flags);
+        told(&command.output().expect("the program"), code)
+    };
+    let run = |flags: &[&str], code| {
+        let mut run = with_shortcuts(shared(), "lengthy", long, "ENGINE=InnoDB");
+        let output = run.args(flags).arg("--execute").output();
+        let output = output.expect("the program");
+        told(&output, code);
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    plan(fits, "ADD COLUMN note INT", &[], GO);
+    let parts = [
+        "check constraints of the ghost table",
+        "at most 53 characters",
+    ];
+    for alter in ["ADD COLUMN note INT", "ENGINE=InnoDB"] {
+        assert_says(&plan(long, alter, &[], REFUSED), &parts);
+    }
+    assert_says(&run(&[], REFUSED), &parts);
+    let short = &["--force-table-names=short"][..];
+    let longer = "t".repeat(59);
+    execute(&mut conn, &[&format!("CREATE TABLE {longer} LIKE t")]).await;
+    let unnamed = plan(&longer, "ADD CHECK (v > -1)", short, REFUSED);
+    assert_says(&unnamed, &["after the rename"]);
+    execute(&mut conn, &[&format!("DROP TABLE {longer}")]).await;
+    plan(long, "ADD COLUMN note INT", short, GO);
+    assert_eq!(tables(&mut conn).await, before);
+    run(&[short, &["--ok-to-drop-table"]].concat(), GO);
+    assert_eq!(tables(&mut conn).await, before);
+}
+
 /// The run drops it and goes on; the plan says so, and has no advice that can't work.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_run_drops_first_is_no_refusal_of_it() {

@@ -175,9 +175,7 @@ async fn compare(
     reporter: &Reporter,
 ) -> Result<(Changes, Table), Early> {
     let original = names(config, None);
-    // Beside the tables of a run that can be continued.
-    let base = format!("{}_want", original.original);
-    let names = Names::new(&original.schema, &original.original, Some(&base), None);
+    let names = Names::compared(&original.schema, &original.original);
     let mut session = Session::open(address, usual("main", PLAIN_MODE.into())).await?;
     advisory_lock(&mut session, &names).await?;
     make_room(&mut session, &names).await?;

@@ -378,7 +378,11 @@ fn unseen_relatives(facts: &Inspection) -> Option<Refusal> {
 
 fn constraints(facts: &Inspection, alter: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {
     match &facts.original {
-        Some(original) => constraints::unclear(original, alter, names),
+        Some(original) => {
+            let mut refusals = constraints::unclear(original, alter, names);
+            refusals.extend(constraints::too_long_in_a_copy(original, names));
+            refusals
+        }
         None => vec![],
     }
 }

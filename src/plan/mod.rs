@@ -328,6 +328,9 @@ pub fn make(
     };
     refusals.extend(adjusted_key(&original, &key, &unverified));
     refusals.extend(null_into_timestamp(conversion, &columns));
+    if !names.reverts {
+        refusals.extend(checks.too_long_in_the_end(&ghost));
+    }
     if !refusals.is_empty() {
         return Err(refusals);
     }
