@@ -458,6 +458,32 @@ async fn the_way_back_is_planned_as_well_and_nothing_of_it_is_touched() {
     assert_eq!(whole(&mut conn).await, before);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_of_connections_are_shown_nowhere() {
+    let mut conn = schema(shared(), "secretive", 5).await;
+    let before = whole(&mut conn).await;
+    let good = "ADD COLUMN w INT, CONNECTION='mysql://u:hidden@h/d'";
+    let bad = "CONNECTION 'mysql://u:hidden@h/d' FOO";
+    let json = ["--format=json"];
+    for (alter, flags, code) in [
+        (good, &[][..], GO),
+        (good, &json, GO),
+        (bad, &[], REFUSED),
+        (bad, &json, REFUSED),
+    ] {
+        let text = planned("secretive", alter, flags, code);
+        assert_says(&text, &["CONNECTION"]);
+        assert!(!text.contains("hidden"), "{text}");
+        let trial = with_shortcuts(shared(), "secretive", "t", alter).output();
+        let trial = trial.expect("the program");
+        let (out, err) = (&trial.stdout, &trial.stderr);
+        for text in [out, err].map(|text| String::from_utf8_lossy(text)) {
+            assert!(!text.contains("hidden"), "{text}");
+        }
+    }
+    assert_eq!(whole(&mut conn).await, before);
+}
+
 /// LIKE would fail on names that the server makes from the ghost's.
 #[tokio::test(flavor = "multi_thread")]
 async fn long_table_names_with_checks_are_refused_with_a_way_out() {

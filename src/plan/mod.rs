@@ -37,6 +37,7 @@ use alter::Alter;
 use columns::{ColumnMap, SharedColumn};
 use constraints::CheckNames;
 use conversion::{Conversion, Misfits};
+use history::without_passwords;
 use indexes::Deferred;
 use inspection::{Column, ForeignKey, Inspection, Table, Version};
 use names::Names;
@@ -56,10 +57,10 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal with its remedy.
+    /// A refusal with its remedy. What it cites of the ALTER, or the server of it, is shown without passwords.
     pub fn new(what: impl Into<String>, next: impl Into<String>) -> Self {
         Self {
-            what: what.into(),
+            what: without_passwords(&what.into()),
             next: next.into(),
             of_trial: false,
         }

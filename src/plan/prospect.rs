@@ -4,6 +4,7 @@ pub mod prediction;
 pub mod surroundings;
 
 use super::findings::{Finding, Severity, indexes, names_gone, of_plan};
+use super::history::without_passwords;
 use super::inspection::{Table, Version};
 use super::names::Names;
 use super::shortcut::Native;
@@ -90,7 +91,7 @@ pub enum Sampled {
 pub struct Prospect {
     /// Schema and table.
     pub table: (String, String),
-    /// The ALTER.
+    /// The ALTER, without passwords as the definition.
     pub alter: String,
     /// The server's version.
     pub server: String,
@@ -163,7 +164,7 @@ impl Prospect {
         Self {
             way,
             why: why(plan, way),
-            definition: Some(definition(plan)),
+            definition: Some(without_passwords(&definition(plan))),
             rows: plan.original.rows_estimate,
             surroundings,
             copy,
@@ -222,7 +223,7 @@ impl Prospect {
     fn bare(subject: Subject<'_>) -> Self {
         Self {
             table: (subject.names.schema.clone(), subject.names.original.clone()),
-            alter: subject.alter.to_owned(),
+            alter: without_passwords(subject.alter),
             server: subject.server.to_owned(),
             way: Way::Nothing,
             why: String::new(),

@@ -72,6 +72,29 @@ fn the_verdict_is_that_of_the_gravest_finding() {
 }
 
 #[test]
+fn passwords_are_shown_nowhere() {
+    let names = names_of();
+    let secret = "CONNECTION='mysql://u:pw@h/d'";
+    let mut plan = plan(&[], &[]);
+    plan.ghost.definition = format!("CREATE TABLE `_t_gho` (\n) ENGINE=InnoDB {secret}");
+    let subject = Subject {
+        alter: secret,
+        ..subject(&names)
+    };
+    let around = Surroundings::default;
+    let refused = Refusal::new(format!("the server refuses '{secret}'"), "");
+    for told in [
+        Prospect::of_plan(subject, &plan, around(), unsampled()),
+        Prospect::refused(subject, &[refused], None, around()),
+        Prospect::nothing(subject),
+    ] {
+        assert_eq!(told.alter, "CONNECTION='***'");
+        let shown = format!("{told:?}");
+        assert!(!shown.contains("pw"), "{shown}");
+    }
+}
+
+#[test]
 fn what_only_a_plan_ends_with_is_no_refusal_of_the_run() {
     let names = names_of();
     let refused = |refusals: &[Refusal]| {
