@@ -296,7 +296,7 @@ pub fn hastened(config: Config) -> Config {
 }
 
 /// Points of connections that are there only when flags ask for them, by role.
-pub const WHEN_ASKED_FOR: [(&str, &[&str]); 14] = [
+pub const WHEN_ASKED_FOR: [(&str, &[&str]); 15] = [
     (
         "main",
         &[
@@ -388,6 +388,8 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 14] = [
             "copy chunk",
         ],
     ),
+    // Of a run that goes on in a replica's log (tests/resume.rs).
+    ("topology", &["list the binary logs", "compare the GTIDs"]),
     // Of `tableshift batch` (tests/batch.rs).
     (
         "batch",
