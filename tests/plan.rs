@@ -458,6 +458,30 @@ async fn the_way_back_is_planned_as_well_and_nothing_of_it_is_touched() {
     assert_eq!(whole(&mut conn).await, before);
 }
 
+/// A back-quote in a name is doubled where the name is quoted.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_mentions_a_table_with_a_quote_in_its_name_is_found() {
+    let mut conn = schema(shared(), "quoted", 5).await;
+    let statements = [
+        "RENAME TABLE t TO `or``d`",
+        "CREATE TABLE other (id INT PRIMARY KEY)",
+        "CREATE PROCEDURE sum_up() SELECT SUM(v) FROM `or``d`",
+        "CREATE EVENT later ON SCHEDULE EVERY 1 YEAR DISABLE DO DELETE FROM `OR``D` WHERE id = 0",
+        "CREATE TRIGGER noted BEFORE INSERT ON other FOR EACH ROW UPDATE `or``d` SET v = 0 WHERE id = 0",
+    ];
+    execute(&mut conn, &statements).await;
+    let run = with_shortcuts(shared(), "quoted", "or`d", "ENGINE=InnoDB");
+    let mut plan = Command::new(run.get_program());
+    let output = plan.arg("plan").args(run.get_args()).output();
+    let text = told(&output.expect("the program"), GO);
+    let parts = [
+        "[routine-mentions]",
+        "[event-mentions]",
+        "[trigger-mentions]",
+    ];
+    assert_says(&text, &parts);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_of_connections_are_shown_nowhere() {
     let mut conn = schema(shared(), "secretive", 5).await;

@@ -159,6 +159,12 @@ fn words_are_names_and_parts_of_words_are_not() {
         assert!(!names(text, "orders"), "{text}");
     }
     assert!(!names("anything", ""));
+    // In quotes the same quotes are doubled.
+    assert!(names("SELECT * FROM `or``d`", "or`d"));
+    assert!(names("SELECT * FROM \"or`d\"", "Or`d"));
+    assert!(names("SELECT * FROM \"or\"\"d\"", "or\"d"));
+    assert!(names("SELECT * FROM `oor`dd`", "or`d"));
+    assert!(!names("SELECT `or` FROM `d`", "or`d"));
 }
 
 fn mention(kind: Kind, name: &str, text: Option<&str>) -> Mention {
