@@ -92,6 +92,21 @@ async fn constraints_keep_their_names_in_what_the_server_does_by_itself() {
     planned("constrained", "ADD COLUMN note INT", &[], GO);
     let copied = planned("constrained", "ENGINE=InnoDB", &[], WARNINGS);
     assert_says(&copied, &["`ck` is called `_ck`"]);
+    for (alter, flags, code) in [
+        ("ADD COLUMN note INT", &[][..], GO),
+        (
+            "ENGINE=InnoDB, ADD CHECK (v < 9999)",
+            &["--ok-to-drop-table"],
+            WARNINGS,
+        ),
+    ] {
+        let json = ["--format=json", "--sample-seconds=0"];
+        let (fields, _) = read_json(&planned("constrained", alter, &json, code));
+        let mut run = with_shortcuts(shared(), "constrained", "t", alter);
+        let output = run.arg("--execute").args(flags).output();
+        told(&output.expect("the program"), GO);
+        assert_eq!(fields["definition"], whole(&mut conn).await.0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

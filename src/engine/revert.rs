@@ -111,7 +111,7 @@ pub(super) async fn plan(
     };
     let alter = alter::parse(&origin.alter)
         .map_err(|error| Fault::unexpected("read the migration's ALTER", error.to_string()))?;
-    let checks = CheckNames::default();
+    let checks = CheckNames::back(names, facts.server.table_names);
     let given = Given {
         wishes: &config.wishes,
         checks: &checks,

@@ -11,6 +11,7 @@ use super::Refusal;
 use super::alter::Alter;
 use super::inspection::{Table, TableNames, same_name};
 use super::names::{NAME_CHARS_MAX, Names, shortened};
+use crate::sql::quoted;
 
 /// A CHECK constraint as SHOW CREATE TABLE has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -120,6 +121,35 @@ impl CheckNames {
             found.ghost.push(Check { name, ..check });
         }
         Ok(found)
+    }
+
+    /// On the way back of a migration only those that follow their table change their names.
+    #[must_use]
+    pub fn back(names: &Names, table_names: TableNames) -> Self {
+        Self {
+            prefixes: [chk(&names.original), chk(&names.ghost)],
+            table_names,
+            ..Self::default()
+        }
+    }
+
+    /// The ghost's definition with the names that its constraints have after the change. The original keeps
+    /// its own when the server alters it `directly`.
+    #[must_use]
+    pub fn shown_in_the_end(&self, ghost: &str, directly: bool) -> String {
+        let lines = ghost.split('\n').map(|line| {
+            let Some(check) = check_of(line) else {
+                return line.to_owned();
+            };
+            let mut pairs = self.original.iter().zip(&self.ghost);
+            let own = pairs.find(|(_, made)| directly && same_name(&made.name, &check.name));
+            let name = match own {
+                Some((original, _)) => original.name.clone(),
+                None => self.in_the_end(&check.name),
+            };
+            line.replacen(&quoted(&check.name), &quoted(&name), 1)
+        });
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// The ghost's constraints can stay as LIKE made them.
@@ -513,6 +543,25 @@ mod tests {
         let (found, _) = named(&["t_chk_1", "ck", "gone"], "DROP CHECK gone", &[]);
         let changed = found.changed(&table(&["_t_gho_chk_1", "_ck"]));
         assert_eq!(changed, [("ck".to_owned(), "_ck".to_owned())]);
+    }
+
+    #[test]
+    fn a_definition_is_shown_with_the_names_of_afterwards() {
+        let (found, _) = named(&["t_chk_1", "ck", "o`ne"], "ADD CHECK (a)", &[]);
+        let made = table(&["_t_gho_chk_1", "_ck", "_o`ne", "_t_gho_chk_2"]).definition;
+        let shown = |directly| {
+            let shown = found.shown_in_the_end(&made, directly);
+            assert!(shown.ends_with("\n) ENGINE"), "{shown}");
+            let checks = checks_of(&shown).into_iter();
+            checks.map(|check| check.name).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(false), ["t_chk_1", "_ck", "_o`ne", "t_chk_2"]);
+        assert_eq!(shown(true), ["t_chk_1", "ck", "o`ne", "t_chk_2"]);
+        let names = Names::back("shop", "t", None, "_t_del");
+        let back = CheckNames::back(&names, TableNames::Exact);
+        let made = table(&["_t_del_chk_1", "ck"]).definition;
+        let expected = table(&["t_chk_1", "ck"]).definition;
+        assert_eq!(back.shown_in_the_end(&made, false), expected);
     }
 
     #[test]

@@ -179,6 +179,8 @@ pub struct Plan {
     pub zone: Zone,
     /// The ALTER sets AUTO_INCREMENT itself.
     pub auto_increment_given: bool,
+    /// What CHECK constraints are called, in the ghost and in the end.
+    pub checks: CheckNames,
     /// CHECK constraints that get another name than a plain ALTER would leave, with that name.
     pub renamed_checks: Vec<(String, String)>,
     /// Programs of other schemas reach the table, so any change logged as a statement may concern it.
@@ -343,6 +345,7 @@ pub fn make(
         zone,
         introduced_keys,
         other_unique_keys: unique_keys(&ghost) > 1,
+        checks: checks.clone(),
         renamed_checks: checks.changed(&ghost),
         auto_increment_given: alter.auto_increment.is_some(),
         reached_from_elsewhere: !facts.reached_from.is_empty(),

@@ -248,11 +248,14 @@ impl Prospect {
     }
 }
 
-/// Under the table's own name, which it gets by the swap.
+/// Under the names after the change: the table's own, and those that its constraints have then.
 fn definition(plan: &Plan) -> String {
     let (ghost, own) = (quoted(&plan.names.ghost), quoted(&plan.names.original));
     let begin = format!("CREATE TABLE {ghost}");
-    let of_ghost = &plan.ghost.definition;
+    let directly = plan.direct.native.is_some();
+    let of_ghost = plan
+        .checks
+        .shown_in_the_end(&plan.ghost.definition, directly);
     of_ghost.replacen(&begin, &format!("CREATE TABLE {own}"), 1)
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::plan::columns::ColumnMap;
+use crate::plan::constraints::CheckNames;
 use crate::plan::conversion::Conversion;
 use crate::plan::inspection::{ForeignKey, Index, IndexPart, Table};
 use crate::plan::names::Names;
@@ -61,6 +62,7 @@ pub(in crate::plan) fn plan(before: &[Column], after: &[Column]) -> Plan {
         names: Names::new("s", "t", None, None),
         introduced_keys: Vec::new(),
         zone: Zone::Server,
+        checks: CheckNames::default(),
         renamed_checks: Vec::new(),
         other_unique_keys: false,
         conversion: Conversion::default(),
