@@ -309,13 +309,11 @@ pub fn make(
             return Err(refusals);
         }
     };
-    let zone = match time_zone::zone(facts, &original, &ghost, &columns, &key) {
-        Ok(zone) => zone,
-        Err(refusal) => {
-            refusals.push(refusal);
-            Zone::Server
-        }
-    };
+    let zone = time_zone::zone(facts, &original, &ghost, &columns, &key);
+    let zone = zone.unwrap_or_else(|refusal| {
+        refusals.push(refusal);
+        Zone::Server
+    });
     if zone == Zone::Utc {
         columns::moments_in_utc(&mut columns, &ghost, now_utc);
     }
@@ -331,9 +329,7 @@ pub fn make(
     };
     refusals.extend(adjusted_key(&original, &key, &unverified));
     refusals.extend(null_into_timestamp(conversion, &columns));
-    if !names.reverts {
-        refusals.extend(checks.too_long_in_the_end(&ghost));
-    }
+    refusals.extend(checks.too_long_in_the_end(&ghost));
     if !refusals.is_empty() {
         return Err(refusals);
     }
