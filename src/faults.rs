@@ -305,7 +305,7 @@ pub fn hastened(config: Config) -> Config {
 }
 
 /// Points of connections that are there only when flags ask for them, by role.
-pub const WHEN_ASKED_FOR: [(&str, &[&str]); 15] = [
+pub const WHEN_ASKED_FOR: [(&str, &[&str]); 16] = [
     (
         "main",
         &[
@@ -419,6 +419,8 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 15] = [
             "end an explanation",
         ],
     ),
+    // Of a run that goes on in a replica's log (tests/resume.rs).
+    ("topology", &["list the binary logs", "compare the GTIDs"]),
     // Of `tableshift batch` (tests/batch.rs).
     (
         "batch",

@@ -73,6 +73,22 @@ async fn with_table(schema: &str, create: &str) -> Conn {
     conn
 }
 
+/// The helpers' names leave room for those of constraints, which the server and we make from them.
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_with_long_names_and_checks_are_compared() {
+    let table = "l".repeat(58);
+    let body = "id INT PRIMARY KEY, v INT, CONSTRAINT c CHECK (v > 0)";
+    let mut conn = with_table("lengthy", &format!("CREATE TABLE {table} ({body})")).await;
+    let add = |what: &str| format!("CREATE TABLE {table} ({body}, {what})");
+    let file = File::new("lengthy", &add("w INT, CONSTRAINT d CHECK (w > 0)"));
+    let output = run(&["diff", "--table", &table], "lengthy", &file);
+    assert_eq!(output.status.code(), Some(DIFFERS), "{output:?}");
+    assert!(out(&output).contains("CONSTRAINT `d` CHECK"), "{output:?}");
+    let words = ["migrate", "--execute", "--table", &table];
+    assert_code(&run(&words, "lengthy", &file), 3, &["--force-table-names"]);
+    assert_eq!(tables(&mut conn).await, [table]);
+}
+
 async fn definition(conn: &mut Conn, table: &str) -> String {
     let shown: Option<(String, String)> = conn
         .query_first(format!("SHOW CREATE TABLE {table}"))

@@ -82,6 +82,33 @@ async fn what_the_server_does_by_itself_is_a_go_and_isn_t_done() {
     assert_eq!(whole(&mut conn).await, before);
 }
 
+/// Only a copy needs other names beside the original's.
+#[tokio::test(flavor = "multi_thread")]
+async fn constraints_keep_their_names_in_what_the_server_does_by_itself() {
+    let mut conn = schema(shared(), "constrained", 50).await;
+    let add =
+        "ALTER TABLE t ADD CONSTRAINT ck CHECK (v >= 0), ADD CONSTRAINT t_chk_1 CHECK (v > -1)";
+    execute(&mut conn, &[add]).await;
+    planned("constrained", "ADD COLUMN note INT", &[], GO);
+    let copied = planned("constrained", "ENGINE=InnoDB", &[], WARNINGS);
+    assert_says(&copied, &["`ck` is called `_ck`"]);
+    for (alter, flags, code) in [
+        ("ADD COLUMN note INT", &[][..], GO),
+        (
+            "ENGINE=InnoDB, ADD CHECK (v < 9999)",
+            &["--ok-to-drop-table"],
+            WARNINGS,
+        ),
+    ] {
+        let json = ["--format=json", "--sample-seconds=0"];
+        let (fields, _) = read_json(&planned("constrained", alter, &json, code));
+        let mut run = with_shortcuts(shared(), "constrained", "t", alter);
+        let output = run.arg("--execute").args(flags).output();
+        told(&output.expect("the program"), GO);
+        assert_eq!(fields["definition"], whole(&mut conn).await.0);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_is_predicted_from_rows_that_were_copied() {
     let mut conn = schema(shared(), "copied", 3_000).await;
@@ -430,7 +457,7 @@ async fn a_later_run_finds_nothing_in_its_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_way_back_is_planned_as_well_and_nothing_of_it_is_touched() {
-    let mut conn = schema(shared(), "back", 50).await;
+    let mut conn = schema(shared(), "way_back", 50).await;
     let alter = "ADD COLUMN note INT";
     let mut run = with_shortcuts(shared(), "back", "t", alter);
     let output = run.args(["--execute", "--no-shortcuts"]).output();
@@ -443,6 +470,156 @@ async fn the_way_back_is_planned_as_well_and_nothing_of_it_is_touched() {
         &text,
         &["reverted to the old table", "a revert copies nothing"],
     );
+    assert_eq!(whole(&mut conn).await, before);
+}
+
+/// A back-quote in a name is doubled where the name is quoted.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_mentions_a_table_with_a_quote_in_its_name_is_found() {
+    let mut conn = schema(shared(), "quoted", 5).await;
+    let statements = [
+        "RENAME TABLE t TO `or``d`",
+        "CREATE TABLE other (id INT PRIMARY KEY)",
+        "CREATE PROCEDURE sum_up() SELECT SUM(v) FROM `or``d`",
+        "CREATE EVENT later ON SCHEDULE EVERY 1 YEAR DISABLE DO DELETE FROM `OR``D` WHERE id = 0",
+        "CREATE TRIGGER noted BEFORE INSERT ON other FOR EACH ROW UPDATE `or``d` SET v = 0 WHERE id = 0",
+    ];
+    execute(&mut conn, &statements).await;
+    let run = with_shortcuts(shared(), "quoted", "or`d", "ENGINE=InnoDB");
+    let mut plan = Command::new(run.get_program());
+    let output = plan.arg("plan").args(run.get_args()).output();
+    let text = told(&output.expect("the program"), GO);
+    let parts = [
+        "[routine-mentions]",
+        "[event-mentions]",
+        "[trigger-mentions]",
+    ];
+    assert_says(&text, &parts);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_of_connections_are_shown_nowhere() {
+    let mut conn = schema(shared(), "secretive", 5).await;
+    let before = whole(&mut conn).await;
+    let good = "ADD COLUMN w INT, CONNECTION='mysql://u:hidden@h/d'";
+    let bad = "CONNECTION 'mysql://u:hidden@h/d' FOO";
+    let json = ["--format=json"];
+    for (alter, flags, code) in [
+        (good, &[][..], GO),
+        (good, &json, GO),
+        (bad, &[], REFUSED),
+        (bad, &json, REFUSED),
+    ] {
+        let text = planned("secretive", alter, flags, code);
+        assert_says(&text, &["CONNECTION"]);
+        assert!(!text.contains("hidden"), "{text}");
+        let trial = with_shortcuts(shared(), "secretive", "t", alter).output();
+        let trial = trial.expect("the program");
+        let (out, err) = (&trial.stdout, &trial.stderr);
+        for text in [out, err].map(|text| String::from_utf8_lossy(text)) {
+            assert!(!text.contains("hidden"), "{text}");
+        }
+    }
+    assert_eq!(whole(&mut conn).await, before);
+}
+
+/// LIKE would fail on names that the server makes from the ghost's.
+#[tokio::test(flavor = "multi_thread")]
+async fn long_table_names_with_checks_are_refused_with_a_way_out() {
+    let mut conn = schema(shared(), "lengthy", 5).await;
+    let (fits, long) = ("ä".repeat(53), "ä".repeat(54));
+    let (fits, long) = (fits.as_str(), long.as_str());
+    for name in [fits, long] {
+        let add = "ADD CONSTRAINT";
+        let statements = [
+            &format!("CREATE TABLE `{name}` LIKE t"),
+            &format!("ALTER TABLE `{name}` {add} c{} CHECK (v >= 0)", name.len()),
+        ];
+        execute(&mut conn, &statements.map(String::as_str)).await;
+    }
+    let before = tables(&mut conn).await;
+    let plan = |table: &str, alter: &str, flags: &[&str], code| {
+        let run = with_shortcuts(shared(), "lengthy", table, alter);
+        let mut command = Command::new(run.get_program());
+        let command = command.arg("plan").args(run.get_args()).args(flags);
+        told(&command.output().expect("the program"), code)
+    };
+    let run = |flags: &[&str], code| {
+        let mut run = with_shortcuts(shared(), "lengthy", long, "ENGINE=InnoDB");
+        let output = run.args(flags).arg("--execute").output();
+        let output = output.expect("the program");
+        told(&output, code);
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    plan(fits, "ADD COLUMN note INT", &[], GO);
+    let parts = [
+        "check constraints of the ghost table",
+        "at most 53 characters",
+    ];
+    for alter in ["ADD COLUMN note INT", "ENGINE=InnoDB"] {
+        assert_says(&plan(long, alter, &[], REFUSED), &parts);
+    }
+    assert_says(&run(&[], REFUSED), &parts);
+    let short = &["--force-table-names=short"][..];
+    let longer = "t".repeat(59);
+    execute(&mut conn, &[&format!("CREATE TABLE {longer} LIKE t")]).await;
+    let unnamed = plan(&longer, "ADD CHECK (v > -1)", short, REFUSED);
+    assert_says(&unnamed, &["after the rename"]);
+    execute(&mut conn, &[&format!("DROP TABLE {longer}")]).await;
+    plan(long, "ADD COLUMN note INT", short, GO);
+    assert_eq!(tables(&mut conn).await, before);
+    run(&[short, &["--ok-to-drop-table"]].concat(), GO);
+    assert_eq!(tables(&mut conn).await, before);
+}
+
+/// The run drops it and goes on; the plan says so, and has no advice that can't work.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_drops_first_is_no_refusal_of_it() {
+    let mut conn = schema(shared(), "ghosts", 50).await;
+    execute(&mut conn, &["CREATE TABLE _t_gho LIKE t"]).await;
+    let before = whole(&mut conn).await;
+    planned("ghosts", "ENGINE=InnoDB", &[], REFUSED);
+    let flags = ["--initially-drop-ghost-table", "--execute"];
+    let text = planned("ghosts", "ENGINE=InnoDB", &flags, WARNINGS);
+    assert_says(
+        &text,
+        &[
+            "how       not known: see the leftover",
+            "`_t_gho` already exists: a run drops it first [leftover-dropped]",
+            "[not-looked-at]",
+        ],
+    );
+    assert!(!text.contains("--execute"), "{text}");
+    let flagged = [&flags[..], &["--format=json"]].concat();
+    let (fields, _) = read_json(&planned("ghosts", "ENGINE=InnoDB", &flagged, WARNINGS));
+    assert_eq!(fields["way"], "unknown");
+    let refused = "ENGINE=InnoDB, RENAME TO other";
+    planned("ghosts", refused, &flags, REFUSED);
+    assert_eq!(whole(&mut conn).await, before);
+    let mut run = with_shortcuts(shared(), "ghosts", "t", "ENGINE=InnoDB");
+    let output = run.args(flags).arg("--ok-to-drop-table").output();
+    told(&output.expect("the program"), GO);
+    assert_eq!(tables(&mut conn).await, ["t"]);
+}
+
+/// Beside the old table there is what leads back to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_leaves_the_way_back_of_the_last_migration() {
+    let mut conn = schema(shared(), "way_back", 50).await;
+    let mut run = with_shortcuts(shared(), "way_back", "t", "ENGINE=InnoDB");
+    told(&run.arg("--execute").output().expect("the program"), GO);
+    let before = whole(&mut conn).await;
+    assert_eq!(tables(&mut conn).await, ["_t_del", "_t_ghk", "t"]);
+    let text = planned(
+        "way_back",
+        "ENGINE=InnoDB",
+        &["--initially-drop-old-table", "--execute"],
+        WARNINGS,
+    );
+    assert_says(&text, &["`_t_del` already exists: a run drops it first"]);
+    let mut trial = with_shortcuts(shared(), "way_back", "t", "ENGINE=InnoDB");
+    let output = trial.arg("--initially-drop-old-table").output();
+    told(&output.expect("the program"), REFUSED);
     assert_eq!(whole(&mut conn).await, before);
 }
 

@@ -333,9 +333,29 @@ async fn without_the_log_there_is_no_going_on() {
             again.args(flags);
             again
         };
-        assert_code(&run(again()).await, 5, &["binary log can't be read"]);
-        assert_eq!(tables(&mut conn).await, ["t", "twin"]);
-        assert_done(&run(again()).await);
+        let left = ["_t_ghc", "_t_ghk", "_t_gho", "t", "twin"];
+        let purged = "binary logs that the earlier run had not read yet are purged";
+        assert_code(&run(again()).await, 3, &[purged, "--no-resume"]);
+        assert_eq!(tables(&mut conn).await, left);
+        // A plan of it, and a run without --execute, say the same.
+        let whole = again();
+        let words: Vec<_> = whole
+            .get_args()
+            .filter(|word| *word != "--execute")
+            .collect();
+        let mut trial = Command::new(whole.get_program());
+        trial.args(&words);
+        assert_code(&run(trial).await, 3, &[purged]);
+        let mut plan = Command::new(whole.get_program());
+        plan.arg("plan").args(&words);
+        let told = run(plan).await;
+        assert_code(&told, 3, &[]);
+        let text = String::from_utf8_lossy(&told.stdout);
+        assert!(text.contains(purged), "{text}");
+        assert_eq!(tables(&mut conn).await, left);
+        let mut anew = again();
+        anew.arg("--no-resume");
+        assert_done(&run(anew).await);
         assert_same_as_twin(&mut conn).await;
     }
 }
@@ -349,7 +369,9 @@ async fn a_log_that_began_anew_is_another_one() {
     execute(&mut conn, &["RESET BINARY LOGS AND GTIDS"]).await;
     change(&mut conn, &CHANGES).await;
     let output = run(command(&server, "reset", ALTER)).await;
-    assert_code(&output, 5, &["binary log can't be read"]);
+    assert_code(&output, 3, &["the log was reset", "--no-resume"]);
+    let left = ["_t_ghc", "_t_ghk", "_t_gho", "t", "twin"];
+    assert_eq!(tables(&mut conn).await, left);
     let mut anew = command(&server, "reset", ALTER);
     anew.arg("--no-resume");
     assert_done(&run(anew).await);
@@ -369,6 +391,7 @@ async fn trouble_while_going_on_leaves_the_state() {
         "look for leftovers@main:lost-after",
         "read the table's definition@main:lost-before:2",
         "look for triggers@main:error=1213",
+        "list the binary logs@main:lost-after",
         "connect@worker:lost-before:2",
         "connect@scribe:lost-before",
         "read the table's catalogue@barrier:error=1205",
@@ -671,6 +694,12 @@ async fn a_run_that_follows_a_replica_goes_on_in_its_log() {
         3,
         &["another server whose binary log is followed"],
     );
+    let mut spoilt = command(&replica, "followed", ALTER);
+    spoilt.env(
+        "TABLESHIFT_FAULTS",
+        "list the binary logs@topology:lost-after",
+    );
+    assert_code(&run(spoilt).await, 5, &["list the binary logs"]);
     let output = run(command(&replica, "followed", ALTER)).await;
     assert_done(&output);
     assert_eq!(figure(&output, "going on from checkpoint", "rows="), copied);

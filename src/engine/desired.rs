@@ -22,6 +22,7 @@ use crate::plan::alter::create::Create;
 use crate::plan::constraints::checks_of;
 use crate::plan::conversion::Misfits;
 use crate::plan::desired::{Changes, changes, unlike};
+use crate::plan::history::without_passwords;
 use crate::plan::inspection::{Table, same_name};
 use crate::plan::leftovers::CHANGELOG_COMMENT;
 use crate::plan::names::Names;
@@ -124,7 +125,8 @@ pub(super) async fn wanted(mut config: Config, reporter: &Reporter) -> Result<Co
     };
     let names = names(&config, None);
     let (alter, live) = alter_for(&config, &names, &wanted, reporter).await?;
-    reporter.info(format!("ALTER from the file: {alter}"));
+    let shown = without_passwords(&alter);
+    reporter.info(format!("ALTER from the file: {shown}"));
     config.alter = alter;
     config.seen = Some(live.definition);
     Ok(config)
@@ -188,9 +190,7 @@ async fn compare(
     reporter: &Reporter,
 ) -> Result<(Changes, Table), Early> {
     let original = names(config, None);
-    // Beside the tables of a run that can be continued.
-    let base = format!("{}_want", original.original);
-    let names = Names::new(&original.schema, &original.original, Some(&base), None);
+    let names = Names::compared(&original.schema, &original.original);
     let mut session = Session::open(address, usual("main", PLAIN_MODE.into())).await?;
     advisory_lock(&mut session, &names).await?;
     make_room(&mut session, &names).await?;

@@ -64,6 +64,7 @@ use crate::limits;
 use crate::metrics::{self, families::Labels};
 use crate::mysql::session::{Account, Address, Session, Setup, mark_of_table};
 use crate::plan::history::Figures;
+use crate::plan::history::without_passwords;
 use crate::plan::inspection::Server;
 use crate::plan::names::Names;
 use crate::plan::shortcut::Native;
@@ -417,7 +418,7 @@ fn tell(reporter: &Reporter, report: &Report) -> u8 {
 async fn dry_run(mut prepared: Prepared, config: &Config, reporter: &Reporter) -> Report {
     reporter.out(format!(
         "-- the altered table\n{}",
-        prepared.plan.ghost.definition
+        without_passwords(&prepared.plan.ghost.definition)
     ));
     let names = prepared.plan.names.clone();
     let unsaid = Verified::default();

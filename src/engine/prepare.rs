@@ -406,6 +406,7 @@ async fn make_tables(
         // What was altered instantly keeps its dropped columns and a version of its rows.
         let told = (alter, names, config);
         (plan, moment) = made_anew(session, facts, (plan, again.clone()), told).await?;
+        plan.direct.native = None;
     }
     rows_fit(session, &plan).await?;
     if !wishes.execute {

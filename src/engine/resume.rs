@@ -6,10 +6,10 @@
 
 use super::prepare::{triggers_of, verifiable};
 use super::topology::Route;
-use super::{Early, triggers};
+use super::{Early, triggers, usual};
 use crate::config::Config;
 use crate::core::checkpoint::{Checkpoint, Copied};
-use crate::mysql::classify::Fault;
+use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::inspect;
 use crate::mysql::place::Position;
 use crate::mysql::session::{Session, mark_of_table};
@@ -89,11 +89,70 @@ pub(super) async fn unfit(
     let mut refusals = saved::unfit(saved, &present);
     if let Some(progress) = &saved.progress
         && refusals.is_empty()
-        && progress.log.uuid != present.log.uuid
     {
-        refusals.extend(elsewhere(session, progress).await?);
+        if progress.log.uuid == present.log.uuid {
+            refusals.extend(purged(session, route, progress).await?);
+        } else {
+            refusals.extend(elsewhere(session, progress).await?);
+        }
     }
     Ok(refusals)
+}
+
+/// The server whose log is followed has dropped what is still to be read of it. Found out before anything is
+/// dropped: the stream would say so as well, but in the middle of the run.
+async fn purged(
+    session: &mut Session,
+    route: &Route,
+    progress: &Progress,
+) -> Result<Option<Refusal>, Fault> {
+    let there = match &route.followed {
+        None => log_is_there(session, progress).await,
+        Some(followed) => {
+            let setup = usual("topology", String::new());
+            let mut replica = Session::open(&followed.address, setup).await?;
+            log_is_there(&mut replica, progress).await
+        }
+    };
+    let there = match there {
+        // The check of the privileges tells what is missing.
+        Err(fault) if fault.kind == FaultKind::Definite => return Ok(None),
+        there => there?,
+    };
+    Ok((!there).then(|| {
+        Refusal::new(
+            "binary logs that the earlier run had not read yet are purged, or the log was reset",
+            "start over with --no-resume",
+        )
+    }))
+}
+
+/// The log from this place on is still there, as far as the server's word about its GTIDs, or the list of its
+/// files, tells. Whether it is the same log is told by what stands in it.
+///
+/// # Errors
+/// When the server can't be asked.
+pub(super) async fn log_is_there(
+    session: &mut Session,
+    progress: &Progress,
+) -> Result<bool, Fault> {
+    if let Some(read) = &progress.gtids {
+        let question = format!(
+            "SELECT /* tableshift */ GTID_SUBSET(@@global.gtid_purged, {read}) AND GTID_SUBSET({read}, \
+             @@global.gtid_executed)",
+            read = text_literal(read)
+        );
+        let answer = session.say("compare the GTIDs", &question).await?;
+        return Ok(answer.number(0, 0) == Some(1));
+    }
+    let list = session
+        .say("list the binary logs", "SHOW BINARY LOGS")
+        .await?;
+    let mut rows = 0..list.rows.len();
+    Ok(rows.any(|row| {
+        list.text(row, 0).as_deref() == Some(progress.file.as_str())
+            && list.number(row, 1) >= Some(progress.offset)
+    }))
 }
 
 /// A run that died under the lock may have left the column there that keeps old snapshots out.

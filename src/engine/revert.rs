@@ -6,7 +6,7 @@
 
 use super::places::Ways;
 use super::prepare::{no_duplicates, no_zeros, null_in_key, unchanged, verifiable};
-use super::resume::{Resumed, elsewhere, seen, without_guard};
+use super::resume::{Resumed, elsewhere, log_is_there, seen, without_guard};
 use super::topology::Route;
 use super::{Early, open};
 use crate::config::Config;
@@ -32,7 +32,7 @@ use crate::plan::shown::shown;
 use crate::plan::{self, Given, Plan, Refusal};
 use crate::sql::cutover::without_counter;
 use crate::sql::helpers::{create_changelog, drop_table, sign_changelog};
-use crate::sql::{Sql, Statement, text_literal};
+use crate::sql::{Sql, Statement};
 
 /// What speaks against the way back.
 ///
@@ -82,29 +82,9 @@ pub(super) async fn speaks_against(
     Ok(refusals)
 }
 
-/// The binary log from the swap on is still there, as far as the server's list of its files tells. That it
-/// is the same log is proved by the rename in it.
+/// The binary log from the swap on is still there. That it is the same log is proved by the rename in it.
 async fn purged(session: &mut Session, progress: &Progress) -> Result<Option<Refusal>, Fault> {
-    let there = match &progress.gtids {
-        Some(read) => {
-            let question = format!(
-                "SELECT /* tableshift */ GTID_SUBSET(@@global.gtid_purged, {})",
-                text_literal(read)
-            );
-            let answer = session.say("compare the GTIDs", &question).await?;
-            answer.number(0, 0) == Some(1)
-        }
-        None => {
-            let list = session
-                .say("list the binary logs", "SHOW BINARY LOGS")
-                .await?;
-            let mut rows = 0..list.rows.len();
-            rows.any(|row| {
-                list.text(row, 0).as_deref() == Some(progress.file.as_str())
-                    && list.number(row, 1) >= Some(progress.offset)
-            })
-        }
-    };
+    let there = log_is_there(session, progress).await?;
     Ok((!there).then(|| {
         Refusal::new(
             "the binary logs in which stands what happened since the swap are purged or reset",
@@ -132,7 +112,7 @@ pub(super) async fn plan(
     };
     let alter = alter::parse(&origin.alter)
         .map_err(|error| Fault::unexpected("read the migration's ALTER", error.to_string()))?;
-    let checks = CheckNames::default();
+    let checks = CheckNames::back(names, facts.server.table_names);
     let given = Given {
         wishes: &config.wishes,
         checks: &checks,

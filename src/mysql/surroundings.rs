@@ -6,7 +6,7 @@ use super::inspect::grants;
 use super::session::{Answer, Session};
 use crate::limits;
 use crate::plan::names::Names;
-use crate::plan::prospect::surroundings::{Kind, Mention, Surroundings};
+use crate::plan::prospect::surroundings::{Kind, Mention, Surroundings, spellings};
 use crate::plan::shortcut::innodb_name;
 use crate::sql::{Statement, text_literal};
 
@@ -141,8 +141,17 @@ async fn programs(
     found: &mut Surroundings,
 ) -> Result<(), Fault> {
     let (schema, table) = (text_literal(&names.schema), text_literal(&names.original));
-    let like =
-        |body: &str| format!("({body} IS NULL OR LOCATE(LOWER({table}), LOWER({body})) > 0)");
+    let words: Vec<String> = spellings(&names.original)
+        .iter()
+        .map(|name| text_literal(name))
+        .collect();
+    let like = |body: &str| {
+        let located = words.iter();
+        let located: Vec<String> = located
+            .map(|word| format!("LOCATE(LOWER({word}), LOWER({body})) > 0"))
+            .collect();
+        format!("({body} IS NULL OR {})", located.join(" OR "))
+    };
     for (kind, words, source, body) in [
         (
             Kind::Routine,

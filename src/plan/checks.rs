@@ -378,7 +378,11 @@ fn unseen_relatives(facts: &Inspection) -> Option<Refusal> {
 
 fn constraints(facts: &Inspection, alter: &Alter, names: &Names, _: &Wishes) -> Vec<Refusal> {
     match &facts.original {
-        Some(original) => constraints::unclear(original, alter, names),
+        Some(original) => {
+            let mut refusals = constraints::unclear(original, alter, names);
+            refusals.extend(constraints::too_long_in_a_copy(original, names));
+            refusals
+        }
         None => vec![],
     }
 }
@@ -434,8 +438,10 @@ fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> V
         if found(name).is_none() || name == &names.ghost && resumable && !allowed {
             continue;
         }
-        if name == &names.ghost && allowed && !wishes.execute {
-            refusals.push(Refusal::new(
+        // Beside the old table there may be the way back to it.
+        let lost = name == &names.ghost || facts.saved.is_some();
+        if lost && allowed && !wishes.execute {
+            refusals.push(Refusal::of_trial(
                 format!("table `{}`.`{name}` already exists", names.schema),
                 "without --execute nothing is dropped: drop it for a trial, or add --execute",
             ));

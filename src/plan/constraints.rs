@@ -11,6 +11,7 @@ use super::Refusal;
 use super::alter::Alter;
 use super::inspection::{Table, TableNames, same_name};
 use super::names::{NAME_CHARS_MAX, Names, shortened};
+use crate::sql::quoted;
 
 /// A CHECK constraint as SHOW CREATE TABLE has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +123,35 @@ impl CheckNames {
         Ok(found)
     }
 
+    /// On the way back of a migration only those that follow their table change their names.
+    #[must_use]
+    pub fn back(names: &Names, table_names: TableNames) -> Self {
+        Self {
+            prefixes: [chk(&names.original), chk(&names.ghost)],
+            table_names,
+            ..Self::default()
+        }
+    }
+
+    /// The ghost's definition with the names that its constraints have after the change. The original keeps
+    /// its own when the server alters it `directly`.
+    #[must_use]
+    pub fn shown_in_the_end(&self, ghost: &str, directly: bool) -> String {
+        let lines = ghost.split('\n').map(|line| {
+            let Some(check) = check_of(line) else {
+                return line.to_owned();
+            };
+            let mut pairs = self.original.iter().zip(&self.ghost);
+            let own = pairs.find(|(_, made)| directly && same_name(&made.name, &check.name));
+            let name = match own {
+                Some((original, _)) => original.name.clone(),
+                None => self.in_the_end(&check.name),
+            };
+            line.replacen(&quoted(&check.name), &quoted(&name), 1)
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// The ghost's constraints can stay as LIKE made them.
     #[must_use]
     pub fn as_made(&self, ghost: &[Check]) -> bool {
@@ -222,6 +252,23 @@ impl CheckNames {
         text
     }
 
+    /// A name of the ghost's that follows its table, and can't follow it to the original's name: the rename
+    /// would fail after the copy.
+    #[must_use]
+    pub fn too_long_in_the_end(&self, ghost: &Table) -> Option<Refusal> {
+        let made = checks_of(&ghost.definition);
+        let mut names = made.iter().map(|check| self.in_the_end(&check.name));
+        let long = names.find(|name| name.chars().count() > NAME_CHARS_MAX)?;
+        Some(Refusal::new(
+            format!(
+                "a check constraint of the new table would be called `{long}` after the rename, longer than \
+                 the {NAME_CHARS_MAX} characters that a name may have"
+            ),
+            "give a constraint that the ALTER adds a name of its own; if it adds none, drop the table's first, \
+             or rename the table to a shorter name",
+        ))
+    }
+
     /// The names that won't be what a plain ALTER would leave, with what they will be.
     #[must_use]
     pub fn changed(&self, ghost: &Table) -> Vec<(String, String)> {
@@ -238,6 +285,32 @@ impl CheckNames {
             .filter(|(before, after)| before != after)
             .collect()
     }
+}
+
+/// `CREATE TABLE … LIKE` numbers the constraints from 1 on, behind the ghost's name and `_chk_`, and fails
+/// (3507) when the last of these names is too long (observed on 9.7.4; the server counts characters).
+#[must_use]
+pub(super) fn too_long_in_a_copy(original: &Table, names: &Names) -> Option<Refusal> {
+    let count = checks_of(&original.definition).len();
+    if names.reverts || count == 0 {
+        return None;
+    }
+    let numbered = |ghost: &str| format!("{}{count}", chk(ghost)).chars().count();
+    if numbered(&names.ghost) <= NAME_CHARS_MAX {
+        return None;
+    }
+    let room = NAME_CHARS_MAX.saturating_sub(numbered(&Names::new("", "", None, None).ghost));
+    Some(Refusal::new(
+        format!(
+            "the server would call the {count} check constraints of the ghost table `{}1` and so on, longer \
+             than the {NAME_CHARS_MAX} characters that a name may have",
+            chk(&names.ghost)
+        ),
+        format!(
+            "give the helper tables a shorter name: --force-table-names=NAME, with a name of at most {room} \
+             characters that no other migration uses"
+        ),
+    ))
 }
 
 /// Names that would mean something else on the ghost. DROP CONSTRAINT means whatever kind has the
@@ -473,6 +546,25 @@ mod tests {
     }
 
     #[test]
+    fn a_definition_is_shown_with_the_names_of_afterwards() {
+        let (found, _) = named(&["t_chk_1", "ck", "o`ne"], "ADD CHECK (a)", &[]);
+        let made = table(&["_t_gho_chk_1", "_ck", "_o`ne", "_t_gho_chk_2"]).definition;
+        let shown = |directly| {
+            let shown = found.shown_in_the_end(&made, directly);
+            assert!(shown.ends_with("\n) ENGINE"), "{shown}");
+            let checks = checks_of(&shown).into_iter();
+            checks.map(|check| check.name).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(false), ["t_chk_1", "_ck", "_o`ne", "t_chk_2"]);
+        assert_eq!(shown(true), ["t_chk_1", "ck", "o`ne", "t_chk_2"]);
+        let names = Names::back("shop", "t", None, "_t_del");
+        let back = CheckNames::back(&names, TableNames::Exact);
+        let made = table(&["_t_del_chk_1", "ck"]).definition;
+        let expected = table(&["t_chk_1", "ck"]).definition;
+        assert_eq!(back.shown_in_the_end(&made, false), expected);
+    }
+
+    #[test]
     fn clauses_that_are_not_shown_as_they_are_keep_the_names_of_the_copy() {
         let faithful = |clause: &str| {
             let (mut found, _) = named(&["ck"], "ENGINE=InnoDB", &[]);
@@ -519,6 +611,47 @@ mod tests {
         assert_eq!(refused("DROP CONSTRAINT both"), 1);
         assert_eq!(refused("DROP CHECK both, DROP CONSTRAINT ck"), 0);
         assert_eq!(refused("ADD CONSTRAINT _t_gho_chk_5 CHECK (a)"), 1);
+    }
+
+    #[test]
+    fn names_too_long_for_a_copy_are_refused_with_the_longest_that_fits() {
+        let checks = |count: usize| {
+            let names: Vec<String> = (0..count).map(|number| format!("c{number}")).collect();
+            table(&names.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let refused = |count, name: &str, base: Option<&str>| {
+            too_long_in_a_copy(&checks(count), &Names::new("shop", name, base, None))
+        };
+        for (count, longest) in [(1, 53), (9, 53), (10, 52), (99, 52), (100, 51)] {
+            let (fits, long) = ("ä".repeat(longest), "ä".repeat(longest + 1));
+            assert_eq!(refused(count, &fits, None), None);
+            let refusal = refused(count, &long, None).expect("a refusal");
+            let says = format!("at most {longest} characters");
+            assert!(refusal.next.contains(&says), "{}", refusal.next);
+            assert_eq!(refused(count, &long, Some(&fits)), None);
+            assert!(refused(count, "t", Some(&long)).is_some());
+        }
+        assert_eq!(refused(0, &"n".repeat(64), None), None);
+        let back = Names::back("shop", "t", None, &"n".repeat(64));
+        assert_eq!(too_long_in_a_copy(&checks(1), &back), None);
+    }
+
+    /// The helpers have short names, but the original's is too long for what follows it.
+    #[test]
+    fn names_that_can_t_follow_to_the_original_are_refused() {
+        let taken = Taken {
+            in_schema: &[],
+            table_names: TableNames::Exact,
+        };
+        let alter = parse("ADD CHECK (a)").expect("a good ALTER");
+        let refused = |name: &str| {
+            let names = Names::new("shop", name, Some("t"), None);
+            let found = CheckNames::new(&table(&["c"]), &alter, &names, &taken);
+            let found = found.expect("names fit");
+            found.too_long_in_the_end(&table(&["_c", "_t_gho_chk_1"]))
+        };
+        assert_eq!(refused(&"n".repeat(58)), None);
+        assert!(refused(&"n".repeat(59)).is_some());
     }
 
     #[test]

@@ -70,9 +70,17 @@ impl Finding {
         Self::new(Severity::Warning, code, what.into(), means, next)
     }
 
-    /// What a run would end with.
+    /// What a run would end with; or what ends a plan alone, which drops nothing.
     #[must_use]
     pub fn refusal(refusal: &Refusal) -> Self {
+        if refusal.of_trial {
+            return Self::warning(
+                "leftover-dropped",
+                format!("{}: a run drops it first", refusal.what),
+                "a plan drops nothing, and can't make its own while this one is there",
+                "if nobody needs it, drop it yourself and plan again",
+            );
+        }
         let means = "a run ends with this before it writes anything to the table";
         Self::new(
             Severity::Refusal,
@@ -216,7 +224,8 @@ fn wished_of_constraints(plan: &Plan) -> Vec<Finding> {
             "add the keys again by a plain ALTER if they are needed",
         );
     }
-    if !plan.renamed_checks.is_empty() {
+    // What the server alters by itself keeps the names.
+    if !plan.renamed_checks.is_empty() && plan.direct.native.is_none() {
         let renamed: Vec<String> = plan
             .renamed_checks
             .iter()

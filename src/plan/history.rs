@@ -162,7 +162,7 @@ pub fn without_passwords(alter: &str) -> String {
         let (before, after) = rest.split_at(position + OPTION.len());
         kept.push_str(before);
         rest = after;
-        let value = after.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '=');
+        let value = behind_equals(after);
         let Some(quote) = value.chars().next().filter(|c| matches!(c, '\'' | '"')) else {
             continue;
         };
@@ -172,6 +172,21 @@ pub fn without_passwords(alter: &str) -> String {
     }
     kept.push_str(rest);
     kept
+}
+
+/// What stands behind an equals sign, white space and comments.
+fn behind_equals(text: &str) -> &str {
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '=');
+        let Some(comment) = rest.strip_prefix("/*") else {
+            return rest;
+        };
+        let Some((_, behind)) = comment.split_once("*/") else {
+            return rest;
+        };
+        rest = behind;
+    }
 }
 
 /// What stands behind a string literal.
@@ -341,6 +356,10 @@ mod tests {
                 "CONNECTION = '***', COMMENT='c'",
             ),
             ("connection \"u:p\\\"w\"", "connection '***'"),
+            (
+                "CONNECTION /* x */ = /**/'u:p'",
+                "CONNECTION /* x */ = /**/'***'",
+            ),
             ("ADD connection INT", "ADD connection INT"),
             ("CONNECTION='u:p", "CONNECTION='***'"),
         ] {

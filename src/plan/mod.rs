@@ -39,6 +39,7 @@ use alter::Alter;
 use columns::{ColumnMap, SharedColumn};
 use constraints::CheckNames;
 use conversion::{Conversion, Misfits};
+use history::without_passwords;
 use indexes::Deferred;
 use inspection::{Column, ForeignKey, Inspection, Table, Version};
 use names::Names;
@@ -53,14 +54,25 @@ pub struct Refusal {
     pub what: String,
     /// The exact step that helps.
     pub next: String,
+    /// Only a trial ends with it: a run drops what is in its way.
+    pub of_trial: bool,
 }
 
 impl Refusal {
-    /// A refusal with its remedy.
+    /// A refusal with its remedy. What it cites of the ALTER, or the server of it, is shown without passwords.
     pub fn new(what: impl Into<String>, next: impl Into<String>) -> Self {
         Self {
-            what: what.into(),
+            what: without_passwords(&what.into()),
             next: next.into(),
+            of_trial: false,
+        }
+    }
+
+    /// The refusal of a trial, which drops nothing, where a run would go on.
+    pub fn of_trial(what: impl Into<String>, next: impl Into<String>) -> Self {
+        Self {
+            of_trial: true,
+            ..Self::new(what, next)
         }
     }
 }
@@ -169,6 +181,8 @@ pub struct Plan {
     pub zone: Zone,
     /// The ALTER sets AUTO_INCREMENT itself.
     pub auto_increment_given: bool,
+    /// What CHECK constraints are called, in the ghost and in the end.
+    pub checks: CheckNames,
     /// CHECK constraints that get another name than a plain ALTER would leave, with that name.
     pub renamed_checks: Vec<(String, String)>,
     /// Programs of other schemas reach the table, so any change logged as a statement may concern it.
@@ -322,13 +336,11 @@ pub fn make(
             return Err(refusals);
         }
     };
-    let zone = match time_zone::zone(facts, &original, &ghost, &columns, &key) {
-        Ok(zone) => zone,
-        Err(refusal) => {
-            refusals.push(refusal);
-            Zone::Server
-        }
-    };
+    let zone = time_zone::zone(facts, &original, &ghost, &columns, &key);
+    let zone = zone.unwrap_or_else(|refusal| {
+        refusals.push(refusal);
+        Zone::Server
+    });
     if zone == Zone::Utc {
         columns::moments_in_utc(&mut columns, &ghost, now_utc);
     }
@@ -344,6 +356,7 @@ pub fn make(
     };
     refusals.extend(adjusted_key(&original, &key, &unverified));
     refusals.extend(null_into_timestamp(conversion, &columns));
+    refusals.extend(checks.too_long_in_the_end(&ghost));
     if !refusals.is_empty() {
         return Err(refusals);
     }
@@ -355,6 +368,7 @@ pub fn make(
         zone,
         introduced_keys,
         other_unique_keys: unique_keys(&ghost) > 1,
+        checks: checks.clone(),
         renamed_checks: checks.changed(&ghost),
         auto_increment_given: alter.auto_increment.is_some(),
         reached_from_elsewhere: !facts.reached_from.is_empty(),

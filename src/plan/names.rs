@@ -3,6 +3,9 @@
 /// Longest name of a table or constraint in MySQL, in characters (manual, "Identifier Length Limits").
 pub(crate) const NAME_CHARS_MAX: usize = 64;
 
+/// Characters of a table's name that those of a comparison keep.
+const COMPARED_CHARS_MAX: usize = 40;
+
 /// The names of one migration's tables.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
@@ -53,6 +56,14 @@ impl Names {
             reverts: true,
             ..Self::new(schema, original, base, None)
         }
+    }
+
+    /// Names for the tables of a comparison, which stand beside those of a run that can be continued. A long
+    /// one is cut, so that what the server and we call its constraints fits behind it.
+    #[must_use]
+    pub fn compared(schema: &str, original: &str) -> Self {
+        let base = format!("{}_want", cut(original, COMPARED_CHARS_MAX));
+        Self::new(schema, original, Some(&base), None)
     }
 
     /// The table that has the shape from before the migration, once it is swapped.
@@ -108,11 +119,15 @@ fn helper(base: &str, suffix: &str) -> String {
 
 /// The name itself, or if it is too long its beginning with a digest of the whole one.
 pub(super) fn shortened(name: &str) -> String {
-    if name.chars().count() <= NAME_CHARS_MAX {
+    cut(name, NAME_CHARS_MAX)
+}
+
+fn cut(name: &str, most: usize) -> String {
+    if name.chars().count() <= most {
         return name.to_owned();
     }
     let suffix = format!("_{:06x}", digest(name) & 0x00ff_ffff);
-    let kept = NAME_CHARS_MAX - suffix.chars().count();
+    let kept = most - suffix.chars().count();
     name.chars().take(kept).chain(suffix.chars()).collect()
 }
 
@@ -141,6 +156,16 @@ mod tests {
         assert_eq!(names.ghost, "_orders_del");
         assert_eq!(names.old, "_orders_rev_del");
         assert_eq!(names.checkpoint, "_orders_ghk");
+    }
+
+    #[test]
+    fn names_of_a_comparison_leave_room_for_constraints() {
+        assert_eq!(Names::compared("s", "t").ghost, "_t_want_gho");
+        let (one, other) = ("ä".repeat(63) + "1", "ä".repeat(63) + "2");
+        let (one, other) = (Names::compared("s", &one), Names::compared("s", &other));
+        assert_ne!(one.ghost, other.ghost);
+        assert!(one.ghost.chars().count() <= 50, "{}", one.ghost);
+        assert!(one.changelog.ends_with("_want_ghc"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod prediction;
 pub mod surroundings;
 
 use super::findings::{Finding, Severity, indexes, names_gone, of_plan};
+use super::history::without_passwords;
 use super::inspection::{Table, Version};
 use super::names::Names;
 use super::shortcut::Native;
@@ -28,6 +29,8 @@ pub enum Way {
     Nothing,
     /// Not at all: it is refused.
     Refused,
+    /// Not known: a leftover is in the way of a plan, though not of a run.
+    Unknown,
 }
 
 impl Way {
@@ -41,6 +44,7 @@ impl Way {
             Self::Back => "revert",
             Self::Nothing => "nothing",
             Self::Refused => "refused",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -87,7 +91,7 @@ pub enum Sampled {
 pub struct Prospect {
     /// Schema and table.
     pub table: (String, String),
-    /// The ALTER.
+    /// The ALTER, without passwords as the definition.
     pub alter: String,
     /// The server's version.
     pub server: String,
@@ -160,7 +164,7 @@ impl Prospect {
         Self {
             way,
             why: why(plan, way),
-            definition: Some(definition(plan)),
+            definition: Some(without_passwords(&definition(plan))),
             rows: plan.original.rows_estimate,
             surroundings,
             copy,
@@ -169,7 +173,7 @@ impl Prospect {
         }
     }
 
-    /// Of one that is refused: what can be told all the same.
+    /// Of one that is refused, or that a leftover keeps from being tried: what can be told all the same.
     #[must_use]
     pub fn refused(
         subject: Subject<'_>,
@@ -181,17 +185,24 @@ impl Prospect {
         if let Some(table) = original {
             findings.extend(indexes::of_table(&table.definition));
         }
+        let (way, why, once) = if refusals.iter().all(|refusal| refusal.of_trial) {
+            let once = "columns, keys and time are told once nothing is in the way any more";
+            (Way::Unknown, "see the leftover", once)
+        } else {
+            let once = "columns, keys and time are told once nothing speaks against the migration any more";
+            (Way::Refused, "see the refusals", once)
+        };
         findings.extend(surroundings.mentioned(&[]));
-        findings.extend(surroundings.versions(Way::Refused, subject.version));
+        findings.extend(surroundings.versions(way, subject.version));
         findings.push(Finding::info(
             "not-looked-at",
             "what else the ALTER would bring isn't known",
-            "columns, keys and time are told once nothing speaks against the migration any more",
+            once,
             "",
         ));
         Self {
-            way: Way::Refused,
-            why: "see the refusals".into(),
+            way,
+            why: why.into(),
             rows: original.map_or(0, |table| table.rows_estimate),
             surroundings,
             findings: sorted(findings),
@@ -212,7 +223,7 @@ impl Prospect {
     fn bare(subject: Subject<'_>) -> Self {
         Self {
             table: (subject.names.schema.clone(), subject.names.original.clone()),
-            alter: subject.alter.to_owned(),
+            alter: without_passwords(subject.alter),
             server: subject.server.to_owned(),
             way: Way::Nothing,
             why: String::new(),
@@ -237,11 +248,14 @@ impl Prospect {
     }
 }
 
-/// Under the table's own name, which it gets by the swap.
+/// Under the names after the change: the table's own, and those that its constraints have then.
 fn definition(plan: &Plan) -> String {
     let (ghost, own) = (quoted(&plan.names.ghost), quoted(&plan.names.original));
     let begin = format!("CREATE TABLE {ghost}");
-    let of_ghost = &plan.ghost.definition;
+    let directly = plan.direct.native.is_some();
+    let of_ghost = plan
+        .checks
+        .shown_in_the_end(&plan.ghost.definition, directly);
     of_ghost.replacen(&begin, &format!("CREATE TABLE {own}"), 1)
 }
 
@@ -273,7 +287,7 @@ fn why(plan: &Plan, way: Way) -> String {
         Way::Back => {
             "what was changed since the migration is taken over, and the tables are swapped".into()
         }
-        Way::Nothing | Way::Refused => String::new(),
+        Way::Nothing | Way::Refused | Way::Unknown => String::new(),
     }
 }
 

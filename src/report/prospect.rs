@@ -71,6 +71,7 @@ fn way(way: Way) -> &'static str {
         Way::Back => "reverted to the old table",
         Way::Nothing => "nothing to do",
         Way::Refused => "refused",
+        Way::Unknown => "not known",
     }
 }
 
@@ -116,7 +117,9 @@ fn disk(told: &Prospect) -> String {
             size_of(around.copy_log_bytes())
         ),
         Way::AtOnce | Way::InPlace | Way::Back | Way::Nothing => format!("none needed; {free}"),
-        Way::Refused => format!("the table has {}; {free}", size_of(around.ghost_bytes())),
+        Way::Refused | Way::Unknown => {
+            format!("the table has {}; {free}", size_of(around.ghost_bytes()))
+        }
     }
 }
 
@@ -134,7 +137,7 @@ fn time(told: &Prospect) -> String {
     match &told.copy {
         Ok(prediction) => copy_time(prediction),
         Err(why) => match told.way {
-            Way::Ghost | Way::Back => format!("unknown: {why}"),
+            Way::Ghost | Way::Back | Way::Unknown => format!("unknown: {why}"),
             Way::AtOnce | Way::InPlace => "none to speak of, once nobody holds the table".into(),
             Way::Nothing | Way::Refused => why.clone(),
         },
@@ -208,7 +211,7 @@ fn needed(told: &Prospect) -> Option<u64> {
     match told.way {
         Way::Ghost => told.surroundings.needed_bytes(),
         Way::AtOnce | Way::InPlace | Way::Back | Way::Nothing => Some(0),
-        Way::Refused => None,
+        Way::Refused | Way::Unknown => None,
     }
 }
 

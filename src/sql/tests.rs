@@ -77,6 +77,7 @@ fn sql(original: Table, ghost: Table) -> Sql {
         key,
         introduced_keys,
         zone: crate::plan::Zone::Server,
+        checks: crate::plan::constraints::CheckNames::default(),
         renamed_checks: vec![],
         other_unique_keys: false,
         conversion: Conversion::default(),

@@ -1,5 +1,6 @@
 use super::*;
 use crate::plan::columns::ColumnMap;
+use crate::plan::constraints::CheckNames;
 use crate::plan::conversion::Conversion;
 use crate::plan::inspection::{ForeignKey, Index, IndexPart, Table};
 use crate::plan::names::Names;
@@ -62,6 +63,7 @@ pub(in crate::plan) fn plan(before: &[Column], after: &[Column]) -> Plan {
         names: Names::new("s", "t", None, None),
         introduced_keys: Vec::new(),
         zone: Zone::Server,
+        checks: CheckNames::default(),
         renamed_checks: Vec::new(),
         other_unique_keys: false,
         conversion: Conversion::default(),
@@ -137,6 +139,17 @@ fn what_the_server_does_by_itself_converts_nothing() {
     let mut plan = plan(&[column("v", "int")], &[column("v", "smallint")]);
     plan.direct.native = Some(Native::AtOnce);
     assert_eq!(told(&plan), []);
+}
+
+#[test]
+fn what_the_server_does_by_itself_renames_no_checks() {
+    let mut plan = plan(&[], &[]);
+    plan.renamed_checks.push(("c".into(), "_c".into()));
+    assert_eq!(codes(&plan), ["checks-renamed"]);
+    for native in [Native::AtOnce, Native::InPlace] {
+        plan.direct.native = Some(native);
+        assert_eq!(told(&plan), []);
+    }
 }
 
 #[test]

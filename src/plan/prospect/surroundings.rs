@@ -69,13 +69,35 @@ impl Mention {
     }
 }
 
+/// How a name stands in a text: as it is, or with the quotes in it doubled.
+#[must_use]
+pub fn spellings(name: &str) -> Vec<String> {
+    let mut spellings = vec![name.to_owned()];
+    for quote in ['`', '"'].into_iter().filter(|quote| name.contains(*quote)) {
+        spellings.push(name.replace(quote, &format!("{quote}{quote}")));
+    }
+    spellings
+}
+
 /// Whether a word of the text is this name, in any letter case.
+///
+/// Around a name with quotes in it the catalogue shows letters of it twice (`` `oor`dd` `` for `` `or``d` ``, as
+/// observed on 9.7.4): such a name may be a part of a word.
 #[must_use]
 pub fn names(text: &str, name: &str) -> bool {
-    let (text, name) = (text.to_lowercase(), name.to_lowercase());
+    let text = text.to_lowercase();
+    let spellings = spellings(&name.to_lowercase());
+    let found = |name: &String| match spellings.len() {
+        1 => has_word(&text, name),
+        _ => text.contains(name),
+    };
+    spellings.iter().any(found)
+}
+
+fn has_word(text: &str, name: &str) -> bool {
     let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$');
     !name.is_empty()
-        && text.match_indices(&name).any(|(at, found)| {
+        && text.match_indices(name).any(|(at, found)| {
             let before = text.get(..at).and_then(|text| text.chars().next_back());
             let after = text.get(at + found.len()..);
             !part(before) && !part(after.and_then(|text| text.chars().next()))
@@ -161,6 +183,7 @@ impl Surroundings {
             ),
             Way::AtOnce => Finding::info("row-versions", what, "this change may add one", ""),
             Way::Ghost => Finding::info("row-versions", what, "the new table begins with none", ""),
+            Way::Unknown => Finding::info("row-versions", what, "a copy begins with none", ""),
             Way::InPlace | Way::Back | Way::Nothing | Way::Refused => {
                 Finding::info("row-versions", what, "this change adds none", "")
             }

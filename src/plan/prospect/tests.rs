@@ -72,6 +72,54 @@ fn the_verdict_is_that_of_the_gravest_finding() {
 }
 
 #[test]
+fn passwords_are_shown_nowhere() {
+    let names = names_of();
+    let secret = "CONNECTION='mysql://u:pw@h/d'";
+    let mut plan = plan(&[], &[]);
+    plan.ghost.definition = format!("CREATE TABLE `_t_gho` (\n) ENGINE=InnoDB {secret}");
+    let subject = Subject {
+        alter: secret,
+        ..subject(&names)
+    };
+    let around = Surroundings::default;
+    let refused = Refusal::new(format!("the server refuses '{secret}'"), "");
+    for told in [
+        Prospect::of_plan(subject, &plan, around(), unsampled()),
+        Prospect::refused(subject, &[refused], None, around()),
+        Prospect::nothing(subject),
+    ] {
+        assert_eq!(told.alter, "CONNECTION='***'");
+        let shown = format!("{told:?}");
+        assert!(!shown.contains("pw"), "{shown}");
+    }
+}
+
+#[test]
+fn what_only_a_plan_ends_with_is_no_refusal_of_the_run() {
+    let names = names_of();
+    let refused = |refusals: &[Refusal]| {
+        Prospect::refused(subject(&names), refusals, None, Surroundings::default())
+    };
+    let leftover = Refusal::of_trial("table `_t_gho` already exists", "add --execute");
+    let alone = refused(std::slice::from_ref(&leftover));
+    assert_eq!(alone.verdict(), Verdict::Warnings);
+    assert_eq!(alone.way, Way::Unknown);
+    assert_eq!(codes(&alone), ["leftover-dropped", "not-looked-at"]);
+    assert!(
+        alone
+            .findings
+            .iter()
+            .all(|one| !one.next.contains("--execute"))
+    );
+    let both = refused(&[leftover, Refusal::new("a", "b")]);
+    assert_eq!((both.verdict(), both.way), (Verdict::Refuse, Way::Refused));
+    assert_eq!(
+        codes(&both),
+        ["refused", "leftover-dropped", "not-looked-at"]
+    );
+}
+
+#[test]
 fn the_way_has_its_reason() {
     let mut plan = plan(&[], &[]);
     plan.direct.why_not = "rebuild".into();
@@ -111,6 +159,12 @@ fn words_are_names_and_parts_of_words_are_not() {
         assert!(!names(text, "orders"), "{text}");
     }
     assert!(!names("anything", ""));
+    // In quotes the same quotes are doubled.
+    assert!(names("SELECT * FROM `or``d`", "or`d"));
+    assert!(names("SELECT * FROM \"or`d\"", "Or`d"));
+    assert!(names("SELECT * FROM \"or\"\"d\"", "or\"d"));
+    assert!(names("SELECT * FROM `oor`dd`", "or`d"));
+    assert!(!names("SELECT `or` FROM `d`", "or`d"));
 }
 
 fn mention(kind: Kind, name: &str, text: Option<&str>) -> Mention {
