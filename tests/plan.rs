@@ -457,7 +457,7 @@ async fn a_later_run_finds_nothing_in_its_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_way_back_is_planned_as_well_and_nothing_of_it_is_touched() {
-    let mut conn = schema(shared(), "way_back", 50).await;
+    let mut conn = schema(shared(), "back", 50).await;
     let alter = "ADD COLUMN note INT";
     let mut run = with_shortcuts(shared(), "back", "t", alter);
     let output = run.args(["--execute", "--no-shortcuts"]).output();
