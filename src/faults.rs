@@ -312,6 +312,7 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 16] = [
             "switch the metadata lock instrument on",
             "look for zeros",
             "look for rows in the ghost",
+            "read the history",
             "read when the table was made",
             "try a backfill",
             "read the checkpoint",

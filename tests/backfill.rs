@@ -624,18 +624,22 @@ async fn settings_are_those_of_the_run_s_begin_on_every_connection() {
     let mut conn = schema(&server, "pinned", INPUTS).await;
     execute(
         &mut conn,
-        &["INSERT INTO t (a, d, u) VALUES (1, '2024-01-07', 1), (2, '2024-03-03', 7)"],
+        &[
+            "INSERT INTO t (a, d, u) VALUES (1, '2024-01-07', 1), (2, '2024-03-03', 7)",
+            "SET GLOBAL time_zone = '+02:00'",
+        ],
     )
     .await;
     let hold = std::env::temp_dir().join(format!("tableshift-pinned-{}", std::process::id()));
     let run = Run::start(
         &server,
         "pinned",
-        "ADD COLUMN x DECIMAL(20,10), ADD COLUMN w INT, ADD COLUMN m VARCHAR(20)",
+        "ADD COLUMN x DECIMAL(20,10), ADD COLUMN w INT, ADD COLUMN m VARCHAR(20), ADD COLUMN z DATETIME",
         &[
             "--backfill=x = a / 7",
             "--backfill=w = WEEK(d)",
             "--backfill=m = MONTHNAME(d)",
+            "--backfill=z = FROM_UNIXTIME(u * 3600)",
         ],
         &format!("create the changelog table@main:hold={}", hold.display()),
     );
@@ -647,6 +651,7 @@ async fn settings_are_those_of_the_run_s_begin_on_every_connection() {
             "SET GLOBAL div_precision_increment = 9",
             "SET GLOBAL default_week_format = 3",
             "SET GLOBAL lc_time_names = 'de_DE'",
+            "SET GLOBAL time_zone = '+09:00'",
         ],
     )
     .await;
@@ -655,13 +660,93 @@ async fn settings_are_those_of_the_run_s_begin_on_every_connection() {
     execute(&mut conn, &["UPDATE t SET a = 3 WHERE u = 7"]).await;
     run.cut_over();
     run.ends(0).await;
-    let rows: Vec<(String, i32, String)> = conn
-        .query("SELECT CAST(x AS CHAR), w, m FROM t ORDER BY u")
+    let rows: Vec<(String, i32, String, String)> = conn
+        .query("SELECT CAST(x AS CHAR), w, m, CAST(z AS CHAR) FROM t ORDER BY u")
         .await
         .expect("rows");
-    let expected = [("0.1429000000", 1, "January"), ("0.4286000000", 9, "March")];
-    let expected = expected.map(|(x, w, m)| (x.to_owned(), w, m.to_owned()));
+    let expected = [
+        ("0.1429000000", 1, "January", "1970-01-01 03:00:00"),
+        ("0.4286000000", 9, "March", "1970-01-01 09:00:00"),
+    ];
+    let expected = expected.map(|(x, w, m, z)| (x.to_owned(), w, m.to_owned(), z.to_owned()));
     assert_eq!(rows, expected);
+}
+
+/// A date that isn't in the calendar, and a time that would become one of today.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_date_is_none_though_no_date_is_filled() {
+    let server = Server::start(&[]);
+    let mut conn = schema(
+        &server,
+        "nodate",
+        "CREATE TABLE t (id INT PRIMARY KEY, b VARCHAR(20) NOT NULL)",
+    )
+    .await;
+    execute(&mut conn, &["INSERT INTO t VALUES (1, '2026-02-31')"]).await;
+    let filled = |expression: &str| {
+        let backfill = format!("--backfill=x = {expression}");
+        migrate(&server, "nodate", "ADD COLUMN x INT", &[&backfill])
+    };
+    for (expression, code) in [
+        ("DATEDIFF(b, '2026-01-01')", 5),
+        ("CAST(b AS DATE) + 0", 5),
+        ("QUARTER(b)", 5),
+        ("TO_DAYS(STR_TO_DATE(b, CONCAT('%H:', '%i')))", 3),
+        ("TO_DAYS(STR_TO_DATE(b, x'25483A2569'))", 3),
+        ("TO_DAYS(STR_TO_DATE(b, '%' 'H:%i'))", 3),
+        ("LENGTH(b)", 0),
+    ] {
+        let output = filled(expression);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{expression}: {}",
+            said(&output)
+        );
+    }
+    assert_eq!(number(&mut conn, "SELECT x FROM t").await, 10);
+}
+
+/// By cron, or after a kill behind the swap: the definition doesn't tell that it was done.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_filled_is_not_filled_again() {
+    let server = Server::start(&[]);
+    let mut conn = schema(
+        &server,
+        "again",
+        "CREATE TABLE t (id INT PRIMARY KEY, v INT NOT NULL)",
+    )
+    .await;
+    execute(&mut conn, &["INSERT INTO t VALUES (1, 7)"]).await;
+    let filled = |flags: &[&str], faults: &str| {
+        tableshift_command(&server, "again", "t", "MODIFY v BIGINT NOT NULL")
+            .args([
+                "--execute",
+                "--backfill=v = v * 10",
+                "--initially-drop-old-table",
+            ])
+            .args(flags)
+            .env("TABLESHIFT_FAULTS", faults)
+            .output()
+            .expect("running tableshift")
+    };
+    let killed = filled(&[], "rename tables@locker:kill-after");
+    assert_eq!(killed.status.code(), None, "{}", said(&killed));
+    wait_until(PATIENCE, "the swap", async || {
+        let mut conn = server.conn(Some("again")).await;
+        number(&mut conn, "SELECT v FROM t").await == 70
+    })
+    .await;
+    for _ in 0..2 {
+        let output = filled(&[], "");
+        assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+        assert!(said(&output).contains("--no-history"), "{}", said(&output));
+    }
+    assert_eq!(number(&mut conn, "SELECT v FROM t").await, 70);
+    assert_eq!(number(&mut conn, "SELECT v FROM _t_del").await, 7);
+    let output = filled(&["--no-history"], "");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(number(&mut conn, "SELECT v FROM t").await, 700);
 }
 
 // --- inputs that change --------------------------------------------------------------------------

@@ -541,6 +541,7 @@ async fn session(server: &Server) -> tableshift::mysql::session::Session {
         lock_wait_seconds: 5,
         idle_seconds: 60,
         pinned: String::new(),
+        server_zone: String::new(),
     };
     Session::open(&address, setup).await.expect("a session")
 }

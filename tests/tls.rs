@@ -256,6 +256,7 @@ async fn a_stuck_connection_of_a_tls_run_is_ended_over_tls() {
         lock_wait_seconds: 5,
         idle_seconds: 60,
         pinned: String::new(),
+        server_zone: String::new(),
     };
     let mut session = Session::open(&address, setup).await.expect("a session");
     let version = "SHOW SESSION STATUS LIKE 'Ssl_version'";

@@ -228,6 +228,12 @@ async fn a_backfill_that_goes_by_the_zone_is_refused_where_its_value_could_move(
             "--backfill=later = IF(v = 2, `at`, NULL)",
             "the backfill of column `later` may use it",
         ),
+        // Text with an offset goes by the session's zone.
+        (
+            "ADD COLUMN z DATETIME",
+            "--backfill=z = CAST('2024-06-01 10:00:00+05:00' AS DATETIME)",
+            "the backfill of column `z` may use it",
+        ),
         // Nothing is copied in UTC: by way of the zone's text the second row's moment would be the first one's.
         (
             "DROP COLUMN `at`, ADD COLUMN moved TIMESTAMP NULL",

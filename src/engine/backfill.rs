@@ -10,10 +10,12 @@ use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::session::Session;
 use crate::plan::backfill::{self, Backfill, Typed, type_of};
 use crate::plan::findings::listed;
-use crate::plan::inspection::Table;
+use crate::plan::history::recorded;
+use crate::plan::inspection::{Inspection, Table, same_name};
 use crate::plan::names::Names;
 use crate::plan::{Plan, Refusal};
 use crate::sql::backfill::Trial;
+use crate::sql::batch::last_run;
 use crate::sql::{Sql, verify};
 
 /// What the server makes of the expressions, or all that speaks against them.
@@ -57,6 +59,50 @@ pub(super) async fn typed(
     Ok((typed, refusals))
 }
 
+/// A run that was killed behind its swap, or one by cron, would fill from what is filled already, and no
+/// definition shows that. The history does, and what the last run has left.
+///
+/// # Errors
+/// When the server can't be asked.
+pub(super) async fn done_before(
+    session: &mut Session,
+    (config, names): (&Config, &Names),
+    facts: &Inspection,
+) -> Result<Option<Refusal>, Fault> {
+    let (Some(original), Some(history)) = (&facts.original, &config.history) else {
+        return Ok(None);
+    };
+    let mut backfills = config.backfills.iter();
+    if names.reverts || !backfills.any(|one| original.column(&one.column).is_some()) {
+        return Ok(None);
+    }
+    let backfills = config.backfills.iter().map(|one| one.text.as_str());
+    let text = recorded(&config.alter, backfills);
+    let last = last_run(history, &names.schema, &names.original, &text);
+    let last = match session.run(&last).await {
+        Ok(last) => last,
+        // There is no history, or none that may be read.
+        Err(fault) if fault.kind == FaultKind::Definite => return Ok(None),
+        Err(fault) => return Err(fault),
+    };
+    // The rename makes the ghost the table.
+    let mut left = facts.leftovers.iter();
+    let unswapped = left.any(|table| same_name(&table.name, &names.ghost));
+    let done = match last.text(0, 0).as_deref() {
+        Some("completed") => true,
+        // It could not say how it ended.
+        Some("running" | "unknown") => !unswapped,
+        Some(_) | None => false,
+    };
+    Ok((done && last.number(0, 1) == Some(1)).then(|| {
+        Refusal::new(
+            "the history has this ALTER with these backfills as the last run on the table, done or killed when \
+             its swap may have been: filled from columns that are filled already, they would hold other values",
+            "look at the table; if it is to be filled once more, add --no-history",
+        )
+    }))
+}
+
 async fn one(
     session: &mut Session,
     trial: &Trial,
@@ -74,6 +120,7 @@ async fn one(
         column: backfill.column.clone(),
         from: type_of(&column_type, shown.text(0, 2).as_deref()),
         pieces,
+        reads: backfill.reads(original),
     })
 }
 

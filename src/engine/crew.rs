@@ -187,12 +187,14 @@ async fn locker(
             // A frozen tool must not keep the tables locked for longer than was agreed to.
             idle_seconds: u32::try_from(lock_held_max).unwrap_or(3) + 1,
             pinned: run.plan.pinned.clone(),
+            server_zone: run.plan.server_zone.clone(),
         },
         control: Session::open(
             &unlocked,
             Setup {
                 zone: run.plan.zone,
                 pinned: run.plan.pinned.clone(),
+                server_zone: run.plan.server_zone.clone(),
                 ..usual("control", mode)
             },
         )

@@ -676,6 +676,7 @@ async fn watch(address: Address, id: u32, wait_ms: u64, cancelled: oneshot::Rece
         lock_wait_seconds: 1,
         idle_seconds: limits::LOCKER_IDLE_SECONDS,
         pinned: String::new(),
+        server_zone: String::new(),
     };
     let Ok(mut session) = Session::open(&address, setup).await else {
         return;

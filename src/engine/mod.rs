@@ -584,6 +584,7 @@ fn usual(role: &'static str, sql_mode: String) -> Setup {
         lock_wait_seconds: 30,
         idle_seconds: limits::IDLE_SECONDS,
         pinned: String::new(),
+        server_zone: String::new(),
     }
 }
 
@@ -602,6 +603,7 @@ async fn open(
             idle_seconds,
             zone: plan.zone,
             pinned: plan.pinned.clone(),
+            server_zone: plan.server_zone.clone(),
             ..setup
         },
     )

@@ -158,6 +158,7 @@ async fn checked(
         None => Vec::new(),
     };
     unfit.extend(unfit_backfills);
+    unfit.extend(backfill::done_before(session, (config, names), facts).await?);
     unfit.extend(fence::other_table(session, (config, names), facts).await?);
     unfit.extend(queries::speaks_against(session, config).await?);
     let original = facts.original.as_ref();

@@ -32,6 +32,8 @@ pub struct Setup {
     /// about a row that is written is an error, because not every warning about an expression is one in strict
     /// mode: what is too long for max_allowed_packet becomes NULL.
     pub pinned: String,
+    /// The server's time zone as it was when the run began; empty where none is known yet.
+    pub server_zone: String,
 }
 
 /// What a statement returned.
@@ -97,9 +99,10 @@ impl Session {
             // Nobody listens any more when the run is ending.
             let _ = roster.send(Joined(self.id)).await;
         }
-        let zone = match self.setup.zone {
-            Zone::Server => "@@global.time_zone",
-            Zone::Utc => "'+00:00'",
+        let zone = match (self.setup.zone, self.setup.server_zone.as_str()) {
+            (Zone::Server, "") => "@@global.time_zone".to_owned(),
+            (Zone::Server, zone) => text_literal(zone),
+            (Zone::Utc, _) => "'+00:00'".to_owned(),
         };
         let settings = format!(
             "SET SESSION autocommit=1, completion_type=0, time_zone={zone}, \

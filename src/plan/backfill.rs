@@ -48,6 +48,17 @@ pub struct Typed {
     pub pieces: Vec<Piece>,
     /// What the expression gives, as a column: the type that the server stores its values in.
     pub from: Column,
+    /// What it reads.
+    pub reads: Reads,
+}
+
+/// What an expression may take for a date or a moment. In doubt it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reads {
+    /// Dates: which of them are accepted depends on `sql_mode`.
+    pub dates: bool,
+    /// Text beside words of dates: with an offset in it (`'… +05:00'`) it goes by the session's time zone.
+    pub text: bool,
 }
 
 impl Typed {
@@ -58,6 +69,7 @@ impl Typed {
             column: column.to_owned(),
             pieces: Vec::new(),
             from: Column::default(),
+            reads: Reads::default(),
         }
     }
 }
@@ -71,6 +83,8 @@ pub struct BackfilledColumn {
     pub pieces: Vec<Piece>,
     /// The original has this column as well; its values are left behind.
     pub replaces: bool,
+    /// What it reads.
+    pub reads: Reads,
 }
 
 /// Reads `col = expression`.
@@ -159,6 +173,13 @@ impl Backfill {
                     "write the columns of the table by their names alone",
                 );
             }
+        }
+        if !self.formats_are_literals() {
+            against(
+                "the format of STR_TO_DATE isn't one literal".to_owned(),
+                "write it as one string: of a format without a date the server makes a TIME, and of that perhaps \
+                 today's date",
+            );
         }
         if self.takes_todays_date(original) {
             against(
@@ -280,6 +301,69 @@ impl Backfill {
             }
         }
         names
+    }
+
+    /// What it may take for a date or a moment.
+    #[must_use]
+    pub fn reads(&self, original: &Table) -> Reads {
+        const NUMBERS: [&str; 12] = [
+            "tinyint",
+            "smallint",
+            "mediumint",
+            "int",
+            "bigint",
+            "decimal",
+            "float",
+            "double",
+            "bit",
+            "year",
+            "date",
+            "datetime",
+        ];
+        let mut reads = Reads::default();
+        for (at, token) in self.tokens.iter().enumerate() {
+            if let Some(column) = self.column_at(at, original) {
+                reads.dates |= temporal(&column.data_type);
+                reads.text |= !NUMBERS.contains(&column.data_type.as_str());
+                continue;
+            }
+            let word = self.word(at).unwrap_or_default();
+            let word = word.as_str();
+            reads.dates |= READS_DATE.contains(&word)
+                || MAKES_TIME.contains(&word)
+                || READS_TIME_ALONE.contains(&word);
+            // Hexadecimal numbers are text as well.
+            reads.text |= token.kind == Kind::Text || word.starts_with("0X");
+        }
+        reads
+    }
+
+    /// Every STR_TO_DATE has its format as one literal: of a format without a date the server makes a TIME.
+    fn formats_are_literals(&self) -> bool {
+        let calls =
+            (0..self.tokens.len()).filter(|at| self.called(*at).as_deref() == Some("STR_TO_DATE"));
+        calls.into_iter().all(|at| {
+            let mut depth = 0_usize;
+            let mut comma = None;
+            for here in at + 1..self.tokens.len() {
+                match self.sign(here) {
+                    Some('(') => depth += 1,
+                    Some(')') if depth == 1 => {
+                        let plain = |at: usize| {
+                            let token = self.tokens.get(at);
+                            token.is_some_and(|token| {
+                                token.kind == Kind::Text && token.text.starts_with(['\'', '"'])
+                            })
+                        };
+                        return comma.is_some_and(|comma| comma + 2 == here && plain(comma + 1));
+                    }
+                    Some(')') => depth = depth.saturating_sub(1),
+                    Some(',') if depth == 1 => comma = Some(here),
+                    Some(_) | None => {}
+                }
+            }
+            false
+        })
     }
 
     /// A name with a point beside it, which is no number's.
@@ -408,6 +492,10 @@ pub(super) fn target(
         },
         pieces: typed.pieces.clone(),
         replaces: replaced.is_some(),
+        reads: Reads {
+            dates: typed.reads.dates || temporal(&to.data_type),
+            ..typed.reads
+        },
     })
 }
 
@@ -423,7 +511,10 @@ impl BackfilledColumn {
                 BY_ZONE.iter().any(|word| text.contains(word)) || text.contains("zone")
             }
         };
-        stamp(&self.types.from) || stamp(&self.types.to) || self.pieces.iter().any(piece)
+        stamp(&self.types.from)
+            || stamp(&self.types.to)
+            || self.reads.dates && self.reads.text
+            || self.pieces.iter().any(piece)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use super::columns::{ColumnMap, SharedColumn};
 use super::inspection::{Column, Table};
-use super::{Wishes, temporal, temporal_changed};
+use super::{Wishes, temporal_changed};
 
 /// What becomes of a value that doesn't fit the altered column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -50,8 +50,7 @@ impl Conversion {
     /// The conversion for these columns.
     #[must_use]
     pub(super) fn new(wishes: &Wishes, columns: &ColumnMap, division_by_zero_fails: bool) -> Self {
-        let mut backfills = columns.backfilled.iter();
-        let backfilled = backfills.any(|column| temporal(&column.types.to.data_type));
+        let backfilled = columns.backfilled.iter().any(|column| column.reads.dates);
         let lenient = wishes.misfits == Misfits::Adjusted || wishes.zero_dates;
         Self {
             misfits: wishes.misfits,

@@ -201,6 +201,9 @@ pub struct Plan {
     /// Settings that backfilled values depend on, as every session that computes them keeps them: assignments of
     /// SET SESSION. Empty without a backfill.
     pub pinned: String,
+    /// The server's time zone when the run began: a session that is opened later keeps it, whatever
+    /// `SET GLOBAL` has made of it meanwhile.
+    pub server_zone: String,
     /// Whether the server can make the change by itself.
     pub direct: Direct,
 }
@@ -375,6 +378,7 @@ pub fn make(
         guards_snapshots: facts.server.version >= INSTANT_TRUSTED,
         deferred: None,
         pinned: pinned(facts, &columns),
+        server_zone: facts.server.time_zone.clone(),
         direct: Direct::default(),
         original_triggers: vec![],
         triggers: vec![],

@@ -70,6 +70,7 @@ fn sql(original: Table, ghost: Table) -> Sql {
     let introduced_keys = unique_key::introduced(&original, &ghost, &columns);
     Sql::new(&Plan {
         pinned: String::new(),
+        server_zone: String::new(),
         foreign_keys: Vec::new(),
         original_triggers: Vec::new(),
         triggers: Vec::new(),

@@ -57,6 +57,7 @@ pub(in crate::plan) fn plan(before: &[Column], after: &[Column]) -> Plan {
     let key = unique_key::choose(&original, &ghost, &columns, NullInKey::Refused).expect("a key");
     Plan {
         pinned: String::new(),
+        server_zone: String::new(),
         foreign_keys: Vec::new(),
         original_triggers: Vec::new(),
         triggers: Vec::new(),
