@@ -97,10 +97,21 @@ pub(super) async fn drop_helpers(
     names: &Names,
     reporter: &Reporter,
 ) -> bool {
+    drop_made(session, names, true, reporter).await
+}
+
+/// The same of a run that may only have been a trial: those make no checkpoint, and one that is there leads
+/// back to the old table of the last migration.
+pub(super) async fn drop_made(
+    session: &mut Session,
+    names: &Names,
+    executes: bool,
+    reporter: &Reporter,
+) -> bool {
     if names.reverts {
         return drop(session, names, &names.changelog, reporter).await;
     }
-    if drop(session, names, &names.checkpoint, reporter).await {
+    if executes && drop(session, names, &names.checkpoint, reporter).await {
         return true;
     }
     let ghost = drop(session, names, &names.ghost, reporter).await;

@@ -339,7 +339,8 @@ async fn begin(
         Ok(sockets) => Ok((prepared, sockets)),
         Err(early) => {
             if prepared.resumed.is_none() || names.reverts {
-                clean::drop_helpers(&mut prepared.session, names, reporter).await;
+                let session = &mut prepared.session;
+                clean::drop_made(session, names, config.execute, reporter).await;
             }
             Err(early)
         }
@@ -432,7 +433,7 @@ async fn dry_run(mut prepared: Prepared, config: &Config, reporter: &Reporter) -
     }
     let told = prospect::of_trial(&prepared, config).await;
     reporter.out(format!("-- what a run would do\n{told}"));
-    if clean::drop_helpers(&mut prepared.session, &names, reporter).await {
+    if clean::drop_made(&mut prepared.session, &names, config.execute, reporter).await {
         return ended(&Outcome::Stopped, &names, &unsaid, Left::Tables);
     }
     if let Some(native) = prepared.plan.direct.native {

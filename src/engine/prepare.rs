@@ -189,7 +189,7 @@ async fn anew(
         // A person decides; what is there is evidence.
         Err(early @ Early::Unsettled(_)) => Err(early),
         Err(early) => {
-            let left = clean::drop_helpers(session, names, reporter).await;
+            let left = clean::drop_made(session, names, config.execute, reporter).await;
             Err(match early {
                 Early::Altered { native, .. } => Early::Altered { native, left },
                 other => other,
@@ -374,7 +374,9 @@ async fn make_tables(
     let config = chooser.config;
     let wishes = &config.wishes;
     // First: it must not describe a ghost that is made anew.
-    drop_leftover(session, facts, names, &names.checkpoint).await?;
+    if config.execute {
+        drop_leftover(session, facts, names, &names.checkpoint).await?;
+    }
     drop_leftover(session, facts, names, &names.changelog).await?;
     drop_leftover(session, facts, names, &names.ghost).await?;
     session.run(&helpers::create_changelog(names)).await?;

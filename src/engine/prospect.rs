@@ -129,7 +129,8 @@ async fn planned(
         }
     };
     let kept = prepared.resumed.is_some();
-    let left = !kept && clean::drop_helpers(&mut prepared.session, &names, reporter).await;
+    let left =
+        !kept && clean::drop_made(&mut prepared.session, &names, false, reporter).await;
     match taken {
         Taken::Stopped => {
             let left = if left { Left::Tables } else { Left::Nothing };

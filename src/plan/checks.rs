@@ -438,9 +438,7 @@ fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> V
         if found(name).is_none() || name == &names.ghost && resumable && !allowed {
             continue;
         }
-        // Beside the old table there may be the way back to it.
-        let lost = name == &names.ghost || facts.saved.is_some();
-        if lost && allowed && !wishes.execute {
+        if name == &names.ghost && allowed && !wishes.execute {
             refusals.push(Refusal::of_trial(
                 format!("table `{}`.`{name}` already exists", names.schema),
                 "without --execute nothing is dropped: drop it for a trial, or add --execute",
@@ -452,6 +450,16 @@ fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> V
                 format!("drop or rename it, or have it dropped with {flag}"),
             ));
         }
+    }
+    // A trial's ghost beside it, killed, would be taken for that run's copy.
+    if !wishes.execute && dropped && resumable && found(&names.ghost).is_none() {
+        refusals.push(Refusal::of_trial(
+            format!(
+                "table `{}`.`{}` of an earlier run is there",
+                names.schema, names.checkpoint
+            ),
+            "without --execute nothing is dropped: drop it for a trial, or add --execute",
+        ));
     }
     if wishes.earlier == Earlier::Required && !resumable {
         refusals.push(Refusal::new(
