@@ -415,6 +415,8 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 16] = [
             "prepare to explain",
             "enter a schema",
             "begin to explain",
+            "hand a statement over",
+            "prepare an explanation",
             "explain a statement",
             "end an explanation",
         ],

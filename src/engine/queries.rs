@@ -332,13 +332,22 @@ async fn figures_of(
     writes: bool,
 ) -> Result<Result<Option<Figures>, Fault>, Fault> {
     session.run(&queries::begin(writes)).await?;
-    let statement = queries::explain(text);
-    let answer = match session.run_for(&statement, limits::PLAN_STATEMENT).await {
-        Err(fault) if matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut) => {
-            return Err(fault);
+    let mut answer = Err(Fault::lost(NAME));
+    for statement in [
+        queries::hand_over(text),
+        queries::prepare_explain(),
+        queries::explain(),
+    ] {
+        answer = match session.run_for(&statement, limits::PLAN_STATEMENT).await {
+            Err(fault) if matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut) => {
+                return Err(fault);
+            }
+            answer => answer,
+        };
+        if answer.is_err() {
+            break;
         }
-        answer => answer,
-    };
+    }
     session.run(&queries::end()).await?;
     Ok(answer.map(|answer| figures(&answer.text(0, 0).unwrap_or_default())))
 }

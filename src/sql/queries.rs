@@ -142,17 +142,57 @@ pub fn begin(writes: bool) -> Statement {
     Statement::new("begin to explain", text.into())
 }
 
-/// Asks for a plan.
+/// Hands the application's text over as a value: as SQL of ours it could end before it seems to, and go on as
+/// something else.
 #[must_use]
-pub fn explain(statement: &str) -> Statement {
+pub fn hand_over(statement: &str) -> Statement {
+    let text: String = format!("EXPLAIN FORMAT=JSON {statement}")
+        .bytes()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
     Statement::new(
-        "explain a statement",
-        format!("EXPLAIN FORMAT=JSON {statement}"),
+        "hand a statement over",
+        format!("SET /* tableshift */ @tableshift=CONVERT(0x{text} USING utf8mb4)"),
     )
+}
+
+/// Reads it; the server takes a single statement here.
+#[must_use]
+pub fn prepare_explain() -> Statement {
+    let text = "PREPARE tableshift FROM @tableshift";
+    Statement::new("prepare an explanation", text.into())
+}
+
+/// Asks for its plan.
+#[must_use]
+pub fn explain() -> Statement {
+    Statement::new("explain a statement", "EXECUTE tableshift".into())
 }
 
 /// Lets go of what explaining has locked.
 #[must_use]
 pub fn end() -> Statement {
     Statement::new("end an explanation", "ROLLBACK".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_of_the_application_is_sql_of_ours() {
+        let text = "SELECT '\\'' /*!99999 \" */; DROP TABLE victim; -- é";
+        let sent = hand_over(text).text;
+        let begin = "SET /* tableshift */ @tableshift=CONVERT(0x4558504C41494E20";
+        assert!(sent.starts_with(begin), "{sent}");
+        let hex = sent
+            .split_once("(0x")
+            .and_then(|(_, rest)| rest.split_once(" USING utf8mb4)"));
+        let (hex, behind) = hex.expect("a literal");
+        assert!(hex.chars().all(|digit| digit.is_ascii_hexdigit()), "{hex}");
+        assert_eq!(
+            (hex.len(), behind),
+            (2 * ("EXPLAIN FORMAT=JSON ".len() + text.len()), "")
+        );
+    }
 }

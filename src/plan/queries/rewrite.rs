@@ -24,6 +24,8 @@ pub enum Unfit {
     Calls,
     /// It writes a file.
     Exports,
+    /// Part of it is read by some servers only.
+    Executable,
 }
 
 impl Unfit {
@@ -36,6 +38,7 @@ impl Unfit {
             Self::Unreadable => "its text can't be read",
             Self::Shadowed => "it gives the table's name to a common table expression",
             Self::Exports => "it writes a file",
+            Self::Executable => "it has an executable comment",
             Self::Calls => "it calls a stored or loadable function, which EXPLAIN may run",
         }
     }
@@ -136,6 +139,10 @@ pub fn query(
     }
     if text.ends_with("...") {
         return Err(Unfit::CutOff);
+    }
+    // Also in a string: where it ends depends on the mode of whoever wrote it.
+    if text.contains("/*!") || text.contains("/*M!") {
+        return Err(Unfit::Executable);
     }
     let tokens = read(text, quoting).ok_or(Unfit::Unreadable)?;
     // What follows a semicolon would be carried out, not explained.
@@ -753,6 +760,12 @@ mod tests {
             ("SELECT 1) FROM orders", Unfit::Unreadable),
             ("SELECT * FROM {OJ orders}", Unfit::Unreadable),
             ("CALL orders", Unfit::Unreadable),
+            ("SELECT /*!80000 1 */ FROM orders", Unfit::Executable),
+            ("SELECT 1 FROM orders /*M!100100 x */", Unfit::Executable),
+            (
+                r#"SELECT id FROM orders WHERE mail='\'' /*!99999 " */; DROP TABLE c; -- " -- '"#,
+                Unfit::Executable,
+            ),
             ("SELECT * FROM orders INTO OUTFILE '/tmp/x'", Unfit::Exports),
             ("SELECT 1 FROM orders; DROP TABLE c", Unfit::Unreadable),
             (
