@@ -410,7 +410,7 @@ pub const WHEN_ASKED_FOR: [(&str, &[&str]); 16] = [
             "analyze the ghost for its plans",
             "look for the application's statements",
             "look for statements without a digest",
-            "look for functions",
+            "look for views",
             "read both tables' sizes",
             "prepare to explain",
             "enter a schema",

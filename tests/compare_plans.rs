@@ -435,12 +435,12 @@ async fn lost_connections_and_errors_are_tried_again_and_then_postpone() {
     let name = "lost";
     let (server, mut conn) = worked_on(name).await;
     execute(&mut conn, &["SELECT id FROM t WHERE v = 7"]).await;
-    let lost = "explain a statement@comparer:lost-after:2;look for functions@comparer:error=1213";
+    let lost = "explain a statement@comparer:lost-after:2;look for views@comparer:error=1213";
     let alter = "ADD COLUMN note INT";
     let output = run(&server, name, alter, &["--ok-to-drop-table"], lost).await;
     assert_code(&output, 0, &["plans compared statements=1 worse=0"]);
     execute(&mut conn, &["SELECT id FROM t WHERE v = 7"]).await;
-    let never = "look for functions@comparer:lost-before:1+";
+    let never = "look for views@comparer:lost-before:1+";
     let running = start(
         &server,
         name,
@@ -455,7 +455,7 @@ async fn lost_connections_and_errors_are_tried_again_and_then_postpone() {
         &output,
         8,
         &[
-            "the cut-over waits: the plans of statements could not be compared: could not look for functions",
+            "the cut-over waits: the plans of statements could not be compared: could not look for views",
             "--compare-plans-wait",
         ],
     );

@@ -22,7 +22,7 @@ pub fn observation() -> Statement {
 }
 
 /// Digests of the last day that may concern the table, the most expensive first, and one more than are compared:
-/// digest, sample, schema, executions, and how many there are. Neither ours nor gh-ost's.
+/// digest's text, sample, schema, executions, how many there are, and digest. Neither ours nor gh-ost's.
 #[must_use]
 pub fn observed(names: &Names) -> Statement {
     let holds = |text: &str, column: &str| {
@@ -30,6 +30,10 @@ pub fn observed(names: &Names) -> Statement {
         format!("LOCATE({text}, LOWER({column}) COLLATE utf8mb4_bin)")
     };
     let (digest, sample) = ("DIGEST_TEXT", "QUERY_SAMPLE_TEXT");
+    // Both texts end within the columns that it reads: which tables those are of, nobody knows.
+    let no_table = format!(
+        "LOCATE(' FROM ', {digest})=0 AND {digest} REGEXP '^(EXECUTE )?[( ]*(SELECT|WITH) '"
+    );
     let ours = [&names.ghost, &names.changelog, &names.checkpoint].map(|table| {
         let table = quoted(table);
         format!("NOT {}", holds(&table, digest))
@@ -37,10 +41,11 @@ pub fn observed(names: &Names) -> Statement {
     Statement::new(
         "look for the application's statements",
         format!(
-            "SELECT /* tableshift */ {digest}, {sample}, SCHEMA_NAME, COUNT_STAR, COUNT(*) OVER () FROM \
+            "SELECT /* tableshift */ {digest}, {sample}, SCHEMA_NAME, COUNT_STAR, COUNT(*) OVER (), DIGEST FROM \
              performance_schema.events_statements_summary_by_digest WHERE LAST_SEEN > NOW(6) - INTERVAL {} SECOND AND \
              ({digest} REGEXP '^(EXECUTE )?[( ]*(SELECT|WITH|UPDATE|DELETE) ' OR {digest} REGEXP \
-             '^(EXECUTE )?(INSERT|REPLACE) .*SELECT ') AND ({} OR {digest} LIKE '%...' AND {}) AND {} AND NOT COALESCE({} OR {}, 0) \
+             '^(EXECUTE )?(INSERT|REPLACE) .*SELECT ') AND ({} OR {digest} LIKE '%...' AND \
+             COALESCE({} OR {sample} LIKE '%...' AND {no_table}, 1)) AND {} AND NOT COALESCE({} OR {}, 0) \
              ORDER BY SUM_TIMER_WAIT DESC LIMIT {}",
             limits::PLANS_SEEN_WITHIN.as_secs(),
             holds(&quoted(&names.original), digest),
@@ -66,13 +71,13 @@ pub fn unobserved() -> Statement {
     )
 }
 
-/// Names of functions that aren't the server's own, in small letters.
+/// Names of views that aren't the server's own.
 #[must_use]
-pub fn functions() -> Statement {
+pub fn views() -> Statement {
     Statement::new(
-        "look for functions",
-        "SELECT /* tableshift */ LOWER(ROUTINE_NAME) FROM information_schema.ROUTINES WHERE \
-         ROUTINE_TYPE='FUNCTION' UNION SELECT LOWER(UDF_NAME) FROM performance_schema.user_defined_functions"
+        "look for views",
+        "SELECT /* tableshift */ DISTINCT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN \
+         ('information_schema', 'sys')"
             .into(),
     )
 }
