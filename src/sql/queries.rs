@@ -45,7 +45,7 @@ pub fn observed(names: &Names) -> Statement {
              performance_schema.events_statements_summary_by_digest WHERE LAST_SEEN > NOW(6) - INTERVAL {} SECOND AND \
              ({digest} REGEXP '^(EXECUTE )?[( ]*(SELECT|WITH|UPDATE|DELETE) ' OR {digest} REGEXP \
              '^(EXECUTE )?(INSERT|REPLACE) .*SELECT ') AND ({} OR {digest} LIKE '%...' AND \
-             COALESCE({} OR {sample} LIKE '%...' AND {no_table}, 1)) AND {} AND NOT COALESCE({} OR {}, 0) \
+             COALESCE({} OR {sample} LIKE '%...' AND {no_table}, {no_table})) AND {} AND NOT COALESCE({} OR {}, 0) \
              ORDER BY SUM_TIMER_WAIT DESC LIMIT {}",
             limits::PLANS_SEEN_WITHIN.as_secs(),
             holds(&quoted(&names.original), digest),
