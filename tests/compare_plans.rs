@@ -411,7 +411,7 @@ async fn what_others_put_into_a_statement_is_not_carried_out() {
             "CREATE FUNCTION fw() RETURNS INT DETERMINISTIC READS SQL DATA BEGIN SET @told = 1; RETURN 7; END",
             "CREATE VIEW vf AS SELECT fw() AS x",
             "SELECT id FROM t WHERE mail = '\\' /*!99999 \\\" */; ROLLBACK; DROP TABLE victim; -- \\\" -- '",
-            "SELECT id FROM t WHERE v = (SELECT x FROM Vf)",
+            "SELECT id FROM t WHERE v = (SELECT x FROM vf)",
             "SELECT a.id FROM t b JOIN t a ON a.v = b.v WHERE b.mail = 'nobody'",
             "SET SESSION sql_mode = CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')",
             "SELECT v FROM t WHERE mail = '\\'' /*!99999 \" */; ROLLBACK; DROP TABLE victim; -- \" -- '",
@@ -533,7 +533,7 @@ async fn a_killed_connection_ends_nothing_and_nobody_s_locks_are_waited_for() {
     execute(&mut conn, &["SELECT v FROM t WHERE id = 7 FOR UPDATE"]).await;
     let (before, after) = (socket("killed-before"), socket("killed-after"));
     let orders = format!(
-        "explain a statement@comparer:hold={}:1;end an explanation@comparer:hold-after={}:1",
+        "hand a statement over@comparer:hold={}:1;end an explanation@comparer:hold-after={}:1",
         before.display(),
         after.display()
     );

@@ -30,6 +30,11 @@ pub fn observed(names: &Names) -> Statement {
         format!("LOCATE({text}, LOWER({column}) COLLATE utf8mb4_bin)")
     };
     let (digest, sample) = ("DIGEST_TEXT", "QUERY_SAMPLE_TEXT");
+    // The server says nowhere that a digest's text is cut off; it keeps so many bytes of tokens, which become at least
+    // half as many of text.
+    let long = format!(
+        "LENGTH({digest}) > LEAST(@@max_digest_length, @@performance_schema_max_digest_length) / 2"
+    );
     // Both texts end within the columns that it reads: which tables those are of, nobody knows.
     let no_table = format!(
         "LOCATE(' FROM ', {digest})=0 AND {digest} REGEXP '^(EXECUTE )?[( ]*(SELECT|WITH) '"
@@ -44,7 +49,7 @@ pub fn observed(names: &Names) -> Statement {
             "SELECT /* tableshift */ {digest}, {sample}, SCHEMA_NAME, COUNT_STAR, COUNT(*) OVER (), DIGEST FROM \
              performance_schema.events_statements_summary_by_digest WHERE LAST_SEEN > NOW(6) - INTERVAL {} SECOND AND \
              ({digest} REGEXP '^(EXECUTE )?[( ]*(SELECT|WITH|UPDATE|DELETE) ' OR {digest} REGEXP \
-             '^(EXECUTE )?(INSERT|REPLACE) .*SELECT ') AND ({} OR {digest} LIKE '%...' AND \
+             '^(EXECUTE )?(INSERT|REPLACE) .*SELECT ') AND ({} OR {long} AND \
              COALESCE({} OR {sample} LIKE '%...' AND {no_table}, {no_table})) AND {} AND NOT COALESCE({} OR {}, 0) \
              ORDER BY SUM_TIMER_WAIT DESC LIMIT {}",
             limits::PLANS_SEEN_WITHIN.as_secs(),
