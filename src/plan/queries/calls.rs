@@ -125,6 +125,6 @@ const WORDS: [&str; 50] = [
 /// names of the server's functions are those of stored ones (manual, "Function Name Parsing and Resolution").
 pub(super) fn harmless(name: &str, adjacent: bool) -> bool {
     let is = |word: &&str| word.eq_ignore_ascii_case(name);
-    WORDS.iter().any(|word| is(word))
-        || adjacent && FUNCTIONS.iter().chain(&MORE_FUNCTIONS).any(|word| is(word))
+    let mut functions = FUNCTIONS.iter().chain(&MORE_FUNCTIONS);
+    WORDS.iter().any(is) || adjacent && functions.any(is)
 }
