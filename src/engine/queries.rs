@@ -61,6 +61,8 @@ pub(super) struct Comparer {
     session: Option<Session>,
     /// What was told already, so that a repeated comparison says only what is new.
     told: BTreeSet<String>,
+    /// What was worse the last time.
+    worse: Vec<Worse>,
 }
 
 /// Both tables' answers to one statement.
@@ -80,6 +82,7 @@ impl Comparer {
             clock: run.clock,
             session: None,
             told: BTreeSet::new(),
+            worse: Vec::new(),
         })
     }
 
@@ -123,7 +126,11 @@ impl Comparer {
         let mut tries = 1;
         let fault = loop {
             match self.attempt(until_ms).await {
-                Ok(found) => return self.tell(&found),
+                Ok(mut found) => {
+                    found.remember(std::mem::take(&mut self.worse));
+                    self.worse.clone_from(&found.worse);
+                    return self.tell(&found);
+                }
                 Err(fault)
                     if fault.kind != FaultKind::Definite
                         && tries < limits::PLAN_TRIES
@@ -173,14 +180,8 @@ impl Comparer {
             let schema = observed.schema.as_deref();
             match query(&observed.sample, schema, told, quoting) {
                 Ok(None) => {}
-                Ok(Some(query))
-                    if query
-                        .calls
-                        .iter()
-                        .any(|name| looked.functions.contains(name)) =>
-                {
-                    found.unfit(Unfit::Calls);
-                }
+                Ok(Some(query)) if query.calls => found.unfit(Unfit::Calls),
+                Ok(Some(query)) if query.names_any(&looked.views) => found.unfit(Unfit::View),
                 Ok(Some(query)) => {
                     let bounds = (looked.growth, until_ms);
                     self.judge((observed, &query), bounds, &mut found).await?;
@@ -221,14 +222,7 @@ impl Comparer {
             explained => explained?,
         };
         match explained {
-            Explained::Compared(why) => {
-                found.compared += 1;
-                found.worse.extend(why.map(|why| Worse {
-                    statement: observed.shown(),
-                    executions: observed.executions,
-                    why,
-                }));
-            }
+            Explained::Compared(why) => found.judged(observed, why),
             Explained::LeftOut(why) => found.leave_out(why, 1),
         }
         Ok(())
@@ -240,8 +234,8 @@ const NAME: &str = "compare plans";
 /// What there is to be compared.
 struct Looked {
     statements: Vec<Observed>,
-    /// Functions that aren't the server's own, in small letters.
-    functions: BTreeSet<String>,
+    /// Views that aren't the server's own, in small letters.
+    views: BTreeSet<String>,
     /// How many times more rows the statistics of the ghost count.
     growth: f64,
     /// Statements that are not among these.
@@ -254,7 +248,7 @@ async fn looked(session: &mut Session, names: &Names) -> Result<Looked, Fault> {
     session.run(&queries::analyze(names)).await?;
     let observed = session.run(&queries::observed(names)).await?;
     let unobserved = session.run(&queries::unobserved()).await?;
-    let functions = session.run(&queries::functions()).await?;
+    let views = session.run(&queries::views()).await?;
     let sizes = session.run(&queries::sizes(names)).await?;
     let mut beyond = Comparison::default();
     let all = usize::try_from(observed.number(0, 4).unwrap_or_default()).unwrap_or_default();
@@ -268,8 +262,9 @@ async fn looked(session: &mut Session, names: &Names) -> Result<Looked, Fault> {
         statements: (0..observed.rows.len())
             .map(|row| seen(&observed, row))
             .collect(),
-        functions: (0..functions.rows.len())
-            .filter_map(|row| functions.text(row, 0))
+        views: (0..views.rows.len())
+            .filter_map(|row| views.text(row, 0))
+            .map(|name| name.to_lowercase())
             .collect(),
         growth: growth(&sizes),
         beyond,
@@ -320,7 +315,12 @@ async fn explained(
         }
     };
     Ok(match (before, after) {
-        (Some(before), Some(after)) => Explained::Compared(after.worse_than(&before, growth)),
+        (Some(before), Some(after)) => match after.worse_than(&before, growth) {
+            None if before.no_row || after.no_row => {
+                Explained::LeftOut("its sample finds no row".into())
+            }
+            why => Explained::Compared(why),
+        },
         _ => Explained::LeftOut("its plan has no form that is understood".into()),
     })
 }
@@ -332,13 +332,22 @@ async fn figures_of(
     writes: bool,
 ) -> Result<Result<Option<Figures>, Fault>, Fault> {
     session.run(&queries::begin(writes)).await?;
-    let statement = queries::explain(text);
-    let answer = match session.run_for(&statement, limits::PLAN_STATEMENT).await {
-        Err(fault) if matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut) => {
-            return Err(fault);
+    let mut answer = Err(Fault::lost(NAME));
+    for statement in [
+        queries::hand_over(text),
+        queries::prepare_explain(),
+        queries::explain(),
+    ] {
+        answer = match session.run_for(&statement, limits::PLAN_STATEMENT).await {
+            Err(fault) if matches!(fault.kind, FaultKind::Lost | FaultKind::TimedOut) => {
+                return Err(fault);
+            }
+            answer => answer,
+        };
+        if answer.is_err() {
+            break;
         }
-        answer => answer,
-    };
+    }
     session.run(&queries::end()).await?;
     Ok(answer.map(|answer| figures(&answer.text(0, 0).unwrap_or_default())))
 }
@@ -363,6 +372,7 @@ fn seen(answer: &Answer, row: usize) -> Observed {
         sample: answer.text(row, 1).unwrap_or_default(),
         schema: answer.text(row, 2),
         executions: answer.number(row, 3).unwrap_or_default(),
+        digest: answer.text(row, 5).unwrap_or_default(),
     }
 }
 

@@ -7,7 +7,7 @@
 //! enough: a CHECK constraint takes SYSDATE(), RANDOM_BYTES() and what makes today's date of a TIME (measured on
 //! 9.7.4), and only the server knows what a name that isn't a column stands for.
 
-mod functions;
+pub(in crate::plan) mod functions;
 mod tokens;
 
 use super::alter::Alter;

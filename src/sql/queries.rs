@@ -22,7 +22,7 @@ pub fn observation() -> Statement {
 }
 
 /// Digests of the last day that may concern the table, the most expensive first, and one more than are compared:
-/// digest, sample, schema, executions, and how many there are. Neither ours nor gh-ost's.
+/// digest's text, sample, schema, executions, how many there are, and digest. Neither ours nor gh-ost's.
 #[must_use]
 pub fn observed(names: &Names) -> Statement {
     let holds = |text: &str, column: &str| {
@@ -30,6 +30,15 @@ pub fn observed(names: &Names) -> Statement {
         format!("LOCATE({text}, LOWER({column}) COLLATE utf8mb4_bin)")
     };
     let (digest, sample) = ("DIGEST_TEXT", "QUERY_SAMPLE_TEXT");
+    // The server says nowhere that a digest's text is cut off; it keeps so many bytes of tokens, which become at least
+    // half as many of text.
+    let long = format!(
+        "LENGTH({digest}) > LEAST(@@max_digest_length, @@performance_schema_max_digest_length) / 2"
+    );
+    // Both texts end within the columns that it reads: which tables those are of, nobody knows.
+    let no_table = format!(
+        "LOCATE(' FROM ', {digest})=0 AND {digest} REGEXP '^(EXECUTE )?[( ]*(SELECT|WITH) '"
+    );
     let ours = [&names.ghost, &names.changelog, &names.checkpoint].map(|table| {
         let table = quoted(table);
         format!("NOT {}", holds(&table, digest))
@@ -37,10 +46,11 @@ pub fn observed(names: &Names) -> Statement {
     Statement::new(
         "look for the application's statements",
         format!(
-            "SELECT /* tableshift */ {digest}, {sample}, SCHEMA_NAME, COUNT_STAR, COUNT(*) OVER () FROM \
+            "SELECT /* tableshift */ {digest}, {sample}, SCHEMA_NAME, COUNT_STAR, COUNT(*) OVER (), DIGEST FROM \
              performance_schema.events_statements_summary_by_digest WHERE LAST_SEEN > NOW(6) - INTERVAL {} SECOND AND \
              ({digest} REGEXP '^(EXECUTE )?[( ]*(SELECT|WITH|UPDATE|DELETE) ' OR {digest} REGEXP \
-             '^(EXECUTE )?(INSERT|REPLACE) .*SELECT ') AND ({} OR {digest} LIKE '%...' AND {}) AND {} AND NOT COALESCE({} OR {}, 0) \
+             '^(EXECUTE )?(INSERT|REPLACE) .*SELECT ') AND ({} OR {long} AND \
+             COALESCE({} OR {sample} LIKE '%...' AND {no_table}, {no_table})) AND {} AND NOT COALESCE({} OR {}, 0) \
              ORDER BY SUM_TIMER_WAIT DESC LIMIT {}",
             limits::PLANS_SEEN_WITHIN.as_secs(),
             holds(&quoted(&names.original), digest),
@@ -66,13 +76,13 @@ pub fn unobserved() -> Statement {
     )
 }
 
-/// Names of functions that aren't the server's own, in small letters.
+/// Names of views that aren't the server's own.
 #[must_use]
-pub fn functions() -> Statement {
+pub fn views() -> Statement {
     Statement::new(
-        "look for functions",
-        "SELECT /* tableshift */ LOWER(ROUTINE_NAME) FROM information_schema.ROUTINES WHERE \
-         ROUTINE_TYPE='FUNCTION' UNION SELECT LOWER(UDF_NAME) FROM performance_schema.user_defined_functions"
+        "look for views",
+        "SELECT /* tableshift */ DISTINCT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN \
+         ('information_schema', 'sys')"
             .into(),
     )
 }
@@ -142,17 +152,57 @@ pub fn begin(writes: bool) -> Statement {
     Statement::new("begin to explain", text.into())
 }
 
-/// Asks for a plan.
+/// Hands the application's text over as a value: as SQL of ours it could end before it seems to, and go on as
+/// something else.
 #[must_use]
-pub fn explain(statement: &str) -> Statement {
+pub fn hand_over(statement: &str) -> Statement {
+    let text: String = format!("EXPLAIN FORMAT=JSON {statement}")
+        .bytes()
+        .map(|byte| format!("{byte:02X}"))
+        .collect();
     Statement::new(
-        "explain a statement",
-        format!("EXPLAIN FORMAT=JSON {statement}"),
+        "hand a statement over",
+        format!("SET /* tableshift */ @tableshift=CONVERT(0x{text} USING utf8mb4)"),
     )
+}
+
+/// Reads it; the server takes a single statement here.
+#[must_use]
+pub fn prepare_explain() -> Statement {
+    let text = "PREPARE tableshift FROM @tableshift";
+    Statement::new("prepare an explanation", text.into())
+}
+
+/// Asks for its plan.
+#[must_use]
+pub fn explain() -> Statement {
+    Statement::new("explain a statement", "EXECUTE tableshift".into())
 }
 
 /// Lets go of what explaining has locked.
 #[must_use]
 pub fn end() -> Statement {
     Statement::new("end an explanation", "ROLLBACK".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_of_the_application_is_sql_of_ours() {
+        let text = "SELECT '\\'' /*!99999 \" */; DROP TABLE victim; -- é";
+        let sent = hand_over(text).text;
+        let begin = "SET /* tableshift */ @tableshift=CONVERT(0x4558504C41494E20";
+        assert!(sent.starts_with(begin), "{sent}");
+        let hex = sent
+            .split_once("(0x")
+            .and_then(|(_, rest)| rest.split_once(" USING utf8mb4)"));
+        let (hex, behind) = hex.expect("a literal");
+        assert!(hex.chars().all(|digit| digit.is_ascii_hexdigit()), "{hex}");
+        assert_eq!(
+            (hex.len(), behind),
+            (2 * ("EXPLAIN FORMAT=JSON ".len() + text.len()), "")
+        );
+    }
 }

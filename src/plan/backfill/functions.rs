@@ -5,7 +5,7 @@
 //! connection of a run (docs/backfill.md says which settings those share).
 
 /// Functions of their arguments alone.
-pub(super) const FUNCTIONS: [&str; 185] = [
+pub(in crate::plan) const FUNCTIONS: [&str; 185] = [
     "ABS",
     "ACOS",
     "ADDDATE",

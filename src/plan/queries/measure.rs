@@ -16,6 +16,8 @@ pub struct Figures {
     sorts: u32,
     /// How each table is read, in order.
     accesses: Vec<Access>,
+    /// A part of it was found to have no row before there was anything to plan.
+    pub no_row: bool,
 }
 
 /// How a table is read.
@@ -61,6 +63,21 @@ pub fn figures(explained: &str) -> Option<Figures> {
     Some(figures)
 }
 
+/// Whether a message in the place of a plan says that these values have no row. With others there would be a plan;
+/// `Select tables optimized away` and `No tables used` are plans.
+fn finds_no_row(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    let begins = [
+        "no matching",
+        "impossible",
+        "unique row not found",
+        "const row not found",
+        "zero limit",
+        "not optimized",
+    ];
+    begins.iter().any(|begin| message.starts_with(begin))
+}
+
 impl Figures {
     /// Reads what is in an object, which is done `times` times; returns the rows that come out of it.
     fn walk(&mut self, json: &Json, times: f64) -> f64 {
@@ -70,6 +87,7 @@ impl Figures {
         let mut rows = times;
         for (name, value) in members {
             match (name.as_str(), value) {
+                ("message", Json::Text(message)) => self.no_row |= finds_no_row(message),
                 ("using_filesort" | "using_temporary_table", Json::Yes) => self.sorts += 1,
                 ("table", table) => rows = self.table(table, times, times),
                 ("nested_loop", Json::List(steps)) => {
@@ -115,6 +133,7 @@ impl Figures {
         if is("insert") || is("replace") {
             return times;
         }
+        self.no_row |= text("message").is_some_and(|message| finds_no_row(&message));
         let mut produced = before;
         if let Some(scanned) = number("rows_examined_per_scan") {
             // With a join buffer the table is read once for many rows.

@@ -148,3 +148,31 @@ fn unions_derived_tables_and_what_is_written_to_are_read() {
     assert_eq!(figures("-> Table scan on orders"), None);
     assert_eq!(figures(r#"{"query": "x", "query_plan": {}}"#), None);
 }
+
+#[test]
+fn a_plan_without_a_row_is_none() {
+    let block = |message: &str| {
+        let block = format!(r#"{{"select_id": 1, "message": "{message}"}}"#);
+        let alone = format!(r#"{{"query_block": {block}}}"#);
+        let part = table("orders", "ref", "customer", 4, 4);
+        let union = format!(
+            r#"{{"query_block": {{"union_result": {{"query_specifications": [{{"query_block": {block}}},
+            {{"query_block": {{{part}}}}}]}}}}}}"#
+        );
+        let inside = format!(
+            r#"{{"query_block": {{"table": {{"update": true, "message": "{message}"}}}}}}"#
+        );
+        [alone, union, inside].map(|text| figures(&text).expect("a plan").no_row)
+    };
+    for message in [
+        "no matching row in const table",
+        "Impossible WHERE",
+        "Impossible WHERE noticed after reading const tables",
+        "No matching min/max row",
+    ] {
+        assert_eq!(block(message), [true; 3], "{message}");
+    }
+    for message in ["Select tables optimized away", "No tables used"] {
+        assert_eq!(block(message), [false; 3], "{message}");
+    }
+}

@@ -3,12 +3,13 @@
 //! The server's digests say which statements touch the table; each is explained as it is and over the ghost
 //! (`rewrite`), and the two plans are measured (`measure`). Texts that people see are digests, which have no values.
 
+mod calls;
 mod json;
 pub mod measure;
 pub mod rewrite;
 mod tokens;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Refusal;
 use crate::limits;
@@ -72,9 +73,21 @@ pub struct Observed {
     pub schema: Option<String>,
     /// How often it was run.
     pub executions: u64,
+    /// The server's name for it.
+    pub digest: String,
 }
 
 impl Observed {
+    /// By which it is known again: the same text in another schema is another statement.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!(
+            "{}.{}",
+            self.digest,
+            self.schema.as_deref().unwrap_or_default()
+        )
+    }
+
     /// As messages name it.
     #[must_use]
     pub fn shown(&self) -> String {
@@ -98,6 +111,8 @@ pub struct Worse {
     pub executions: u64,
     /// What would become of it.
     pub why: String,
+    /// By which it is known again.
+    pub key: String,
 }
 
 impl Worse {
@@ -118,6 +133,8 @@ pub struct Comparison {
     pub compared: usize,
     /// Those that are worse.
     pub worse: Vec<Worse>,
+    /// Those that aren't, by their keys.
+    fine: BTreeSet<String>,
     /// Those that weren't compared, by reason.
     left_out: BTreeMap<String, usize>,
 }
@@ -127,6 +144,32 @@ impl Comparison {
     pub fn leave_out(&mut self, why: impl Into<String>, statements: usize) {
         if statements > 0 {
             *self.left_out.entry(why.into()).or_default() += statements;
+        }
+    }
+
+    /// Both plans of a statement are known.
+    pub fn judged(&mut self, observed: &Observed, why: Option<String>) {
+        self.compared += 1;
+        match why {
+            Some(why) => self.worse.push(Worse {
+                statement: observed.shown(),
+                executions: observed.executions,
+                why,
+                key: observed.key(),
+            }),
+            None => drop(self.fine.insert(observed.key())),
+        }
+    }
+
+    /// What was worse before stays so until it was compared again and is fine: a statement that nobody has run lately,
+    /// or that could not be explained this time, is no better than it was.
+    pub fn remember(&mut self, before: Vec<Worse>) {
+        for worse in before {
+            let known =
+                self.fine.contains(&worse.key) || self.worse.iter().any(|now| now.key == worse.key);
+            if !known {
+                self.worse.push(worse);
+            }
         }
     }
 
@@ -200,6 +243,7 @@ mod tests {
             sample: String::new(),
             schema: None,
             executions: 1,
+            digest: digest_text.into(),
         }
     }
 
@@ -250,6 +294,7 @@ mod tests {
             statement: statement.into(),
             executions: 7,
             why: "it would fail".into(),
+            key: statement.into(),
         };
         found.worse = vec![worse("SELECT ?"), worse("DELETE")];
         assert_eq!(
@@ -262,6 +307,38 @@ mod tests {
             worse("DELETE").line(),
             "its plan gets worse: DELETE (run 7 times): it would fail"
         );
+    }
+
+    #[test]
+    fn what_was_worse_stays_so_until_it_is_found_fine() {
+        let (a, b) = (observed("SELECT a"), observed("SELECT b"));
+        let why = || Some("it would fail".to_owned());
+        let mut first = Comparison::default();
+        first.judged(&a, why());
+        first.judged(&b, why());
+        // One isn't found, the other can't be explained.
+        let mut second = Comparison::default();
+        second.leave_out("its rows are locked by others", 1);
+        second.remember(first.worse);
+        assert_eq!(second.worse.len(), 2);
+        assert!(second.objection().is_some());
+        // One is fine, the other worse in another way: each counts once.
+        let mut third = Comparison::default();
+        third.judged(&a, None);
+        third.judged(&b, Some("it would read more".into()));
+        third.remember(second.worse);
+        let left: Vec<&str> = third.worse.iter().map(|worse| worse.why.as_str()).collect();
+        assert_eq!(left, ["it would read more"]);
+        let mut last = Comparison::default();
+        last.judged(&b, None);
+        last.remember(third.worse);
+        assert_eq!((last.objection(), last.compared), (None, 1));
+        // In another schema it is another statement.
+        let elsewhere = Observed {
+            schema: Some("c".into()),
+            ..observed("SELECT a")
+        };
+        assert_ne!(elsewhere.key(), a.key());
     }
 
     #[test]

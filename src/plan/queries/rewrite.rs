@@ -4,6 +4,9 @@
 //! on to mean it. What is migrated is explained in the same rewritten form: a statement that the rewriting spoils
 //! fails for both tables, and is not taken for one that only the ghost can't answer.
 
+use std::collections::BTreeSet;
+
+use super::calls;
 use super::tokens::{Kind, Quoting, Token, read};
 use crate::plan::inspection::TableNames;
 use crate::plan::names::Names;
@@ -24,6 +27,16 @@ pub enum Unfit {
     Calls,
     /// It writes a file.
     Exports,
+    /// Part of it is read by some servers only.
+    Executable,
+    /// It names something that is the name of a view.
+    View,
+    /// It writes, and reads more than the one table.
+    Joins,
+    /// It only adds rows to the table.
+    Inserts,
+    /// Quotes mean something else to whoever ran it.
+    OtherMode,
 }
 
 impl Unfit {
@@ -36,7 +49,14 @@ impl Unfit {
             Self::Unreadable => "its text can't be read",
             Self::Shadowed => "it gives the table's name to a common table expression",
             Self::Exports => "it writes a file",
-            Self::Calls => "it calls a stored or loadable function, which EXPLAIN may run",
+            Self::Executable => "it has an executable comment",
+            Self::Calls => "it may call a function with effects, which EXPLAIN may run",
+            Self::View => "it may read a view, whose functions EXPLAIN may run",
+            Self::Joins => {
+                "it updates or deletes with a join or a subquery, and EXPLAIN of it takes row locks"
+            }
+            Self::Inserts => "it inserts into the table",
+            Self::OtherMode => "it was run in another sql_mode than the server's",
         }
     }
 }
@@ -51,8 +71,10 @@ pub struct Query {
     pub prepared: bool,
     /// It writes, so that no read-only transaction can explain it.
     pub writes: bool,
-    /// Names in front of parentheses, in small letters: functions that it may call, and some keywords.
-    pub calls: Vec<String>,
+    /// It calls what isn't known to have no effects.
+    pub calls: bool,
+    /// Every name and word in it, in small letters.
+    words: BTreeSet<String>,
 }
 
 /// A change of the text.
@@ -83,6 +105,12 @@ impl Edit {
 }
 
 impl Query {
+    /// Whether something in it has one of these names, which are in small letters.
+    #[must_use]
+    pub fn names_any(&self, names: &BTreeSet<String>) -> bool {
+        !self.words.is_disjoint(names)
+    }
+
     /// The statement over this table of the same schema; a prepared one with this literal for every value.
     #[must_use]
     pub fn over(&self, table: &str, value: &str) -> String {
@@ -137,6 +165,30 @@ pub fn query(
     if text.ends_with("...") {
         return Err(Unfit::CutOff);
     }
+    // Also in a string: where it ends depends on the mode of whoever wrote it.
+    if text.contains("/*!") || text.contains("/*M!") {
+        return Err(Unfit::Executable);
+    }
+    let how = (default_schema, names, spelling);
+    match query_as(text, how, quoting)? {
+        // A name or string that is written as in another mode may hide the table.
+        None if quoting
+            .others()
+            .into_iter()
+            .any(|other| matches!(query_as(text, how, other), Ok(Some(_)))) =>
+        {
+            Err(Unfit::OtherMode)
+        }
+        found => Ok(found),
+    }
+}
+
+/// The same where quotes mean this.
+fn query_as(
+    text: &str,
+    (default_schema, names, spelling): (Option<&str>, &Names, TableNames),
+    quoting: Quoting,
+) -> Result<Option<Query>, Unfit> {
     let tokens = read(text, quoting).ok_or(Unfit::Unreadable)?;
     // What follows a semicolon would be carried out, not explained.
     let strange = |token: &Token| matches!(token.kind, Kind::Sign('{' | ';'));
@@ -145,6 +197,7 @@ pub fn query(
     }
     let reader = Reader {
         text,
+        quoting,
         tokens: &tokens,
         at: 0,
         default_schema,
@@ -153,8 +206,8 @@ pub fn query(
         frame: Frame::default(),
         around: Vec::new(),
         edits: Vec::new(),
-        calls: Vec::new(),
-        inserts: false,
+        calls: false,
+        many: false,
     };
     reader.read()
 }
@@ -172,6 +225,7 @@ struct Frame {
 
 struct Reader<'a> {
     text: &'a str,
+    quoting: Quoting,
     tokens: &'a [Token],
     at: usize,
     default_schema: Option<&'a str>,
@@ -180,9 +234,9 @@ struct Reader<'a> {
     frame: Frame,
     around: Vec<Frame>,
     edits: Vec<Edit>,
-    calls: Vec<String>,
-    /// The table is what an INSERT writes to.
-    inserts: bool,
+    calls: bool,
+    /// More than one table is listed.
+    many: bool,
 }
 
 /// A table's name as it stands in a statement.
@@ -256,6 +310,9 @@ const MODIFIERS: [&str; 6] = [
 impl Reader<'_> {
     fn read(mut self) -> Result<Option<Query>, Unfit> {
         let verb = self.verb().ok_or(Unfit::Unreadable)?;
+        if self.is(verb, "INSERT") || self.is(verb, "REPLACE") {
+            return self.source(verb);
+        }
         let writes = !self.is(verb, "SELECT");
         while self.at < self.tokens.len() {
             if self.at == verb && writes {
@@ -267,11 +324,17 @@ impl Reader<'_> {
         if !self.around.is_empty() {
             return Err(Unfit::Unreadable);
         }
+        let words = (0..self.tokens.len()).filter_map(|place| self.name(place));
+        let words = words.map(|word| word.to_lowercase()).collect();
+        let joins = writes && (verb > 0 || self.many || self.joins(verb));
         self.edits.sort_by_key(Edit::start);
         let named = self
             .edits
             .iter()
             .any(|edit| matches!(edit, Edit::Table(..)));
+        if named && joins {
+            return Err(Unfit::Joins);
+        }
         let prepared = |edit: &Edit| matches!(edit, Edit::Value(..) | Edit::Limit(..));
         Ok(named.then(|| Query {
             prepared: self.edits.iter().any(prepared),
@@ -280,7 +343,52 @@ impl Reader<'_> {
             edits: self.edits,
             writes,
             calls: self.calls,
+            words,
         }))
+    }
+
+    /// A SELECT whose rows are inserted is compared by itself: EXPLAIN of the whole would take locks.
+    fn source(mut self, verb: usize) -> Result<Option<Query>, Unfit> {
+        self.at = verb + 1;
+        while MODIFIERS.iter().any(|word| self.is(self.at, word)) {
+            self.at += 1;
+        }
+        let into_ours = self.path(self.at).is_some_and(|path| path.ours);
+        let mut depth = 0_usize;
+        let (mut first, mut behind) = (None, self.tokens.len());
+        for place in self.at..self.tokens.len() {
+            match self.sign(place) {
+                Some('(') => depth += 1,
+                Some(')') => depth = depth.saturating_sub(1),
+                _ if depth > 0 => {}
+                _ if first.is_none() && (self.is(place, "SELECT") || self.is(place, "WITH")) => {
+                    first = Some(place);
+                }
+                _ if self.is(place, "DUPLICATE") && self.was(place, "ON") => behind = place - 1,
+                _ => {}
+            }
+        }
+        let text = first.and_then(|first| {
+            let start = self.tokens.get(first)?.start;
+            let end = self.tokens.get(behind).map(|token| token.start);
+            self.text.get(start..end.unwrap_or(self.text.len()))
+        });
+        let how = (self.default_schema, self.names, self.spelling);
+        match text {
+            Some(text) => match query_as(text, how, self.quoting)? {
+                None if into_ours => Err(Unfit::Inserts),
+                found => Ok(found),
+            },
+            None => Err(Unfit::Unreadable),
+        }
+    }
+
+    /// A writing statement has a word behind its verb with which it may read another table.
+    fn joins(&self, verb: usize) -> bool {
+        let words = ["SELECT", "JOIN", "STRAIGHT_JOIN", "USING", "TABLE", "WITH"];
+        (verb + 1..self.tokens.len())
+            .filter(|place| !self.is_part_of_a_name(*place))
+            .any(|place| words.iter().any(|word| self.is(place, word)))
     }
 
     /// Place of the word that says what the statement does: behind all common table expressions.
@@ -307,14 +415,8 @@ impl Reader<'_> {
         }
         if self.is(verb, "UPDATE") {
             self.tables_follow();
-        } else if self.is(verb, "DELETE") {
+        } else {
             self.delete();
-        } else if let Some(path) = self.path(self.at) {
-            self.at = path.next;
-            if path.ours {
-                self.inserts = true;
-                self.replace(&path);
-            }
         }
     }
 
@@ -336,6 +438,7 @@ impl Reader<'_> {
         }
         let many = self.is(place, if from { "USING" } else { "FROM" });
         self.at = if many { place + 1 } else { self.at + 1 };
+        self.many |= many;
         for target in targets.iter().filter(|path| many && path.ours) {
             // An alias has no schema.
             if let (Some(first), Some(last)) =
@@ -357,7 +460,10 @@ impl Reader<'_> {
         match self.sign(place) {
             Some('(') => self.open(place),
             Some(')') => self.frame = self.around.pop().ok_or(Unfit::Unreadable)?,
-            Some(',') => self.frame.expects = self.frame.from,
+            Some(',') => {
+                self.many |= self.frame.from;
+                self.frame.expects = self.frame.from;
+            }
             Some('?') => self.value(place),
             Some(_) => {}
             None if self.is_part_of_a_name(place) => {}
@@ -383,9 +489,7 @@ impl Reader<'_> {
 
     fn open(&mut self, place: usize) {
         let before = place.checked_sub(1);
-        if let Some(name) = before.and_then(|before| self.name(before)) {
-            self.calls.push(name.to_lowercase());
-        }
+        self.calls |= before.is_some_and(|before| self.may_have_effects(before));
         let function =
             before.is_some_and(|before| WITH_FROM.iter().any(|word| self.is(before, word)));
         let inside = Frame {
@@ -395,6 +499,20 @@ impl Reader<'_> {
         };
         self.frame.expects = false;
         self.around.push(std::mem::replace(&mut self.frame, inside));
+    }
+
+    /// What stands in front of a parenthesis is called, unless it is a word of the language.
+    fn may_have_effects(&self, place: usize) -> bool {
+        let Some(name) = self.name(place) else {
+            return false;
+        };
+        let (Some(token), Some(behind)) = (self.tokens.get(place), self.tokens.get(place + 1))
+        else {
+            return false;
+        };
+        let qualified = place.checked_sub(1).and_then(|before| self.sign(before)) == Some('.');
+        let plain = token.kind == Kind::Word && !qualified;
+        !plain || !calls::harmless(&name, token.end == behind.start)
     }
 
     fn word(&mut self, place: usize) -> Result<(), Unfit> {
@@ -414,8 +532,6 @@ impl Reader<'_> {
             while self.at < self.tokens.len() && self.sign(self.at) != Some('(') {
                 self.at += 1;
             }
-        } else if self.is(place, "UPDATE") && self.was(place, "KEY") {
-            self.duplicates();
         } else if ENDS_TABLES.iter().find(is).is_some() {
             (self.frame.from, self.frame.expects) = (false, false);
         } else if self.is(place, "JOIN") || self.is(place, "STRAIGHT_JOIN") {
@@ -424,22 +540,6 @@ impl Reader<'_> {
             self.table(place);
         }
         Ok(())
-    }
-
-    /// Behind `ON DUPLICATE KEY UPDATE` an inserted table has no alias.
-    fn duplicates(&mut self) {
-        (self.frame.from, self.frame.expects) = (false, false);
-        for place in self.at..self.tokens.len() {
-            if self.is_part_of_a_name(place) {
-                continue;
-            }
-            if let Some(path) = self
-                .qualifier(place)
-                .filter(|path| path.ours && self.inserts)
-            {
-                self.replace(&path);
-            }
-        }
     }
 
     /// A table in a list of tables.
@@ -493,21 +593,6 @@ impl Reader<'_> {
             });
         }
         Some(Path {
-            first: place,
-            last: place,
-            next: place + 1,
-            ours: self.ours(self.default_schema, &first),
-        })
-    }
-
-    /// The table in `table.column` or `schema.table.column`.
-    fn qualifier(&self, place: usize) -> Option<Path> {
-        let path = self.path(place)?;
-        if self.sign(path.next) == Some('.') {
-            return Some(path);
-        }
-        let first = self.name(place)?;
-        (path.last > path.first).then(|| Path {
             first: place,
             last: place,
             next: place + 1,
@@ -658,35 +743,12 @@ mod tests {
                 "UPDATE LOW_PRIORITY IGNORE `shop`.`G` AS `orders` SET a=1, orders.b=2 WHERE id=3",
             ),
             (
-                "UPDATE c JOIN orders ON c.id=orders.id, orders b SET c.x=1",
-                "UPDATE c JOIN `shop`.`G` AS `orders` ON c.id=orders.id, `shop`.`G` b SET c.x=1",
-            ),
-            (
-                "DELETE FROM orders WHERE orders.id=1",
-                "DELETE FROM `shop`.`G` AS `orders` WHERE orders.id=1",
-            ),
-            (
-                "DELETE shop.orders, c.* FROM shop.orders JOIN c USING (id)",
-                "DELETE orders, c.* FROM `shop`.`G` AS `orders` JOIN c USING (id)",
-            ),
-            (
-                "DELETE QUICK FROM orders, c USING orders JOIN c ON c.id=orders.id",
-                "DELETE QUICK FROM orders, c USING `shop`.`G` AS `orders` JOIN c ON c.id=orders.id",
-            ),
-            (
-                "INSERT IGNORE INTO orders (id) SELECT id FROM orders ON DUPLICATE KEY UPDATE orders.a=c.a, \
-                 shop.orders.b=1, orders=2",
-                "INSERT IGNORE INTO `shop`.`G` (id) SELECT id FROM `shop`.`G` AS `orders` ON DUPLICATE KEY UPDATE \
-                 `shop`.`G`.a=c.a, `shop`.`G`.b=1, orders=2",
+                "INSERT IGNORE INTO orders (id) SELECT id FROM orders ON DUPLICATE KEY UPDATE orders.a=c.a",
+                "SELECT id FROM `shop`.`G` AS `orders` ",
             ),
             (
                 "REPLACE c SELECT REPLACE(a, 'x', 'y') FROM orders",
-                "REPLACE c SELECT REPLACE(a, 'x', 'y') FROM `shop`.`G` AS `orders`",
-            ),
-            (
-                "WITH x AS (SELECT 1 FROM orders) DELETE FROM orders WHERE id IN (SELECT * FROM x)",
-                "WITH x AS (SELECT 1 FROM `shop`.`G` AS `orders`) DELETE FROM `shop`.`G` AS `orders` WHERE id IN \
-                 (SELECT * FROM x)",
+                "SELECT REPLACE(a, 'x', 'y') FROM `shop`.`G` AS `orders`",
             ),
         ] {
             assert_eq!(rewritten(text).as_deref(), Some(expected));
@@ -752,7 +814,37 @@ mod tests {
             ("SELECT (1 FROM orders", Unfit::Unreadable),
             ("SELECT 1) FROM orders", Unfit::Unreadable),
             ("SELECT * FROM {OJ orders}", Unfit::Unreadable),
+            (
+                "UPDATE c JOIN orders ON c.id=orders.id SET c.x=1",
+                Unfit::Joins,
+            ),
+            ("UPDATE c, orders SET c.x=1", Unfit::Joins),
+            ("UPDATE orders SET a=(SELECT 1)", Unfit::Joins),
+            ("DELETE orders FROM orders", Unfit::Joins),
+            ("DELETE shop.orders, c.* FROM shop.orders, c", Unfit::Joins),
+            (
+                "DELETE QUICK FROM orders, c USING orders JOIN c",
+                Unfit::Joins,
+            ),
+            ("DELETE FROM orders WHERE id IN (TABLE c)", Unfit::Joins),
+            (
+                "WITH x AS (SELECT 1) DELETE FROM orders WHERE id=1",
+                Unfit::Joins,
+            ),
+            ("INSERT INTO orders SELECT * FROM c", Unfit::Inserts),
+            ("INSERT INTO c (SELECT * FROM orders)", Unfit::Unreadable),
+            (r#"SELECT "id" FROM "orders""#, Unfit::OtherMode),
+            (
+                r"SELECT 'a\', id FROM orders WHERE b='c'",
+                Unfit::Unreadable,
+            ),
             ("CALL orders", Unfit::Unreadable),
+            ("SELECT /*!80000 1 */ FROM orders", Unfit::Executable),
+            ("SELECT 1 FROM orders /*M!100100 x */", Unfit::Executable),
+            (
+                r#"SELECT id FROM orders WHERE mail='\'' /*!99999 " */; DROP TABLE c; -- " -- '"#,
+                Unfit::Executable,
+            ),
             ("SELECT * FROM orders INTO OUTFILE '/tmp/x'", Unfit::Exports),
             ("SELECT 1 FROM orders; DROP TABLE c", Unfit::Unreadable),
             (
@@ -770,17 +862,49 @@ mod tests {
         }
     }
 
+    fn found(text: &str) -> Query {
+        let found = read_as(text, Some("shop"), TableNames::Exact);
+        found.expect("readable").expect("of the table")
+    }
+
     #[test]
-    fn names_in_front_of_parentheses_are_told() {
-        let found = read_as(
-            "SELECT My_F (1), COUNT(*) FROM orders WHERE id IN (1)",
-            Some("shop"),
-            TableNames::Exact,
-        );
-        let calls = found.expect("readable").map(|query| query.calls);
-        assert_eq!(
-            calls,
-            Some(vec!["my_f".into(), "count".into(), "in".into()])
-        );
+    fn only_functions_that_are_known_have_no_effects() {
+        for text in [
+            "SELECT COUNT(*), if(a, now(), 2) FROM orders WHERE id IN (1) AND (a OR (b)) AND EXISTS (SELECT 1)",
+            "SELECT ROW_NUMBER() OVER (ORDER BY (id)) FROM orders USE INDEX (a) JOIN (c) USING (id)",
+            "SELECT CAST(a AS CHAR(10)), a->'$.x' FROM orders GROUP BY (a) HAVING (a)",
+        ] {
+            assert!(!found(text).calls, "{text}");
+        }
+        for call in [
+            "f()",
+            "fé()",
+            "shop.f()",
+            "shop.count(1)",
+            "`f`()",
+            "`count`(1)",
+            "COUNT (1)",
+            "GET_LOCK('a', 1)",
+            "RELEASE_LOCK('a')",
+            "RELEASE_ALL_LOCKS()",
+            "SLEEP(1)",
+            "BENCHMARK(1, 1)",
+            "LOAD_FILE('a')",
+            "SOURCE_POS_WAIT('a', 1)",
+            "WAIT_FOR_EXECUTED_GTID_SET('a')",
+            "LAST_INSERT_ID(1)",
+            "UUID_SHORT()",
+        ] {
+            let text = format!("SELECT id FROM orders WHERE (SELECT {call}) = 1");
+            assert!(found(&text).calls, "{text}");
+        }
+    }
+
+    #[test]
+    fn views_are_looked_for_among_all_names() {
+        let views = BTreeSet::from(["vf".to_owned()]);
+        assert!(found("SELECT 1 FROM orders JOIN `shop`.`Vf`").names_any(&views));
+        assert!(found("SELECT 1 FROM orders, VF v").names_any(&views));
+        assert!(!found("SELECT 'vf' FROM orders").names_any(&views));
     }
 }

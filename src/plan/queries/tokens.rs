@@ -10,6 +10,16 @@ pub struct Quoting {
 }
 
 impl Quoting {
+    /// The other ways to read quotes.
+    pub(super) fn others(self) -> Vec<Self> {
+        let all = [(false, false), (false, true), (true, false), (true, true)];
+        let all = all.map(|(names_in_double, plain_backslash)| Self {
+            names_in_double,
+            plain_backslash,
+        });
+        all.into_iter().filter(|other| *other != self).collect()
+    }
+
     /// Of a `sql_mode`.
     #[must_use]
     pub fn of(sql_mode: &str) -> Self {
