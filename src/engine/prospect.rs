@@ -129,8 +129,7 @@ async fn planned(
         }
     };
     let kept = prepared.resumed.is_some();
-    let left =
-        !kept && clean::drop_made(&mut prepared.session, &names, false, reporter).await;
+    let left = !kept && clean::drop_made(&mut prepared.session, &names, false, reporter).await;
     match taken {
         Taken::Stopped => {
             let left = if left { Left::Tables } else { Left::Nothing };

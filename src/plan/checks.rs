@@ -387,7 +387,8 @@ fn constraints(facts: &Inspection, alter: &Alter, names: &Names, _: &Wishes) -> 
     }
 }
 
-fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> Vec<Refusal> {
+/// Tables under helpers' names that no run has made.
+fn foreign(facts: &Inspection, names: &Names) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     let found = |name: &str| {
         let mut found = facts.leftovers.iter();
@@ -410,6 +411,15 @@ fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> V
             "rename it, or choose other helper names with --force-table-names",
         ));
     }
+    refusals
+}
+
+fn leftovers(facts: &Inspection, _: &Alter, names: &Names, wishes: &Wishes) -> Vec<Refusal> {
+    let mut refusals = foreign(facts, names);
+    let found = |name: &str| {
+        let mut found = facts.leftovers.iter();
+        found.find(|leftover| facts.server.table_names.same(&leftover.name, name))
+    };
     if names.reverts {
         return refusals;
     }
