@@ -668,4 +668,18 @@ async fn a_rehearsal_fills_columns() {
         .await
         .expect("the ghost");
     assert_same(&ghost, &content(&mut on_replica, "id, v").await);
+    // It may be rehearsed again: nothing was filled but the ghost.
+    for _ in 0..2 {
+        execute(&mut on_replica, &["START REPLICA"]).await;
+        let output = tableshift_command(&replica, "tried", "t", "MODIFY v BIGINT NOT NULL")
+            .args([
+                "--execute",
+                "--test-on-replica",
+                "--initially-drop-ghost-table",
+            ])
+            .arg("--backfill=v = v * 10")
+            .output()
+            .expect("the program");
+        assert_done(&output);
+    }
 }

@@ -434,13 +434,13 @@ pub fn who() -> Statement {
     )
 }
 
-/// The last run on a table that the history knows: how it ended, whether it did this ALTER, and its id.
+/// The last run on a table that the history knows: how it ended, whether it did this ALTER, its id and its kind.
 #[must_use]
 pub fn last_run(history_schema: &str, schema: &str, table: &str, alter: &str) -> Statement {
     Statement::new(
         "read the history",
         format!(
-            "SELECT /* tableshift */ result, alter_text={}, run_id FROM {} WHERE table_schema={} AND \
+            "SELECT /* tableshift */ result, alter_text={}, run_id, kind FROM {} WHERE table_schema={} AND \
              table_name={} ORDER BY started DESC LIMIT 1",
             text_literal(alter),
             qualified(history_schema, history::TABLE),

@@ -7,6 +7,7 @@ use crate::mysql::classify::{Fault, FaultKind};
 use crate::mysql::session::Session;
 use crate::plan::batch::Noted;
 use crate::plan::batch::jobs::Found;
+use crate::plan::history::Kind;
 use crate::plan::names::Names;
 use crate::sql::batch as sql;
 
@@ -139,7 +140,10 @@ async fn last_run(session: &mut Session, wanted: &Wanted) -> Result<Last, Fault>
     match session.run(&statement).await {
         Ok(last) => Ok(Last {
             run: last.text(0, 2).unwrap_or_default(),
-            did_it: last.text(0, 0).as_deref() == Some("completed") && last.number(0, 1) == Some(1),
+            did_it: last.text(0, 0).as_deref() == Some("completed")
+                && last.number(0, 1) == Some(1)
+                // A rehearsal leaves the table as it was.
+                && last.text(0, 3).as_deref() != Some(Kind::Test.word()),
         }),
         // There is no history, or none that may be read.
         Err(fault) if fault.kind == FaultKind::Definite => Ok(Last::default()),
